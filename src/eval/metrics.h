@@ -1,0 +1,43 @@
+/* metrics.h - retrieval metrics on matrices and labels alone. Definitions: src/eval/README.md.
+ * SPDX-License-Identifier: MIT */
+#ifndef MNI_EVAL_METRICS_H
+#define MNI_EVAL_METRICS_H
+
+#include "base/rng.h"
+#include "base/status.h"
+#include "os/pool.h"
+
+#define MNI_NO_ROW 0xFFFFFFFFu
+
+/* One query's scores from its exact distances to all rows. */
+typedef struct mni_query_scores {
+    uint32_t n_relevant;        /* live rows of the right class, own row excluded; 0: nothing else is set */
+    uint32_t class_rank;        /* 1 + number of other classes whose nearest row is nearer than the right
+                                   class's nearest row (equal distance: the lower row is nearer) */
+    double ap;                  /* average precision over all rows */
+    double ap_at_r;             /* mAP@R: precision at the relevant ranks <= R, divided by R = n_relevant */
+    double r_precision;         /* share of relevant rows among the R nearest */
+} mni_query_scores;
+
+/* distance: n; labels: n (MANN_NO_CLASS counts as a class of nobody); label: the right class; self: row to
+ * leave out (the query's own) or MNI_NO_ROW. scratch: 2 * n u32 + n_classes floats are taken from it by
+ * the caller: see mni_metrics_scratch_bytes. */
+size_t mni_metrics_scratch_bytes(size_t n, uint32_t n_classes);
+void   mni_metrics_query(const float *distance, const uint32_t *labels, size_t n, uint32_t n_classes,
+                         uint32_t label, uint32_t self, void *scratch, mni_query_scores *out);
+
+typedef struct mni_totals {
+    uint64_t n, n_lone;
+    double top1, top5, top10, mrr, map, map_at_r, r_precision;      /* sums until finished, then means */
+} mni_totals;
+void mni_totals_add(mni_totals *t, const mni_query_scores *q);      /* in query order: deterministic */
+void mni_totals_finish(mni_totals *t);
+
+/* Episodes (way classes drawn uniformly over all that have shot + query rows; shot references and query
+ * queries each): accuracy of the class of the nearest reference. rows are prepared. */
+typedef struct mni_episodes_out { uint64_t n_episodes, n_classes; double accuracy, interval95; } mni_episodes_out;
+mann_status mni_episodes(const float *rows, const uint32_t *labels, size_t n, uint32_t dim, uint32_t n_classes,
+                         mann_metric metric, uint32_t episodes, uint32_t way, uint32_t shot, uint32_t query,
+                         uint64_t seed, mni_pool *pool, mni_episodes_out *out, mann_error *err);
+
+#endif

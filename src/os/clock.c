@@ -1,0 +1,20 @@
+/* clock.c - see clock.h. SPDX-License-Identifier: MIT */
+#include "os/feature.h"
+#include "os/clock.h"
+
+#include <time.h>
+
+double mni_clock_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+uint64_t mni_clock_unix(void) { return (uint64_t)time(NULL); }
+
+void mni_clock_sleep(double seconds)
+{
+    struct timespec t = { (time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9) };
+    nanosleep(&t, NULL);
+}

@@ -1,0 +1,12 @@
+/* clock.h - time for people: progress, rates, benches. Nothing that is stored may depend on it,
+ * except ids that are made to be unique (UUIDs). SPDX-License-Identifier: MIT */
+#ifndef MNI_OS_CLOCK_H
+#define MNI_OS_CLOCK_H
+
+#include <stdint.h>
+
+double   mni_clock_seconds(void);      /* monotonic */
+uint64_t mni_clock_unix(void);         /* seconds since 1970 */
+void     mni_clock_sleep(double seconds);
+
+#endif

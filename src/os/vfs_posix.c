@@ -1,0 +1,228 @@
+/* vfs_posix.c - the files of the system. See vfs.h.
+ *
+ * Locks are flock(2): they belong to the open file, so that two handles in one process exclude each
+ * other, and they vanish with a crashed process. SPDX-License-Identifier: MIT */
+#include "os/feature.h"
+#include "os/vfs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+typedef struct posix_file {
+    mni_file base;
+    int fd;
+    char path[];
+} posix_file;
+
+static mann_status failed(mann_error *err, const char *what, const char *path)
+{
+    int e = errno;
+    mann_status s = e == ENOENT || e == ENOTDIR ? MANN_E_NOT_FOUND
+                  : e == EEXIST ? MANN_E_EXISTS
+                  : e == EROFS || e == EACCES || e == EPERM ? MANN_E_READ_ONLY
+                  : e == ENOMEM ? MANN_E_NOMEM : MANN_E_IO;
+    return mni_fail(err, s, "%s: cannot %s: %s", path, what, strerror(e));
+}
+
+static int fd_of(mni_file *f) { return ((posix_file *)f)->fd; }
+static const char *path_of(mni_file *f) { return ((posix_file *)f)->path; }
+
+static mann_status posix_open(const mni_vfs *v, const char *path, unsigned flags, mni_file **out,
+                              mann_error *err)
+{
+    int how = flags & MNI_OPEN_WRITE ? O_RDWR : O_RDONLY;
+    if (flags & MNI_OPEN_CREATE) how |= O_CREAT;
+    if (flags & MNI_OPEN_EXCLUSIVE) how |= O_EXCL;
+    if (flags & MNI_OPEN_TRUNCATE) how |= O_TRUNC;
+    size_t n = strlen(path);
+    posix_file *f = mni_alloc(1, sizeof *f + n + 1);
+    if (!f) return mni_fail(err, MANN_E_NOMEM, "%s: file handle", path);
+    memcpy(f->path, path, n + 1);
+    f->base.vfs = v;
+    /* Not blocking: a named pipe among the photos must not stop the program for ever. */
+    do f->fd = open(path, how | O_CLOEXEC | O_NONBLOCK, 0666); while (f->fd < 0 && errno == EINTR);
+    struct stat st;
+    if (f->fd < 0 || fstat(f->fd, &st) != 0) {
+        mann_status s = failed(err, flags & MNI_OPEN_WRITE ? "open for writing" : "open", path);
+        if (f->fd >= 0) close(f->fd);
+        mni_free(f);
+        return s;
+    }
+    if (!S_ISREG(st.st_mode)) {
+        close(f->fd);
+        mni_free(f);
+        return mni_fail(err, MANN_E_IO, "%s: is %s, wanted a file", path,
+                        S_ISDIR(st.st_mode) ? "a folder" : "a device, pipe or socket");
+    }
+    *out = &f->base;
+    return MANN_OK;
+}
+
+static mann_status posix_read(mni_file *f, void *bytes, size_t n, uint64_t at, size_t *got,
+                              mann_error *err)
+{
+    *got = 0;
+    while (*got < n) {
+        ssize_t step = pread(fd_of(f), (char *)bytes + *got, n - *got, (off_t)(at + *got));
+        if (step < 0 && errno == EINTR) continue;
+        if (step < 0) return failed(err, "read", path_of(f));
+        if (step == 0) break;
+        *got += (size_t)step;
+    }
+    return MANN_OK;
+}
+
+static mann_status posix_write(mni_file *f, const void *bytes, size_t n, uint64_t at, mann_error *err)
+{
+    for (size_t done = 0; done < n;) {
+        ssize_t step = pwrite(fd_of(f), (const char *)bytes + done, n - done, (off_t)(at + done));
+        if (step < 0 && errno == EINTR) continue;
+        if (step < 0) return failed(err, "write", path_of(f));
+        done += (size_t)step;
+    }
+    return MANN_OK;
+}
+
+static mann_status posix_truncate(mni_file *f, uint64_t n_bytes, mann_error *err)
+{
+    return ftruncate(fd_of(f), (off_t)n_bytes) == 0 ? MANN_OK : failed(err, "cut", path_of(f));
+}
+
+static mann_status posix_sync(mni_file *f, mann_error *err)
+{
+    return fsync(fd_of(f)) == 0 ? MANN_OK : failed(err, "sync", path_of(f));
+}
+
+static mann_status posix_size(mni_file *f, uint64_t *n_bytes, mann_error *err)
+{
+    struct stat st;
+    if (fstat(fd_of(f), &st) != 0) return failed(err, "ask the size of", path_of(f));
+    *n_bytes = (uint64_t)st.st_size;
+    return MANN_OK;
+}
+
+static const char nothing[1];           /* what an empty file maps to */
+
+static mann_status posix_map(mni_file *f, const void **bytes, size_t *n_bytes, mann_error *err)
+{
+    uint64_t size;
+    MNI_TRY(posix_size(f, &size, err));
+    if (size > SIZE_MAX / 2)
+        return mni_fail(err, MANN_E_LIMIT, "%s: too large for this machine's addresses", path_of(f));
+    *n_bytes = (size_t)size;
+    *bytes = nothing;
+    if (size == 0) return MANN_OK;
+    void *at = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, fd_of(f), 0);
+    if (at == MAP_FAILED) return failed(err, "map", path_of(f));
+    *bytes = at;
+    return MANN_OK;
+}
+
+static void posix_unmap(const mni_vfs *v, const void *bytes, size_t n_bytes)
+{
+    (void)v;
+    if (n_bytes) munmap((void *)(uintptr_t)bytes, n_bytes);
+}
+
+static mann_status posix_lock(mni_file *f, mann_error *err)
+{
+    if (flock(fd_of(f), LOCK_EX | LOCK_NB) == 0) return MANN_OK;
+    if (errno == EWOULDBLOCK)
+        return mni_fail(err, MANN_E_LOCKED, "%s: another process (or handle) is writing", path_of(f));
+    return failed(err, "lock", path_of(f));
+}
+
+static mann_status posix_close(mni_file *f, mann_error *err)
+{
+    mann_status s = MANN_OK;
+    if (close(fd_of(f)) != 0 && errno != EINTR) s = failed(err, "close", path_of(f));
+    mni_free(f);
+    return s;
+}
+
+static mann_status posix_replace(const mni_vfs *v, const char *from, const char *to, mann_error *err)
+{
+    (void)v;
+    return rename(from, to) == 0 ? MANN_OK : failed(err, "rename into place", to);
+}
+
+static mann_status posix_remove(const mni_vfs *v, const char *path, mann_error *err)
+{
+    (void)v;
+    return unlink(path) == 0 ? MANN_OK : failed(err, "remove", path);
+}
+
+static mann_status posix_sync_dir(const mni_vfs *v, const char *dir, mann_error *err)
+{
+    (void)v;
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return failed(err, "open folder", dir);
+    /* Some file systems cannot sync a folder and say EINVAL; there is nothing more to do then. */
+    int bad = fsync(fd) != 0 && errno != EINVAL;
+    mann_status s = bad ? failed(err, "sync folder", dir) : MANN_OK;
+    close(fd);
+    return s;
+}
+
+static mann_status posix_stat(const mni_vfs *v, const char *path, mni_stat *out, mann_error *err)
+{
+    (void)v;
+    struct stat st;
+    if (stat(path, &st) != 0) return failed(err, "find", path);
+    *out = (mni_stat){
+        .kind = S_ISREG(st.st_mode) ? MNI_IS_FILE : S_ISDIR(st.st_mode) ? MNI_IS_DIR : MNI_IS_OTHER,
+        .n_bytes = (uint64_t)st.st_size, .mtime = (uint64_t)st.st_mtime,
+        .device = (uint64_t)st.st_dev, .inode = (uint64_t)st.st_ino,
+    };
+    return MANN_OK;
+}
+
+static mann_status posix_list(const mni_vfs *v, const char *dir, mni_list_fn fn, void *ctx,
+                              mann_error *err)
+{
+    (void)v;
+    DIR *d = opendir(dir);
+    if (!d) return failed(err, "open folder", dir);
+    mann_status s = MANN_OK;
+    for (;;) {
+        errno = 0;
+        struct dirent *e = readdir(d);
+        if (!e) {
+            if (errno) s = failed(err, "list folder", dir);
+            break;
+        }
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
+        if (fn(ctx, e->d_name)) break;
+    }
+    closedir(d);
+    return s;
+}
+
+static mann_status posix_mkdir(const mni_vfs *v, const char *path, mann_error *err)
+{
+    (void)v;
+    struct stat st;
+    if (mkdir(path, 0777) == 0) return MANN_OK;
+    if (errno == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode)) return MANN_OK;
+    return failed(err, "make folder", path);
+}
+
+const mni_vfs *mni_vfs_posix(void)
+{
+    static const mni_vfs_ops ops = {
+        "posix", posix_open, posix_read, posix_write, posix_truncate, posix_sync, posix_size,
+        posix_map, posix_unmap, posix_lock, posix_close, posix_replace, posix_remove,
+        posix_sync_dir, posix_stat, posix_list, posix_mkdir
+    };
+    static const mni_vfs vfs = { &ops };
+    return &vfs;
+}
