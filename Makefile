@@ -46,7 +46,7 @@ IMAGE_OUT =
 STORE =
 
 # --- L3 nn: tensors, layers, networks ----------------------------------------------------------------------------------
-NN =
+NN = src/nn/model.c src/nn/pixels.c
 
 # --- L3 index: search structures --------------------------------------------------------------------------------------
 INDEX =
