@@ -68,7 +68,7 @@ CLI =
 
 # --- tests ------------------------------------------------------------------------------------------------------------------------
 TEST_MAIN = tests/main.c
-TEST_BASE = tests/test_base.c tests/test_vfs.c
+TEST_BASE = tests/test_base.c tests/test_text.c tests/test_json.c tests/test_os.c tests/test_vfs.c
 TEST_KERN =
 TEST_IMAGE_IN =
 TEST_IMAGE_OUT =
