@@ -1,6 +1,6 @@
 /* main.c - runs the tests of the table in suites.h and counts.
  *
- *     tests/run [--seed N] [--list] [--fast] [--must-fail] [suite[.case] ...]
+ *     tests/run [--seed N] [--list] [--fast] [--must-fail] [suite[.case] | prefix* ...]
  *
  * --must-fail turns on one case that fails, to prove that a failure reaches the exit status.
  * SPDX-License-Identifier: MIT */
@@ -151,13 +151,21 @@ static void catch_crashes(void)
 
 static void always_fails(void) { CHECK(1 + 1 == 3); }
 
+/* "kern*" stands for all names that begin so. */
+static int matches(const char *filter, const char *name)
+{
+    size_t n = strlen(filter);
+    if (n && filter[n - 1] == '*') return strncmp(filter, name, n - 1) == 0;
+    return strcmp(filter, name) == 0;
+}
+
 static int wanted(const char *suite, const char *name, int n, char **filters)
 {
     if (n == 0) return 1;
     char full[256];
     snprintf(full, sizeof full, "%s.%s", suite, name);
     for (int i = 0; i < n; i++)
-        if (strcmp(filters[i], suite) == 0 || strcmp(filters[i], full) == 0) return 1;
+        if (strcmp(filters[i], suite) == 0 || matches(filters[i], full)) return 1;
     return 0;
 }
 
@@ -205,7 +213,8 @@ int main(int argc, char **argv)
         else if (strcmp(argv[first], "--seed") == 0 && first + 1 < argc &&
                  mni_parse_u64(argv[first + 1], &seed)) first++;
         else {
-            fprintf(stderr, "usage: run [--seed N] [--list] [--fast] [--must-fail] [suite[.case] ...]\n");
+            fprintf(stderr, "usage: run [--seed N] [--list] [--fast] "
+                            "[--must-fail] [suite[.case] | prefix* ...]\n");
             return 2;
         }
     }
