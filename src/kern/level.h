@@ -22,10 +22,8 @@
  * loops over the count unroll and their arrays of accumulators become registers. */
 #if defined(__GNUC__) || defined(__clang__)
 #define MNI_INLINE inline __attribute__((always_inline))
-#define MNI_PREFETCH(at) __builtin_prefetch(at)
 #else
 #define MNI_INLINE inline
-#define MNI_PREFETCH(at) ((void)(at))
 #endif
 
 #endif
