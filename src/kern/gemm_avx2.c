@@ -63,12 +63,60 @@ MNI_AVX2 static void tile_avx2(size_t k, const float *ap, const float *bp, float
     bodies[rows - 1][vectors - 1](k, ap, bp, c, ldc, add, cols - (vectors - 1) * WIDTH);
 }
 
+/* --- packing what lies across: 8 x 8 floats turned at a time ------------------------------- */
+
+/* Rows become columns in three rounds: pairs of floats, pairs of pairs, halves. */
+MNI_AVX2 static MNI_INLINE void turn_8x8(__m256 r[8])
+{
+    __m256 t[8], u[8];
+    for (int i = 0; i < 4; i++) {
+        t[2 * i] = _mm256_unpacklo_ps(r[2 * i], r[2 * i + 1]);
+        t[2 * i + 1] = _mm256_unpackhi_ps(r[2 * i], r[2 * i + 1]);
+    }
+    for (int i = 0; i < 8; i += 4) {
+        u[i] = _mm256_shuffle_ps(t[i], t[i + 2], 0x44);
+        u[i + 1] = _mm256_shuffle_ps(t[i], t[i + 2], 0xEE);
+        u[i + 2] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0x44);
+        u[i + 3] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0xEE);
+    }
+    for (int i = 0; i < 4; i++) {
+        r[i] = _mm256_permute2f128_ps(u[i], u[i + 4], 0x20);
+        r[i + 4] = _mm256_permute2f128_ps(u[i], u[i + 4], 0x31);
+    }
+}
+
+/* Eight rows of `in` (the missing ones zero) and all of k. width is MR or a multiple of 8. A store of 8 floats runs over the end of a
+ * step of 6 into the next step, which is written later; so the last steps of all go one by one. */
+MNI_AVX2 static void turn_8_rows(const float *in, size_t ld, size_t rows, size_t k, size_t width,
+                                 float *out)
+{
+    const size_t one_by_one = width < WIDTH ? 1 : 0;
+    size_t j = 0;
+    for (; j + WIDTH + one_by_one <= k; j += WIDTH) {
+        __m256 r[8];
+        for (size_t i = 0; i < 8; i++)
+            r[i] = i < rows ? _mm256_loadu_ps(in + i * ld + j) : _mm256_setzero_ps();
+        turn_8x8(r);
+        for (size_t i = 0; i < 8; i++) _mm256_storeu_ps(out + (j + i) * width, r[i]);
+    }
+    for (; j < k; j++)
+        for (size_t i = 0; i < rows; i++) out[j * width + i] = in[i * ld + j];
+}
+
+MNI_AVX2 static void turn_avx2(const float *in, size_t ld, size_t rows, size_t k, size_t width,
+                               float *out)
+{
+    for (size_t i = 0; i < rows; i += WIDTH)
+        turn_8_rows(in + i * ld, ld, rows - i < WIDTH ? rows - i : WIDTH, k, width, out + i);
+}
+
 void mni_kern_nn_add_avx2(mni_kern_nn *k)
 {
     k->name = "avx2";
     k->mr = MR;
     k->nr = NR;
     k->tile = tile_avx2;
+    k->turn = turn_avx2;
 }
 
 #else

@@ -55,8 +55,8 @@ enum { MNI_GEMM_KC = 256 };
  * cols 1..nr, k >= 1. */
 typedef void (*mni_tile_fn)(size_t k, const float *ap, const float *bp, float *c, size_t ldc,
                             size_t rows, size_t cols, int add);
-/* out[j * width + i] = in[i * ld + j] for i < rows, j < k; rows <= width. Other floats of `out`
- * are left alone. */
+/* out[j * width + i] = in[i * ld + j] for i < rows, j < k; rows <= width. The floats of rows..width-1
+ * in each step are left alone or set to 0. */
 typedef void (*mni_turn_fn)(const float *in, size_t ld, size_t rows, size_t k, size_t width,
                             float *out);
 
