@@ -59,7 +59,9 @@ OS = src/os/vfs.c src/os/vfs_posix.c src/os/vfs_mem.c src/os/vfs_faulty.c src/os
 	src/os/pool.c src/os/cpu.c src/os/clock.c src/os/term.c
 
 # --- L2 kern: the only intrinsics --------------------------------------------------------------------------
-KERN =
+KERN = src/kern/crc32c.c src/kern/dist_c.c src/kern/dist_avx2.c src/kern/dist_avx512.c \
+	src/kern/dist_neon.c src/kern/kern_dist.c src/kern/gemm.c src/kern/gemm_c.c \
+	src/kern/gemm_avx2.c src/kern/gemm_avx512.c src/kern/kern_nn.c
 
 # --- L2 image: bytes -> pixels -> network input -----------------------------------------------------------------
 # decoders
@@ -94,7 +96,7 @@ CLI =
 # --- tests ------------------------------------------------------------------------------------------------------------------------
 TEST_MAIN = tests/main.c
 TEST_BASE = tests/test_base.c tests/test_text.c tests/test_json.c tests/test_os.c tests/test_vfs.c
-TEST_KERN =
+TEST_KERN = tests/test_kern_dist.c tests/test_kern_nn.c
 TEST_IMAGE_IN =
 TEST_IMAGE_OUT =
 TEST_STORE =
@@ -107,7 +109,7 @@ TEST_API =
 TEST_CLI =
 
 # --- bench ------------------------------------------------------------------------------------------------------------------------
-BENCH =
+BENCH = bench/bench.c bench/bench_kern.c bench/bench_gemm.c
 
 LIB_SRC  = $(BASE) $(OS) $(KERN) $(IMAGE_IN) $(IMAGE_OUT) $(STORE) $(NN) $(INDEX) $(EVAL) $(TRAIN) \
 	$(RECOG) $(API)
