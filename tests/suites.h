@@ -2,3 +2,4 @@
  * No include guard: included twice on purpose. */
 SUITE(base)
 SUITE(kern_dist)
+SUITE(vfs)
