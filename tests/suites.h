@@ -3,3 +3,4 @@
 SUITE(base)
 SUITE(kern_dist)
 SUITE(vfs)
+SUITE(container)
