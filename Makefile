@@ -70,7 +70,7 @@ IMAGE_IN =
 IMAGE_OUT =
 
 # --- L2 store: the file format --------------------------------------------------------------------------------------
-STORE =
+STORE = src/store/uuid.c src/store/sink.c src/store/writer.c src/store/reader.c
 
 # --- L3 nn: tensors, layers, networks ----------------------------------------------------------------------------------
 NN = src/nn/model.c src/nn/pixels.c
@@ -99,7 +99,7 @@ TEST_BASE = tests/test_base.c tests/test_text.c tests/test_json.c tests/test_os.
 TEST_KERN = tests/test_kern_dist.c tests/test_kern_nn.c
 TEST_IMAGE_IN =
 TEST_IMAGE_OUT =
-TEST_STORE =
+TEST_STORE = tests/test_container.c
 TEST_NN =
 TEST_INDEX =
 TEST_EVAL =
