@@ -49,7 +49,7 @@ STORE =
 NN =
 
 # --- L3 index: search structures --------------------------------------------------------------------------------------
-INDEX =
+INDEX = src/index/rows.c src/index/ann.c src/index/flat.c
 
 # --- L3 eval: metrics on matrices and labels ----------------------------------------------------------------------------
 EVAL =
@@ -74,7 +74,7 @@ TEST_IMAGE_IN =
 TEST_IMAGE_OUT =
 TEST_STORE =
 TEST_NN =
-TEST_INDEX =
+TEST_INDEX = src/index/rows.c src/index/ann.c src/index/flat.c
 TEST_EVAL =
 TEST_TRAIN =
 TEST_RECOG =
