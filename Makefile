@@ -34,7 +34,8 @@ OS = src/os/vfs.c src/os/vfs_posix.c src/os/thread.c src/os/pool.c src/os/cpu.c 
 	src/os/term.c
 
 # --- L2 kern: the only intrinsics --------------------------------------------------------------------------
-KERN =
+KERN = src/kern/crc32c.c src/kern/dist_c.c src/kern/dist_avx2.c src/kern/dist_avx512.c \
+	src/kern/dist_neon.c src/kern/kern_dist.c
 
 # --- L2 image: bytes -> pixels -> network input -----------------------------------------------------------------
 # decoders
@@ -69,7 +70,7 @@ CLI =
 # --- tests ------------------------------------------------------------------------------------------------------------------------
 TEST_MAIN = tests/main.c
 TEST_BASE = tests/test_base.c
-TEST_KERN =
+TEST_KERN = tests/test_kern_dist.c
 TEST_IMAGE_IN =
 TEST_IMAGE_OUT =
 TEST_STORE =
