@@ -30,8 +30,8 @@ BASE = src/base/status.c src/base/mem.c src/base/arena.c src/base/rng.c src/base
 	src/base/json_read.c src/base/dtype.c
 
 # --- L1 os: the only POSIX ------------------------------------------------------------------------------
-OS = src/os/vfs.c src/os/vfs_posix.c src/os/thread.c src/os/pool.c src/os/cpu.c src/os/clock.c \
-	src/os/term.c
+OS = src/os/vfs.c src/os/vfs_posix.c src/os/vfs_mem.c src/os/vfs_faulty.c src/os/thread.c \
+	src/os/pool.c src/os/cpu.c src/os/clock.c src/os/term.c
 
 # --- L2 kern: the only intrinsics --------------------------------------------------------------------------
 KERN = src/kern/crc32c.c src/kern/dist_c.c src/kern/dist_avx2.c src/kern/dist_avx512.c \
@@ -44,7 +44,7 @@ IMAGE_IN =
 IMAGE_OUT =
 
 # --- L2 store: the file format --------------------------------------------------------------------------------------
-STORE =
+STORE = src/store/uuid.c src/store/sink.c src/store/writer.c src/store/reader.c
 
 # --- L3 nn: tensors, layers, networks ----------------------------------------------------------------------------------
 NN =
@@ -69,11 +69,11 @@ CLI =
 
 # --- tests ------------------------------------------------------------------------------------------------------------------------
 TEST_MAIN = tests/main.c
-TEST_BASE = tests/test_base.c
+TEST_BASE = tests/test_base.c tests/test_vfs.c
 TEST_KERN = tests/test_kern_dist.c
 TEST_IMAGE_IN =
 TEST_IMAGE_OUT =
-TEST_STORE =
+TEST_STORE = tests/test_container.c
 TEST_NN =
 TEST_INDEX = src/index/rows.c src/index/ann.c src/index/flat.c
 TEST_EVAL =

@@ -2,3 +2,5 @@
  * No include guard: included twice on purpose. */
 SUITE(base)
 SUITE(kern_dist)
+SUITE(vfs)
+SUITE(container)
