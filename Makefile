@@ -76,10 +76,10 @@ STORE = src/store/uuid.c src/store/sink.c src/store/writer.c src/store/reader.c
 NN = src/nn/model.c src/nn/pixels.c
 
 # --- L3 index: search structures --------------------------------------------------------------------------------------
-INDEX =
+INDEX = src/index/rows.c src/index/ann.c src/index/flat.c
 
 # --- L3 eval: metrics on matrices and labels ----------------------------------------------------------------------------
-EVAL =
+EVAL = src/eval/metrics.c src/eval/episodes.c src/eval/calib.c src/eval/calib_use.c
 
 # --- L4 train ----------------------------------------------------------------------------------------------------------------
 TRAIN =
@@ -101,7 +101,7 @@ TEST_IMAGE_IN =
 TEST_IMAGE_OUT =
 TEST_STORE = tests/test_container.c
 TEST_NN =
-TEST_INDEX =
+TEST_INDEX = src/index/rows.c src/index/ann.c src/index/flat.c
 TEST_EVAL =
 TEST_TRAIN =
 TEST_RECOG =

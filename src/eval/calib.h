@@ -19,6 +19,7 @@ enum { MNI_CALIB_SIZES = 20, MNI_CALIB_RATES = 8, MNI_CALIB_GENUINE = 21 };
 typedef struct mni_calib {
     uint32_t n_sizes;                   /* 0: not calibrated */
     uint32_t n_queries, n_classes;      /* measured on */
+    uint32_t n_genuine;                 /* queries that had another row of their class; 0: genuine[] is NaN */
     uint32_t metric;                    /* mann_metric of the scores */
     /* impostor[s][r]: score that a share mni_calib_rates[r] of strangers reach among 2^s classes */
     float impostor[MNI_CALIB_SIZES][MNI_CALIB_RATES];
@@ -35,6 +36,8 @@ mann_status mni_calib_measure(mni_calib *c, const float *rows, const uint32_t *l
                               uint32_t n_classes, mann_metric metric, size_t max_queries, uint64_t seed,
                               mni_pool *pool, mann_error *err);
 
+/* Share of genuine scores below `threshold`: members that would be refused. NaN if not known. */
+float mni_calib_fnmr(const mni_calib *c, float threshold);
 /* Score that a share `false_accept` of strangers reaches among n_classes; NaN if not calibrated. */
 float mni_calib_threshold(const mni_calib *c, uint64_t n_classes, float false_accept);
 
