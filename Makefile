@@ -65,7 +65,10 @@ KERN = src/kern/crc32c.c src/kern/dist_c.c src/kern/dist_avx2.c src/kern/dist_av
 
 # --- L2 image: bytes -> pixels -> network input -----------------------------------------------------------------
 # decoders
-IMAGE_IN =
+IMAGE_IN = src/image/image.c src/image/decode.c src/image/exif.c src/image/inflate.c \
+	src/image/png_unfilter.c src/image/png_read.c src/image/jpeg_markers.c \
+	src/image/jpeg_huffman.c src/image/jpeg_scan.c src/image/jpeg_idct.c \
+	src/image/jpeg_pixels.c src/image/bmp.c src/image/pnm.c src/image/stb_bridge.c
 # resize, preparation, drawing, writing, synth
 IMAGE_OUT =
 
