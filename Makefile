@@ -40,7 +40,8 @@ KERN =
 # decoders
 IMAGE_IN =
 # resize, preparation, drawing, writing, synth
-IMAGE_OUT =
+IMAGE_OUT = src/image/resize.c src/image/prep.c src/image/font.c src/image/draw.c \
+	src/image/deflate.c src/image/png_write.c
 
 # --- L2 store: the file format --------------------------------------------------------------------------------------
 STORE =
