@@ -56,7 +56,7 @@ BASE = src/base/status.c src/base/mem.c src/base/arena.c src/base/rng.c src/base
 
 # --- L1 os: the only POSIX ------------------------------------------------------------------------------
 OS = src/os/vfs.c src/os/vfs_posix.c src/os/vfs_mem.c src/os/vfs_faulty.c src/os/thread.c \
-	src/os/pool.c src/os/cpu.c src/os/clock.c src/os/term.c
+	src/os/pool.c src/os/try.c src/os/cpu.c src/os/clock.c src/os/term.c
 
 # --- L2 kern: the only intrinsics --------------------------------------------------------------------------
 KERN = src/kern/crc32c.c src/kern/dist_c.c src/kern/dist_avx2.c src/kern/dist_avx512.c \
@@ -86,13 +86,17 @@ INDEX = src/index/rows.c src/index/ann.c src/index/flat.c
 EVAL = src/eval/metrics.c src/eval/episodes.c src/eval/calib.c src/eval/calib_use.c
 
 # --- L4 train ----------------------------------------------------------------------------------------------------------------
-TRAIN =
+TRAIN = src/train/dataset.c
 
 # --- L4 recog: the gallery --------------------------------------------------------------------------------------------------
-RECOG =
+RECOG = src/recog/stable.c src/recog/state.c src/recog/base_file.c src/recog/gallery.c \
+	src/recog/change.c src/recog/replay.c src/recog/compact.c src/recog/search.c \
+	src/recog/identify.c src/recog/embed.c src/recog/photos.c src/recog/enrol.c \
+	src/recog/evaluate.c src/recog/verify.c src/recog/sheet.c src/recog/sheet_html.c
 
 # --- L5 api: the bodies of metricann.h -----------------------------------------------------------------------------------------
-API =
+API = src/api/bridge.c src/api/api_data.c src/api/api_model.c src/api/api_gallery.c \
+	src/api/api_eval.c
 
 # --- L6 cli: the program --------------------------------------------------------------------------------------------------------
 CLI =
@@ -105,7 +109,7 @@ TEST_IMAGE_IN =
 TEST_IMAGE_OUT =
 TEST_STORE = tests/test_container.c
 TEST_NN =
-TEST_INDEX = src/index/rows.c src/index/ann.c src/index/flat.c
+TEST_INDEX =
 TEST_EVAL =
 TEST_TRAIN =
 TEST_RECOG =
