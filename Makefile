@@ -112,7 +112,7 @@ TEST_NN =
 TEST_INDEX =
 TEST_EVAL =
 TEST_TRAIN =
-TEST_RECOG =
+TEST_RECOG = tests/test_gallery.c
 TEST_API =
 TEST_CLI =
 
