@@ -74,7 +74,8 @@ IMAGE_OUT = src/image/resize.c src/image/prep.c src/image/font.c src/image/draw.
 	src/image/deflate.c src/image/png_write.c
 
 # --- L2 store: the file format --------------------------------------------------------------------------------------
-STORE = src/store/uuid.c src/store/sink.c src/store/writer.c src/store/reader.c
+STORE = src/store/uuid.c src/store/sink.c src/store/writer.c src/store/reader.c \
+	src/store/journal_scan.c src/store/journal.c
 
 # --- L3 nn: tensors, layers, networks ----------------------------------------------------------------------------------
 NN = src/nn/model.c src/nn/pixels.c
@@ -107,7 +108,7 @@ TEST_BASE = tests/test_base.c tests/test_text.c tests/test_json.c tests/test_os.
 TEST_KERN = tests/test_kern_dist.c tests/test_kern_nn.c
 TEST_IMAGE_IN =
 TEST_IMAGE_OUT =
-TEST_STORE = tests/test_container.c
+TEST_STORE = tests/test_container.c tests/test_journal.c
 TEST_NN =
 TEST_INDEX =
 TEST_EVAL =
