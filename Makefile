@@ -84,7 +84,7 @@ NN = src/nn/model.c src/nn/pixels.c
 INDEX = src/index/rows.c src/index/ann.c src/index/flat.c
 
 # --- L3 eval: metrics on matrices and labels ----------------------------------------------------------------------------
-EVAL = src/eval/metrics.c src/eval/episodes.c src/eval/calib.c src/eval/calib_use.c
+EVAL = src/eval/metrics.c src/eval/episodes.c src/eval/calib.c src/eval/calib_use.c src/eval/openset.c
 
 # --- L4 train ----------------------------------------------------------------------------------------------------------------
 TRAIN = src/train/dataset.c

@@ -8,7 +8,7 @@
  *
  * and it is measured, not computed: every held-out row in turn plays the stranger, its own class is taken
  * away, the other classes are laid on a circle in random order, and from 16 places around it the running
- * best is noted after 1, 2, 4, ... classes. A window of a random circle is a random subset; windows that
+ * best is noted after 1, 2, 4, ... and after all classes. A window of a random circle is a random subset; windows that
  * start far apart overlap little, which makes 16 of them worth more than 16 independent ones.
  *
  * Everything is done on y, where near is small and tails are straight lines:
@@ -35,7 +35,7 @@ enum {
     BLOCK = 256,                /* rows of a block */
     MAX_QUERIES = 4096,
     MIN_CLASSES = 8,
-    TAIL = 40                   /* queries in the tail that a quantile is read from or extended from */
+    TAIL = 30                   /* queries in the tail that a quantile is read from or extended from */
 };
 
 const float mni_calib_rates[MNI_CALIB_RATES] = { 0.5f, 0.2f, 0.1f, 0.05f, 0.02f, 0.01f, 0.005f, 0.002f };
@@ -48,6 +48,7 @@ typedef struct measure {
     mann_metric metric;
     uint64_t seed;
     mni_rows_fn kernel;
+    uint32_t size[MNI_CALIB_SIZES];
     uint32_t *circle;           /* the classes in random order */
     uint32_t *query;            /* rows that are asked */
     float *y;                   /* n_sizes x (n_queries x STARTS) */
@@ -76,7 +77,7 @@ static void nearest_of_classes(const measure *m, const uint32_t *query, size_t n
     }
 }
 
-/* The running best from STARTS places of the circle, noted after 1, 2, 4, ... classes. */
+/* The running best from STARTS places of the circle, noted at the sizes of the table. */
 static void walk_circle(const measure *m, size_t number, uint32_t own, const float *nearest)
 {
     mni_rng r = mni_rng_at(m->seed, MNI_FOR_CALIBRATION, 1, number, 0);
@@ -91,7 +92,7 @@ static void walk_circle(const measure *m, size_t number, uint32_t own, const flo
             if (++at == n) at = 0;
             if (c == own) continue;
             if (nearest[c] < best) best = nearest[c];
-            if (++met == 1u << size) m->y[size++ * row + number * STARTS + start] = mni_y_of(m->metric, best);
+            if (++met == m->size[size]) m->y[size++ * row + number * STARTS + start] = mni_y_of(m->metric, best);
         }
     }
 }
@@ -218,7 +219,12 @@ static mann_status choose(measure *m, size_t max_queries, mann_error *err)
         m->query[i] = m->query[j];
         m->query[j] = t;
     }
-    while (m->n_sizes < MNI_CALIB_SIZES && (1u << m->n_sizes) < m->n_classes) m->n_sizes++;
+    const uint32_t others = m->n_classes - 1;
+    while (m->n_sizes < MNI_CALIB_SIZES - 1 && (1u << m->n_sizes) < others) {
+        m->size[m->n_sizes] = 1u << m->n_sizes;
+        m->n_sizes++;
+    }
+    m->size[m->n_sizes++] = others;
     return MANN_OK;
 }
 

@@ -37,4 +37,10 @@ static inline double mni_y_of_score(mann_metric metric, float score)
     return log(d > floor ? d : floor);
 }
 
+/* How many classes row s of the table was measured with. */
+static inline uint32_t mni_calib_size(const mni_calib *c, uint32_t s)
+{
+    return s + 1 < c->n_sizes ? 1u << s : c->n_classes - 1;
+}
+
 #endif

@@ -1,9 +1,9 @@
 /* calib_use.c - reading the table: the threshold for C classes and a stated rate; its form in files.
  *
  * Between measured sizes and rates: linear on the scale of calib_scale.h in log C and log rate. Beyond
- * the last size: along a line fitted to the last five sizes (a factor of 16), from the last measured
- * point on. Where the true curve bends, it bends flatter (the nearer, the fewer), so that the line errs
- * to the strict side. SPDX-License-Identifier: MIT */
+ * the last size: along a line fitted to the last four sizes, from the last measured point on. Where
+ * the true curve bends, it bends flatter (the nearer, the fewer), so that the line errs to the strict
+ * side. SPDX-License-Identifier: MIT */
 #include <math.h>
 #include <string.h>
 
@@ -11,7 +11,7 @@
 #include "eval/calib.h"
 #include "eval/calib_scale.h"
 
-enum { FIT = 5, HEADER_BYTES = 5 * 4 };
+enum { FIT = 4, HEADER_BYTES = 5 * 4 };
 
 /* y at a measured size and any rate. */
 static double y_at_rate(const mni_calib *c, uint32_t size, double rate)
@@ -26,32 +26,47 @@ static double y_at_rate(const mni_calib *c, uint32_t size, double rate)
     return y0 + (y1 - y0) * (log(rate) - x0) / (x1 - x0);
 }
 
-/* Slope of y in log2 C at the end of the measured sizes; never upwards. */
-static double slope_at_end(const mni_calib *c, double rate)
+static double x_of(const mni_calib *c, uint32_t size) { return log(mni_calib_size(c, size)); }
+
+/* Slope of y in log C over the last measured sizes, by least squares. */
+static double slope_at_rate(const mni_calib *c, double rate)
 {
     const uint32_t n = c->n_sizes < FIT ? c->n_sizes : FIT, first = c->n_sizes - n;
-    double mean = 0, xy = 0, xx = 0;
-    for (uint32_t i = 0; i < n; i++) mean += y_at_rate(c, first + i, rate) / n;
-    for (uint32_t i = 0; i < n; i++) {
-        double x = i - (n - 1) / 2.0;
-        xy += x * (y_at_rate(c, first + i, rate) - mean);
+    double mean_x = 0, mean_y = 0, xy = 0, xx = 0;
+    for (uint32_t s = first; s < c->n_sizes; s++) {
+        mean_x += x_of(c, s) / n;
+        mean_y += y_at_rate(c, s, rate) / n;
+    }
+    for (uint32_t s = first; s < c->n_sizes; s++) {
+        double x = x_of(c, s) - mean_x;
+        xy += x * (y_at_rate(c, s, rate) - mean_y);
         xx += x * x;
     }
-    return xx > 0 && xy < 0 ? xy / xx : 0;
+    return xx > 0 ? xy / xx : 0;
+}
+
+/* Tails that are power laws have one slope for all rates; the common ones are measured best. So the
+ * slope is the mean over the stated rate, twice and four times it. Never upwards. */
+static double slope_at_end(const mni_calib *c, double rate)
+{
+    double slope = (slope_at_rate(c, rate) + slope_at_rate(c, 2 * rate) + slope_at_rate(c, 4 * rate)) / 3;
+    return slope < 0 ? slope : 0;
 }
 
 float mni_calib_threshold(const mni_calib *c, uint64_t n_classes, float false_accept)
 {
     if (c->n_sizes == 0 || !(false_accept > 0)) return NAN;
-    const double x = n_classes > 1 ? log2((double)n_classes) : 0;
+    const double x = n_classes > 1 ? log((double)n_classes) : 0;
     const uint32_t last = c->n_sizes - 1;
     double y;
-    if (x >= last) {
-        y = y_at_rate(c, last, false_accept) + slope_at_end(c, false_accept) * (x - last);
+    if (x >= x_of(c, last)) {
+        y = y_at_rate(c, last, false_accept) + slope_at_end(c, false_accept) * (x - x_of(c, last));
     } else {
-        uint32_t s = (uint32_t)x;
+        uint32_t s = 0;
+        while (x >= x_of(c, s + 1)) s++;
+        double part = (x - x_of(c, s)) / (x_of(c, s + 1) - x_of(c, s));
         double y0 = y_at_rate(c, s, false_accept), y1 = y_at_rate(c, s + 1, false_accept);
-        y = y0 + (y1 - y0) * (x - s);
+        y = y0 + (y1 - y0) * part;
     }
     return mni_score_of_y((mann_metric)c->metric, y);
 }
