@@ -145,7 +145,7 @@ static mann_status read_pixels(pnm *p, mann_image *im, mann_error *err)
     for (uint32_t y = 0; y < p->height; y++)
         for (uint32_t x = 0; x < p->width; x++, to += im->channels) {
             uint8_t v[4] = { 0 };
-            for (unsigned i = 0; i < n; i++) {
+            for (unsigned i = 0; i < n && i < 4; i++) {
                 uint32_t s = 0;
                 MNI_TRY(read_sample(p, x, &s, err));
                 if (s > p->max) s = p->max;
