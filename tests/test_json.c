@@ -40,8 +40,10 @@ static void writes(void)
     mni_text t = { 0 };
     write_all_kinds(&t, 0);
     CHECK_STR(mni_text_get(&t),
-              "{\"n\\\"ame\":\"tab\\t quote\\\" back\\\\ nl\\n bell\\u0007 \xC3\xA9 bad\xEF\xBF\xBD end\","
-              "\"list\":[0.91,0.333,18446744073709551615,true,false,null,null,null,{},[]],\"last\":0}");
+              "{\"n\\\"ame\":"
+              "\"tab\\t quote\\\" back\\\\ nl\\n bell\\u0007 \xC3\xA9 bad\xEF\xBF\xBD end\","
+              "\"list\":[0.91,0.333,18446744073709551615,"
+              "true,false,null,null,null,{},[]],\"last\":0}");
     mni_text_clear(&t);
     mni_json j;
     mni_json_init(&j, &t, 2);
