@@ -41,7 +41,9 @@ KERN =
 IMAGE_IN =
 # resize, preparation, drawing, writing, synth
 IMAGE_OUT = src/image/resize.c src/image/prep.c src/image/font.c src/image/draw.c \
-	src/image/deflate.c src/image/png_write.c
+	src/image/deflate.c src/image/png_write.c src/image/synth_shape.c src/image/synth_toy.c \
+	src/image/synth_plan.c src/image/synth_paint.c src/image/synth_view.c src/image/synth_scene.c \
+	src/image/synth_lens.c src/image/synth.c
 
 # --- L2 store: the file format --------------------------------------------------------------------------------------
 STORE =
