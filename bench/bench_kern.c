@@ -15,7 +15,7 @@
 
 enum { STREAM_FLOATS = 96 << 20 };      /* 384 MiB: far more than any cache */
 
-/* --- the limit: summing floats in one straight line ---------------------------------- */
+/* --- the limit: summing floats in one straight line --------------------------------- */
 
 #if MNI_X86
 MNI_AVX512 static float sum_avx512(const float *x, size_t n)
@@ -89,7 +89,7 @@ void bench_kern_stream(void)
     mni_free(x);
 }
 
-/* --- distances of one query to a matrix that fills the stream ------------------------ */
+/* --- distances of one query to a matrix that fills the stream ----------------------- */
 
 typedef struct scan {
     mni_rows_fn fn;
@@ -154,9 +154,7 @@ void bench_kern_dist(void)
     mni_free(x);
 }
 
-/* --- CRC32C
- * --------------------------------------------------------------------------------------
- * */
+/* --- CRC32C -------------------------------------------------------------------------- */
 
 typedef struct crc_job {
     uint32_t (*fn)(uint32_t, const void *, size_t);

@@ -71,7 +71,7 @@ MNI_AVX2 static void tile_avx2(size_t k, const float *ap, const float *bp, float
     bodies[rows - 1][vectors - 1](k, ap, bp, c, ldc, add, cols - (vectors - 1) * WIDTH);
 }
 
-/* --- packing what lies across: 8 x 8 floats turned at a time ------------------------- */
+/* --- packing what lies across: 8 x 8 floats turned at a time ------------------------ */
 
 /* Rows become columns in three rounds: pairs of floats, pairs of pairs, halves. */
 MNI_AVX2 static MNI_INLINE void turn_8x8(__m256 r[8])
