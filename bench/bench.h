@@ -33,12 +33,12 @@ typedef struct bench_time {
 } bench_time;
 
 /* Calls fn once to warm up, then again and again for about `seconds`: at least 3 runs, at
- * most BENCH_RUNS_MAX, of which the median is taken. Very short work must loop by itself. */
+ * most BENCH_RUNS_MAX, of which the median is taken. Short work must loop by itself. */
 bench_time bench_run(void (*fn)(void *ctx), void *ctx, double seconds);
 
 /* The same for n rivals in turn, one run of each after the other, so that a change of the
  * clock hits all alike. out: n results. n <= 16. For shares use `speed`: it compares
- * neighbours in time, and so stands when another program slows down half of the rounds. */
+ * neighbours in time, and so stands when another program slows half of the rounds. */
 typedef struct bench_rival { void (*fn)(void *ctx); void *ctx; } bench_rival;
 void bench_in_turn(const bench_rival *rivals, int n, double seconds, bench_time *out);
 

@@ -156,7 +156,7 @@ static void a_row_alone_and_in_a_batch(void)
     }
 }
 
-/* Equal vectors: l2 is 0 and the cosine 1, both exactly, for huge and tiny lengths too. */
+/* Equal vectors: l2 is 0 and the cosine 1, both exactly, huge or tiny. */
 static void equal_vectors_are_exact(void)
 {
     static const float scales[] = { 1.0f, 1e-15f, 3e15f };

@@ -276,6 +276,36 @@ static void nan_stays_in_its_row(void)
         }
 }
 
+/* Packing: `out` ends at the fence, lanes without a row are left alone or 0. */
+static void check_turn(const mni_kern_nn *kern, size_t width, size_t rows, size_t k)
+{
+    const size_t ld = k + 3, n_in = span(rows, k, ld), n_out = k * width;
+    float *in = test_fence(n_in * sizeof *in, 0), *out = test_fence(n_out * sizeof *out, 0);
+    fill(in, n_in, 5);
+    for (size_t i = 0; i < n_out; i++) out[i] = 7.0f;
+    kern->turn(in, ld, rows, k, width, out);
+    for (size_t j = 0; j < k; j++)
+        for (size_t i = 0; i < width; i++) {
+            const float got = out[j * width + i];
+            CHECK(i < rows ? got == in[i * ld + j] : got == 7.0f || got == 0.0f);
+        }
+    test_fence_free(in, n_in * sizeof *in, 0);
+    test_fence_free(out, n_out * sizeof *out, 0);
+}
+
+static void turning_stays_in_its_panel(void)
+{
+    mni_kern_nn levels[3];
+    const int n_levels = each_level(levels);
+    for (int l = 0; l < n_levels; l++)
+        for (size_t k = 1; k <= 18; k++) {
+            for (size_t rows = 1; rows <= levels[l].mr; rows++)
+                check_turn(&levels[l], levels[l].mr, rows, k);
+            for (size_t rows = 1; rows <= levels[l].nr; rows++)
+                check_turn(&levels[l], levels[l].nr, rows, k);
+        }
+}
+
 const test_case kern_nn_tests[];
 const test_case kern_nn_tests[] = {
     { "every_small_size", every_small_size, 0 },
@@ -286,5 +316,6 @@ const test_case kern_nn_tests[] = {
     { "fused_levels_agree", fused_levels_agree, 0 },
     { "the_entry_and_the_definition", the_entry_and_the_definition, 0 },
     { "nan_stays_in_its_row", nan_stays_in_its_row, 0 },
+    { "turning_stays_in_its_panel", turning_stays_in_its_panel, 0 },
     { 0 }
 };
