@@ -1,6 +1,6 @@
 /* bench.c - runs the benches of the table and prints CSV.
  *
- *     bench/bench [--list] [name ...]          a name may be a beginning: "kern" runs all of kern
+ *     bench/bench [--list] [name ...]    a name may be a beginning: "kern" is all of kern
  *
  * The commit is taken from the environment, BENCH_COMMIT. SPDX-License-Identifier: MIT */
 #include "bench.h"
@@ -20,7 +20,8 @@ static const struct { const char *name; void (*run)(void); } benches[] = {
     { "kern.crc32c", bench_kern_crc },
     { "kern.gemm", bench_kern_gemm },
 };
-enum { N_BENCHES = (int)(sizeof benches / sizeof *benches), RIVALS_MAX = 16, RUNS_MIN = 3 };
+enum { N_BENCHES = (int)(sizeof benches / sizeof *benches) };
+enum { RIVALS_MAX = 16, RUNS_MIN = 3 };
 
 static int ascending(const void *a, const void *b)
 {
@@ -31,25 +32,30 @@ static int ascending(const void *a, const void *b)
 static bench_time summary(double *seconds, int runs)
 {
     qsort(seconds, (size_t)runs, sizeof *seconds, ascending);
-    return (bench_time){ seconds[runs / 2], seconds[0], seconds[runs - 1], runs };
+    return (bench_time){ seconds[runs / 2], seconds[0], seconds[runs - 1], 1.0, runs };
 }
 
 void bench_in_turn(const bench_rival *rivals, int n, double seconds, bench_time *out)
 {
-    static double times[RIVALS_MAX][BENCH_RUNS_MAX];
+    static double times[RIVALS_MAX][BENCH_RUNS_MAX], speeds[RIVALS_MAX][BENCH_RUNS_MAX];
     if (n > RIVALS_MAX) n = RIVALS_MAX;
     for (int r = 0; r < n; r++) rivals[r].fn(rivals[r].ctx);        /* warm up */
     const double start = mni_clock_seconds();
     int runs = 0;
-    while (runs < BENCH_RUNS_MAX && (runs < RUNS_MIN || mni_clock_seconds() - start < seconds * n)) {
+    while (runs < BENCH_RUNS_MAX &&
+           (runs < RUNS_MIN || mni_clock_seconds() - start < seconds * n)) {
         for (int r = 0; r < n; r++) {
             const double before = mni_clock_seconds();
             rivals[r].fn(rivals[r].ctx);
             times[r][runs] = mni_clock_seconds() - before;
+            speeds[r][runs] = times[0][runs] / times[r][runs];
         }
         runs++;
     }
-    for (int r = 0; r < n; r++) out[r] = summary(times[r], runs);
+    for (int r = 0; r < n; r++) {
+        out[r] = summary(times[r], runs);
+        out[r].speed = summary(speeds[r], runs).median;
+    }
 }
 
 bench_time bench_run(void (*fn)(void *ctx), void *ctx, double seconds)
@@ -59,14 +65,15 @@ bench_time bench_run(void (*fn)(void *ctx), void *ctx, double seconds)
     return t;
 }
 
-void bench_line(const char *workload, const char *simd, uint32_t threads, bench_time t, double value,
-                const char *unit, double share)
+void bench_line(const char *workload, const char *simd, uint32_t threads, bench_time t,
+                double value, const char *unit, double share)
 {
     static char cpu[128];
     const char *commit = getenv("BENCH_COMMIT");
     if (!cpu[0]) mni_cpu_name(cpu, sizeof cpu);
-    printf("%s,%s,%s,%u,%s,%.6g,%.3f,%.4g,%s,", commit && *commit ? commit : "unknown", cpu, simd,
-           (unsigned)threads, workload, t.median, (t.slowest - t.fastest) / t.median, value, unit);
+    printf("%s,%s,%s,%u,%s,%.6g,%.3f,%.4g,%s,", commit && *commit ? commit : "unknown",
+           cpu, simd, (unsigned)threads, workload, t.median,
+           (t.slowest - t.fastest) / t.median, value, unit);
     if (share >= 0) printf("%.3f", share);
     printf("\n");
     fflush(stdout);
@@ -109,7 +116,8 @@ int main(int argc, char **argv)
 {
     const int list = argc > 1 && strcmp(argv[1], "--list") == 0;
     int ran = 0;
-    if (!list) printf("commit,cpu,simd,threads,workload,seconds,spread,value,unit,share\n");
+    if (!list)
+        printf("commit,cpu,simd,threads,workload,seconds,spread,value,unit,share\n");
     for (int i = 0; i < N_BENCHES; i++) {
         if (list) printf("%s\n", benches[i].name);
         else if (wanted(benches[i].name, argc - 1, argv + 1)) benches[i].run(), ran++;

@@ -1,5 +1,5 @@
-/* bench_gemm.c - the matrix product in GFLOP/s, by level. Rivals are in bench/peers/gemm.c.
- * SPDX-License-Identifier: MIT */
+/* bench_gemm.c - the matrix product in GFLOP/s, by level. Rivals are in
+ * bench/peers/gemm.c. SPDX-License-Identifier: MIT */
 #include "bench.h"
 
 #include <stdio.h>
@@ -9,7 +9,12 @@
 #include "kern/kern_nn.h"
 #include "os/cpu.h"
 
-typedef struct product { mni_kern_nn kern; mni_gemm_args g; mni_pool *pool; void *work; } product;
+typedef struct product {
+    mni_kern_nn kern;
+    mni_gemm_args g;
+    mni_pool *pool;
+    void *work;
+} product;
 
 static void multiply(void *ctx)
 {
@@ -18,7 +23,8 @@ static void multiply(void *ctx)
     bench_use(p->g.c);
 }
 
-/* AVX2 and AVX-512 alone and the best on all cores; share: of the best level on one thread. */
+/* The levels on one thread, and the best on all cores; share: of the best level on one
+ * thread. */
 static void bench_shape(const gemm_shape *s, mni_pool *pool)
 {
     product p[4];
@@ -28,7 +34,8 @@ static void bench_shape(const gemm_shape *s, mni_pool *pool)
     float *c = bench_memory(s->m * s->n * sizeof *c);
     const mni_gemm_args g = gemm_shape_args(s, a, b, c);
     const unsigned cpu = mni_cpu_detect();
-    const unsigned caps[4] = { mni_cpu_cap(cpu, "scalar"), mni_cpu_cap(cpu, "avx2"), cpu, cpu };
+    const unsigned caps[4] = { cpu, mni_cpu_cap(cpu, "scalar"), mni_cpu_cap(cpu, "avx2"),
+                               cpu };
     for (int i = 0; i < 4; i++) {
         p[i] = (product){ .g = g, .pool = i == 3 ? pool : NULL };
         mni_kern_nn_build(&p[i].kern, caps[i]);
@@ -38,10 +45,11 @@ static void bench_shape(const gemm_shape *s, mni_pool *pool)
     bench_in_turn(rivals, 4, 0.1, t);
     for (int i = 0; i < 4; i++) {
         char name[96];
-        snprintf(name, sizeof name, "kern.gemm %s %zux%zux%zu", gemm_kind_name(s->kind), s->m, s->n, s->k);
+        snprintf(name, sizeof name, "kern.gemm %s %zux%zux%zu", gemm_kind_name(s->kind),
+                 s->m, s->n, s->k);
         BENCH_LINE(name, p[i].kern.name, mni_pool_threads(p[i].pool), t[i],
-                   2e-9 * (double)s->m * (double)s->n * (double)s->k / t[i].median, "GFLOP/s",
-                   t[2].median / t[i].median);
+                   2e-9 * (double)s->m * (double)s->n * (double)s->k / t[i].median,
+                   "GFLOP/s", t[i].speed);
         mni_free(p[i].work);
     }
     mni_free(a);

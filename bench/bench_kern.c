@@ -1,5 +1,5 @@
-/* bench_kern.c - kernels against the limits of one core: distances and CRC against the bandwidth of
- * a plain read, measured in turn with it. SPDX-License-Identifier: MIT */
+/* bench_kern.c - kernels against the limits of one core: distances and CRC against the
+ * bandwidth of a plain read, measured in turn with it. SPDX-License-Identifier: MIT */
 #include "bench.h"
 
 #include <stdio.h>
@@ -15,7 +15,7 @@
 
 enum { STREAM_FLOATS = 96 << 20 };      /* 384 MiB: far more than any cache */
 
-/* --- the limit: summing floats in one straight line ---------------------------------------- */
+/* --- the limit: summing floats in one straight line --------------------------------- */
 
 #if MNI_X86
 MNI_AVX512 static float sum_avx512(const float *x, size_t n)
@@ -23,8 +23,10 @@ MNI_AVX512 static float sum_avx512(const float *x, size_t n)
     __m512 s[4];
     for (int u = 0; u < 4; u++) s[u] = _mm512_setzero_ps();
     for (size_t i = 0; i + 64 <= n; i += 64)
-        for (int u = 0; u < 4; u++) s[u] = _mm512_add_ps(s[u], _mm512_loadu_ps(x + i + 16 * u));
-    return _mm512_reduce_add_ps(_mm512_add_ps(_mm512_add_ps(s[0], s[1]), _mm512_add_ps(s[2], s[3])));
+        for (int u = 0; u < 4; u++)
+            s[u] = _mm512_add_ps(s[u], _mm512_loadu_ps(x + i + 16 * u));
+    return _mm512_reduce_add_ps(
+        _mm512_add_ps(_mm512_add_ps(s[0], s[1]), _mm512_add_ps(s[2], s[3])));
 }
 
 MNI_AVX2 static float sum_avx2(const float *x, size_t n)
@@ -33,8 +35,10 @@ MNI_AVX2 static float sum_avx2(const float *x, size_t n)
     float lanes[8], sum = 0;
     for (int u = 0; u < 4; u++) s[u] = _mm256_setzero_ps();
     for (size_t i = 0; i + 32 <= n; i += 32)
-        for (int u = 0; u < 4; u++) s[u] = _mm256_add_ps(s[u], _mm256_loadu_ps(x + i + 8 * u));
-    _mm256_storeu_ps(lanes, _mm256_add_ps(_mm256_add_ps(s[0], s[1]), _mm256_add_ps(s[2], s[3])));
+        for (int u = 0; u < 4; u++)
+            s[u] = _mm256_add_ps(s[u], _mm256_loadu_ps(x + i + 8 * u));
+    _mm256_storeu_ps(lanes,
+                     _mm256_add_ps(_mm256_add_ps(s[0], s[1]), _mm256_add_ps(s[2], s[3])));
     for (int i = 0; i < 8; i++) sum += lanes[i];
     return sum;
 }
@@ -65,7 +69,10 @@ static void read_all(void *ctx)
     bench_use(&s->result);
 }
 
-static double rate(size_t n_bytes, bench_time t) { return (double)n_bytes / t.median * 1e-9; }
+static double rate(size_t n_bytes, bench_time t)
+{
+    return (double)n_bytes / t.median * 1e-9;
+}
 
 void bench_kern_stream(void)
 {
@@ -82,7 +89,7 @@ void bench_kern_stream(void)
     mni_free(x);
 }
 
-/* --- distances of one query to a matrix that fills the stream --------------------------------- */
+/* --- distances of one query to a matrix that fills the stream ----------------------- */
 
 typedef struct scan {
     mni_rows_fn fn;
@@ -130,24 +137,30 @@ static void bench_rows(int metric, size_t dim, const float *x, float *out)
     for (int l = 0; l < n; l++) {
         char name[64];
         snprintf(name, sizeof name, "kern.%s_rows dim=%zu", names[metric], dim);
-        BENCH_LINE(name, k[l].name, 1, t[1 + l], rate(s[l].rows * dim * sizeof *x, t[1 + l]), "GB/s",
-                   t[0].median / t[1 + l].median);
+        BENCH_LINE(name, k[l].name, 1, t[1 + l],
+                   rate(s[l].rows * dim * sizeof *x, t[1 + l]), "GB/s", t[1 + l].speed);
     }
 }
 
 void bench_kern_dist(void)
 {
     static const size_t dims[] = { 32, 64, 96, 128, 256, 384, 512, 768 };
-    float *x = bench_floats(STREAM_FLOATS), *out = bench_memory(STREAM_FLOATS / 32 * sizeof *out);
+    float *x = bench_floats(STREAM_FLOATS),
+          *out = bench_memory(STREAM_FLOATS / 32 * sizeof *out);
     for (int metric = 0; metric < 3; metric++)
-        for (size_t i = 0; i < sizeof dims / sizeof *dims; i++) bench_rows(metric, dims[i], x, out);
+        for (size_t i = 0; i < sizeof dims / sizeof *dims; i++)
+            bench_rows(metric, dims[i], x, out);
     mni_free(out);
     mni_free(x);
 }
 
-/* --- CRC32C -------------------------------------------------------------------------------------- */
+/* --- CRC32C ------------------------------------------------------------------------- */
 
-typedef struct crc_job { uint32_t (*fn)(uint32_t, const void *, size_t); const void *x; uint32_t result; } crc_job;
+typedef struct crc_job {
+    uint32_t (*fn)(uint32_t, const void *, size_t);
+    const void *x;
+    uint32_t result;
+} crc_job;
 
 static void crc_all(void *ctx)
 {
@@ -164,7 +177,9 @@ void bench_kern_crc(void)
     bench_time t[2];
     bench_in_turn(rivals, 2, 0.3, t);
     const size_t n_bytes = (size_t)64 * (64 << 10);
-    BENCH_LINE("kern.crc32c KiB=64", "scalar", 1, t[0], rate(n_bytes, t[0]), "GB/s", BENCH_NO_SHARE);
-    BENCH_LINE("kern.crc32c KiB=64", "best", 1, t[1], rate(n_bytes, t[1]), "GB/s", BENCH_NO_SHARE);
+    BENCH_LINE("kern.crc32c KiB=64", "scalar", 1, t[0], rate(n_bytes, t[0]), "GB/s",
+               BENCH_NO_SHARE);
+    BENCH_LINE("kern.crc32c KiB=64", "best", 1, t[1], rate(n_bytes, t[1]), "GB/s",
+               BENCH_NO_SHARE);
     mni_free(x);
 }

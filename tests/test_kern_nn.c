@@ -1,5 +1,5 @@
-/* test_kern_nn.c - the matrix product: every level and kind, all small sizes, the edges of every
- * block, fences, and the promise about bits. SPDX-License-Identifier: MIT */
+/* test_kern_nn.c - the matrix product: every level and kind, all small sizes, the edges
+ * of every block, fences, and the promise about bits. SPDX-License-Identifier: MIT */
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -28,7 +28,8 @@ static void fill(float *x, size_t n, uint64_t slot)
     for (size_t i = 0; i < n; i++) x[i] = mni_rng_range(&r, -1.0f, 1.0f);
 }
 
-/* A problem in memory that ends at unreadable pages, with gaps of `pad` floats between rows. */
+/* A problem in memory that ends at unreadable pages, with gaps of `pad` floats between
+ * rows. */
 typedef struct problem {
     mni_gemm_args g;
     float *a, *b, *c;
@@ -36,14 +37,20 @@ typedef struct problem {
     void *work;
 } problem;
 
-static size_t span(size_t rows, size_t cols, size_t ld) { return rows ? (rows - 1) * ld + cols : 0; }
-
-static problem make(const mni_kern_nn *kern, mni_gemm_kind kind, size_t m, size_t n, size_t k,
-                    size_t pad, int add)
+static size_t span(size_t rows, size_t cols, size_t ld)
 {
-    const size_t a_rows = kind == MNI_GEMM_TN ? k : m, a_cols = kind == MNI_GEMM_TN ? m : k;
-    const size_t b_rows = kind == MNI_GEMM_NT ? n : k, b_cols = kind == MNI_GEMM_NT ? k : n;
-    problem p = { .g = { kind, m, n, k, NULL, a_cols + pad, NULL, b_cols + pad, NULL, n + pad, add } };
+    return rows ? (rows - 1) * ld + cols : 0;
+}
+
+static problem make(const mni_kern_nn *kern, mni_gemm_kind kind, size_t m, size_t n,
+                    size_t k, size_t pad, int add)
+{
+    const size_t a_rows = kind == MNI_GEMM_TN ? k : m,
+                 a_cols = kind == MNI_GEMM_TN ? m : k;
+    const size_t b_rows = kind == MNI_GEMM_NT ? n : k,
+                 b_cols = kind == MNI_GEMM_NT ? k : n;
+    problem p = { .g = { kind, m, n, k, NULL, a_cols + pad, NULL, b_cols + pad, NULL,
+                         n + pad, add } };
     p.n_a = span(a_rows, a_cols, p.g.lda);
     p.n_b = span(b_rows, b_cols, p.g.ldb);
     p.n_c = span(m, n, p.g.ldc);
@@ -88,19 +95,23 @@ static void compare(const mni_gemm_args *g, const float *old, const char *level)
                 sum += t;
                 terms += fabs(t);
             }
-            const double got = g->c[i * g->ldc + j], bound = (double)(g->k + 8) * FLT_EPSILON * terms;
+            const double got = g->c[i * g->ldc + j],
+                         bound = (double)(g->k + 8) * FLT_EPSILON * terms;
             if (!(fabs(got - sum) <= bound))
-                test_fail(__FILE__, __LINE__, "%s kind %d, %zu x %zu x %zu add %d, at %zu,%zu: "
-                          "%.9g, wanted %.9g within %g", level, (int)g->kind, g->m, g->n, g->k,
-                          g->add, i, j, got, sum, bound);
+                test_fail(__FILE__, __LINE__,
+                          "%s kind %d, %zu x %zu x %zu add %d, at %zu,%zu: "
+                          "%.9g, wanted %.9g within %g",
+                          level, (int)g->kind, g->m, g->n, g->k, g->add, i, j, got, sum,
+                          bound);
         }
         if (i + 1 < g->m)
-            for (size_t j = g->n; j < g->ldc; j++) CHECK(g->c[i * g->ldc + j] == old[i * g->ldc + j]);
+            for (size_t j = g->n; j < g->ldc; j++)
+                CHECK(g->c[i * g->ldc + j] == old[i * g->ldc + j]);
     }
 }
 
-static void check(const mni_kern_nn *kern, mni_gemm_kind kind, size_t m, size_t n, size_t k,
-                  size_t pad, int add)
+static void check(const mni_kern_nn *kern, mni_gemm_kind kind, size_t m, size_t n,
+                  size_t k, size_t pad, int add)
 {
     problem p = make(kern, kind, m, n, k, pad, add);
     float *old = test_fence(p.n_c * sizeof *old, 0);
@@ -122,24 +133,25 @@ static void every_small_size(void)
             for (size_t m = 0; m <= levels[l].mr + 1; m++)
                 for (size_t n = 0; n <= levels[l].nr + 2; n++) {
                     const size_t d = (m * 7 + n * 3) % 7;
-                    check(&levels[l], (mni_gemm_kind)kind, m, n, depths[d], (m + n) % 3, (int)(n % 2));
+                    check(&levels[l], (mni_gemm_kind)kind, m, n, depths[d], (m + n) % 3,
+                          (int)(n % 2));
                 }
 }
 
 /* Around the borders of the blocks: KC = 256, a chunk of 192 x 384. */
 static void block_borders(void)
 {
-    static const size_t sizes[][3] = {
-        { 1, 1, 255 }, { 3, 50, 256 }, { 9, 49, 257 }, { 5, 17, 513 }, { 191, 20, 30 }, { 193, 49, 30 },
-        { 7, 383, 40 }, { 10, 385, 40 }, { 200, 400, 33 }, { 64, 100, 576 }
-    };
+    static const size_t sizes[][3] = { { 1, 1, 255 },   { 3, 50, 256 },  { 9, 49, 257 },
+                                       { 5, 17, 513 },  { 191, 20, 30 }, { 193, 49, 30 },
+                                       { 7, 383, 40 },  { 10, 385, 40 }, { 200, 400, 33 },
+                                       { 64, 100, 576 } };
     mni_kern_nn levels[3];
     const int n_levels = each_level(levels);
     for (int l = 0; l < n_levels; l++)
         for (int kind = 0; kind < 3; kind++)
             for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-                check(&levels[l], (mni_gemm_kind)kind, sizes[i][0], sizes[i][1], sizes[i][2], i % 2 * 5,
-                      (int)(i % 2));
+                check(&levels[l], (mni_gemm_kind)kind, sizes[i][0], sizes[i][1],
+                      sizes[i][2], i % 2 * 5, (int)(i % 2));
 }
 
 /* More rows, or columns, than one packed block holds (3072). */
@@ -229,7 +241,8 @@ static void the_entry_and_the_definition(void)
 {
     for (int kind = 0; kind < 3; kind++)
         for (int add = 0; add < 2; add++) {
-            problem p = make(mni_kern_nn_best(), (mni_gemm_kind)kind, 33, 65, 129, 1, add);
+            problem p =
+                make(mni_kern_nn_best(), (mni_gemm_kind)kind, 33, 65, 129, 1, add);
             float old[33 * 66];
             if (!add)
                 for (size_t i = 0; i < p.g.m; i++)
@@ -245,7 +258,8 @@ static void the_entry_and_the_definition(void)
         }
 }
 
-/* A NaN in row i of A reaches all of row i of C and nothing else; padding multiplies nothing in. */
+/* A NaN in row i of A reaches all of row i of C and nothing else; padding multiplies
+ * nothing in. */
 static void nan_stays_in_its_row(void)
 {
     mni_kern_nn levels[3];
@@ -262,6 +276,36 @@ static void nan_stays_in_its_row(void)
         }
 }
 
+/* Packing: `out` ends at the fence, lanes without a row are left alone or 0. */
+static void check_turn(const mni_kern_nn *kern, size_t width, size_t rows, size_t k)
+{
+    const size_t ld = k + 3, n_in = span(rows, k, ld), n_out = k * width;
+    float *in = test_fence(n_in * sizeof *in, 0), *out = test_fence(n_out * sizeof *out, 0);
+    fill(in, n_in, 5);
+    for (size_t i = 0; i < n_out; i++) out[i] = 7.0f;
+    kern->turn(in, ld, rows, k, width, out);
+    for (size_t j = 0; j < k; j++)
+        for (size_t i = 0; i < width; i++) {
+            const float got = out[j * width + i];
+            CHECK(i < rows ? got == in[i * ld + j] : got == 7.0f || got == 0.0f);
+        }
+    test_fence_free(in, n_in * sizeof *in, 0);
+    test_fence_free(out, n_out * sizeof *out, 0);
+}
+
+static void turning_stays_in_its_panel(void)
+{
+    mni_kern_nn levels[3];
+    const int n_levels = each_level(levels);
+    for (int l = 0; l < n_levels; l++)
+        for (size_t k = 1; k <= 18; k++) {
+            for (size_t rows = 1; rows <= levels[l].mr; rows++)
+                check_turn(&levels[l], levels[l].mr, rows, k);
+            for (size_t rows = 1; rows <= levels[l].nr; rows++)
+                check_turn(&levels[l], levels[l].nr, rows, k);
+        }
+}
+
 const test_case kern_nn_tests[];
 const test_case kern_nn_tests[] = {
     { "every_small_size", every_small_size, 0 },
@@ -272,5 +316,6 @@ const test_case kern_nn_tests[] = {
     { "fused_levels_agree", fused_levels_agree, 0 },
     { "the_entry_and_the_definition", the_entry_and_the_definition, 0 },
     { "nan_stays_in_its_row", nan_stays_in_its_row, 0 },
+    { "turning_stays_in_its_panel", turning_stays_in_its_panel, 0 },
     { 0 }
 };

@@ -1,12 +1,13 @@
-/* gemm.c - our matrix product beside the CBLAS of this machine, in turn. Prints CSV as bench/bench
- * does; share: our speed over the rival's. Build and run:
+/* gemm.c - our matrix product beside the CBLAS of this machine, in turn. Prints CSV as
+ * bench/bench does; share: our speed over the rival's. Build and run:
  *
  *     make libmetricann.a
- *     cc -O2 -Iinclude -Isrc -Ibench bench/peers/gemm.c libmetricann.a -lopenblas -lpthread -lm -o peer
+ *     cc -O2 -Iinclude -Isrc -Ibench -o peer bench/peers/gemm.c libmetricann.a \
+ *         -lopenblas -lpthread -lm
  *     OPENBLAS_NUM_THREADS=1 ./peer
  *
- * OpenBLAS picks its kernels by CPU model; OPENBLAS_CORETYPE=SKYLAKEX gives it AVX-512 on models that
- * are newer than it. SPDX-License-Identifier: MIT */
+ * OpenBLAS picks its kernels by CPU model; OPENBLAS_CORETYPE=SKYLAKEX gives it AVX-512 on
+ * models that are newer than it. SPDX-License-Identifier: MIT */
 #include <cblas.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,8 +20,9 @@ enum { RUNS = 101 };
 static void theirs(const mni_gemm_args *g)
 {
     cblas_sgemm(CblasRowMajor, g->kind == MNI_GEMM_TN ? CblasTrans : CblasNoTrans,
-                g->kind == MNI_GEMM_NT ? CblasTrans : CblasNoTrans, (int)g->m, (int)g->n, (int)g->k,
-                1.0f, g->a, (int)g->lda, g->b, (int)g->ldb, 0.0f, g->c, (int)g->ldc);
+                g->kind == MNI_GEMM_NT ? CblasTrans : CblasNoTrans, (int)g->m, (int)g->n,
+                (int)g->k, 1.0f, g->a, (int)g->lda, g->b, (int)g->ldb, 0.0f, g->c,
+                (int)g->ldc);
 }
 
 static int ascending(const void *a, const void *b)
@@ -33,7 +35,8 @@ static float *numbers(size_t n)
 {
     float *x = aligned_alloc(64, (n * sizeof *x + 63) / 64 * 64);
     if (!x) exit(1);
-    for (size_t i = 0; i < n; i++) x[i] = (float)((i * 2654435761u) % 2001) / 1000.0f - 1.0f;
+    for (size_t i = 0; i < n; i++)
+        x[i] = (float)((i * 2654435761u) % 2001) / 1000.0f - 1.0f;
     return x;
 }
 
@@ -55,10 +58,12 @@ static void one_shape(const gemm_shape *s)
     }
     for (int i = 0; i < 2; i++) qsort(t[i], (size_t)runs, sizeof t[i][0], ascending);
     for (int i = 0; i < 2; i++)
-        printf("%s,%s,1,gemm %s %zux%zux%zu,%.6g,%.3f,%.4g,GFLOP/s,%.3f\n", i ? "openblas" : "metricann",
-               i ? openblas_get_corename() : mni_kern_nn_best()->name, gemm_kind_name(s->kind), s->m,
-               s->n, s->k, t[i][runs / 2], (t[i][runs - 1] - t[i][0]) / t[i][runs / 2],
-               flops / t[i][runs / 2] * 1e-9, t[1][runs / 2] / t[i][runs / 2]);
+        printf("%s,%s,1,gemm %s %zux%zux%zu,%.6g,%.3f,%.4g,GFLOP/s,%.3f\n",
+               i ? "openblas" : "metricann",
+               i ? openblas_get_corename() : mni_kern_nn_best()->name,
+               gemm_kind_name(s->kind), s->m, s->n, s->k, t[i][runs / 2],
+               (t[i][runs - 1] - t[i][0]) / t[i][runs / 2], flops / t[i][runs / 2] * 1e-9,
+               t[1][runs / 2] / t[i][runs / 2]);
     free(work);
     free(c);
     free(b);

@@ -1,20 +1,20 @@
 /* dist_avx2.c - distances with 8 floats in one register and fused multiply-add.
  *
- * Why several sums a row: an FMA takes four cycles, and the next one onto the same register has to
- * wait for it; two can start in every cycle. With one sum a core does an eighth of what it can. Vector
- * number v of a row goes to sum v % 4:
+ * Why several sums a row: an FMA takes four cycles, and the next one onto the same
+ * register has to wait for it; two can start in every cycle. With one sum a core does an
+ * eighth of what it can. Vector number v of a row goes to sum v % 4:
  *
  *     row   | v0 | v1 | v2 | v3 | v4 | v5 | v6 | v7 | v8 (part) |
  *     sum     s0   s1   s2   s3   s0   s1   s2   s3   s0
  *
- * and at the end (s0 + s1) + (s2 + s3), then the 8 lanes are folded in halves. The last, partial
- * vector is loaded under a mask: lanes beyond `dim` are not touched and count as zero, which adds
- * exactly nothing.
+ * and at the end (s0 + s1) + (s2 + s3), then the 8 lanes are folded in halves. The last,
+ * partial vector is loaded under a mask: lanes beyond `dim` are not touched and count as
+ * zero, which adds exactly nothing.
  *
- * Why one row at a time: a big matrix is read at the speed of the memory, and the processor fetches
- * ahead best along one straight line. Walking four rows abreast to load the query once for all four
- * was 2.5 times slower (dim 128), and asking for lines ahead by hand won nothing
- * (bench/results/kern-rows.csv). SPDX-License-Identifier: MIT */
+ * Why one row at a time: a big matrix is read at the speed of the memory, and the
+ * processor fetches ahead best along one straight line. Walking four rows abreast to load
+ * the query once for all four was 2.5 times slower (dim 128), and asking for lines ahead
+ * by hand won nothing (bench/results/kern-rows.csv). SPDX-License-Identifier: MIT */
 #include "kern/kern_dist.h"
 
 #include "kern/dist.h"
@@ -26,7 +26,8 @@
 
 enum { WIDTH = 8 };
 
-/* The mask of the first n lanes; n >= 8 is all of them. A window slides over ones, then zeros. */
+/* The mask of the first n lanes; n >= 8 is all of them. A window slides over ones, then
+ * zeros. */
 MNI_AVX2 static MNI_INLINE __m256i first_lanes(size_t n)
 {
     static const int32_t ones_zeros[2 * WIDTH] = { -1, -1, -1, -1, -1, -1, -1, -1 };
@@ -43,7 +44,8 @@ MNI_AVX2 static MNI_INLINE float fold(__m256 v)
 
 enum metric { L2, IP };
 
-MNI_AVX2 static MNI_INLINE __m256 add_term(enum metric metric, __m256 q, __m256 x, __m256 sum)
+MNI_AVX2 static MNI_INLINE __m256 add_term(enum metric metric, __m256 q, __m256 x,
+                                           __m256 sum)
 {
     if (metric == IP) return _mm256_fmadd_ps(q, x, sum);
     const __m256 d = _mm256_sub_ps(q, x);
@@ -51,39 +53,44 @@ MNI_AVX2 static MNI_INLINE __m256 add_term(enum metric metric, __m256 q, __m256 
 }
 
 /* The first n terms (all WIDTH, if there are as many) of what is left of a row. */
-MNI_AVX2 static MNI_INLINE __m256 add_part(enum metric metric, const float *q, const float *x,
-                                      size_t n, __m256 sum)
+MNI_AVX2 static MNI_INLINE __m256 add_part(enum metric metric, const float *q,
+                                           const float *x, size_t n, __m256 sum)
 {
     const __m256i m = first_lanes(n);
     return add_term(metric, _mm256_maskload_ps(q, m), _mm256_maskload_ps(x, m), sum);
 }
 
-/* One row; `metric` is a constant at every call. The sums are single variables: of an array, gcc 12
- * keeps a copy in memory, which costs short rows half their speed. */
-MNI_AVX2 static MNI_INLINE float one(enum metric metric, const float *q, const float *x, size_t dim)
+/* One row; `metric` is a constant at every call. The sums are single variables: of an
+ * array, gcc 12 keeps a copy in memory, which costs short rows half their speed. */
+MNI_AVX2 static MNI_INLINE float one(enum metric metric, const float *q, const float *x,
+                                     size_t dim)
 {
     __m256 s0 = _mm256_setzero_ps(), s1 = s0, s2 = s0, s3 = s0;
     for (; dim >= 4 * WIDTH; dim -= 4 * WIDTH, q += 4 * WIDTH, x += 4 * WIDTH) {
         s0 = add_term(metric, _mm256_loadu_ps(q), _mm256_loadu_ps(x), s0);
         s1 = add_term(metric, _mm256_loadu_ps(q + WIDTH), _mm256_loadu_ps(x + WIDTH), s1);
-        s2 = add_term(metric, _mm256_loadu_ps(q + 2 * WIDTH), _mm256_loadu_ps(x + 2 * WIDTH), s2);
-        s3 = add_term(metric, _mm256_loadu_ps(q + 3 * WIDTH), _mm256_loadu_ps(x + 3 * WIDTH), s3);
+        s2 = add_term(metric, _mm256_loadu_ps(q + 2 * WIDTH),
+                      _mm256_loadu_ps(x + 2 * WIDTH), s2);
+        s3 = add_term(metric, _mm256_loadu_ps(q + 3 * WIDTH),
+                      _mm256_loadu_ps(x + 3 * WIDTH), s3);
     }
     if (dim > 0) s0 = add_part(metric, q, x, dim, s0);
     if (dim > WIDTH) s1 = add_part(metric, q + WIDTH, x + WIDTH, dim - WIDTH, s1);
-    if (dim > 2 * WIDTH) s2 = add_part(metric, q + 2 * WIDTH, x + 2 * WIDTH, dim - 2 * WIDTH, s2);
-    if (dim > 3 * WIDTH) s3 = add_part(metric, q + 3 * WIDTH, x + 3 * WIDTH, dim - 3 * WIDTH, s3);
+    if (dim > 2 * WIDTH)
+        s2 = add_part(metric, q + 2 * WIDTH, x + 2 * WIDTH, dim - 2 * WIDTH, s2);
+    if (dim > 3 * WIDTH)
+        s3 = add_part(metric, q + 3 * WIDTH, x + 3 * WIDTH, dim - 3 * WIDTH, s3);
     return fold(_mm256_add_ps(_mm256_add_ps(s0, s1), _mm256_add_ps(s2, s3)));
 }
 
-MNI_AVX2 static void l2_rows_avx2(const float *query, const float *base, size_t rows, size_t dim,
-                                  size_t stride, float *out)
+MNI_AVX2 static void l2_rows_avx2(const float *query, const float *base, size_t rows,
+                                  size_t dim, size_t stride, float *out)
 {
     for (size_t i = 0; i < rows; i++) out[i] = one(L2, query, base + i * stride, dim);
 }
 
-MNI_AVX2 static void ip_rows_avx2(const float *query, const float *base, size_t rows, size_t dim,
-                                  size_t stride, float *out)
+MNI_AVX2 static void ip_rows_avx2(const float *query, const float *base, size_t rows,
+                                  size_t dim, size_t stride, float *out)
 {
     for (size_t i = 0; i < rows; i++) out[i] = one(IP, query, base + i * stride, dim);
 }
@@ -112,8 +119,8 @@ MNI_AVX2 static MNI_INLINE two_dots dots(const float *q, const float *x, size_t 
     return (two_dots){ fold(_mm256_add_ps(qx0, qx1)), fold(_mm256_add_ps(xx0, xx1)) };
 }
 
-MNI_AVX2 static void cos_rows_avx2(const float *query, const float *base, size_t rows, size_t dim,
-                                   size_t stride, float *out)
+MNI_AVX2 static void cos_rows_avx2(const float *query, const float *base, size_t rows,
+                                   size_t dim, size_t stride, float *out)
 {
     const float qq = dots(query, query, dim).xx;
     for (size_t i = 0; i < rows; i++) {

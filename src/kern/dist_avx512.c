@@ -1,5 +1,5 @@
-/* dist_avx512.c - distances with 16 floats in one register: the plan of dist_avx2.c (read that first),
- * with the masks that AVX-512 has for tails. SPDX-License-Identifier: MIT */
+/* dist_avx512.c - distances with 16 floats in one register: the plan of dist_avx2.c (read
+ * that first), with the masks that AVX-512 has for tails. SPDX-License-Identifier: MIT */
 #include "kern/kern_dist.h"
 
 #include "kern/dist.h"
@@ -21,7 +21,8 @@ MNI_AVX512 static MNI_INLINE float fold(__m512 v) { return _mm512_reduce_add_ps(
 
 enum metric { L2, IP };
 
-MNI_AVX512 static MNI_INLINE __m512 add_term(enum metric metric, __m512 q, __m512 x, __m512 sum)
+MNI_AVX512 static MNI_INLINE __m512 add_term(enum metric metric, __m512 q, __m512 x,
+                                             __m512 sum)
 {
     if (metric == IP) return _mm512_fmadd_ps(q, x, sum);
     const __m512 d = _mm512_sub_ps(q, x);
@@ -29,39 +30,45 @@ MNI_AVX512 static MNI_INLINE __m512 add_term(enum metric metric, __m512 q, __m51
 }
 
 /* The first n terms (all WIDTH, if there are as many) of what is left of a row. */
-MNI_AVX512 static MNI_INLINE __m512 add_part(enum metric metric, const float *q, const float *x,
-                                      size_t n, __m512 sum)
+MNI_AVX512 static MNI_INLINE __m512 add_part(enum metric metric, const float *q,
+                                             const float *x, size_t n, __m512 sum)
 {
     const __mmask16 m = first_lanes(n);
-    return add_term(metric, _mm512_maskz_loadu_ps(m, q), _mm512_maskz_loadu_ps(m, x), sum);
+    return add_term(metric, _mm512_maskz_loadu_ps(m, q), _mm512_maskz_loadu_ps(m, x),
+                    sum);
 }
 
-/* One row; `metric` is a constant at every call. The sums are single variables: of an array, gcc 12
- * keeps a copy in memory, which costs short rows half their speed. */
-MNI_AVX512 static MNI_INLINE float one(enum metric metric, const float *q, const float *x, size_t dim)
+/* One row; `metric` is a constant at every call. The sums are single variables: of an
+ * array, gcc 12 keeps a copy in memory, which costs short rows half their speed. */
+MNI_AVX512 static MNI_INLINE float one(enum metric metric, const float *q, const float *x,
+                                       size_t dim)
 {
     __m512 s0 = _mm512_setzero_ps(), s1 = s0, s2 = s0, s3 = s0;
     for (; dim >= 4 * WIDTH; dim -= 4 * WIDTH, q += 4 * WIDTH, x += 4 * WIDTH) {
         s0 = add_term(metric, _mm512_loadu_ps(q), _mm512_loadu_ps(x), s0);
         s1 = add_term(metric, _mm512_loadu_ps(q + WIDTH), _mm512_loadu_ps(x + WIDTH), s1);
-        s2 = add_term(metric, _mm512_loadu_ps(q + 2 * WIDTH), _mm512_loadu_ps(x + 2 * WIDTH), s2);
-        s3 = add_term(metric, _mm512_loadu_ps(q + 3 * WIDTH), _mm512_loadu_ps(x + 3 * WIDTH), s3);
+        s2 = add_term(metric, _mm512_loadu_ps(q + 2 * WIDTH),
+                      _mm512_loadu_ps(x + 2 * WIDTH), s2);
+        s3 = add_term(metric, _mm512_loadu_ps(q + 3 * WIDTH),
+                      _mm512_loadu_ps(x + 3 * WIDTH), s3);
     }
     if (dim > 0) s0 = add_part(metric, q, x, dim, s0);
     if (dim > WIDTH) s1 = add_part(metric, q + WIDTH, x + WIDTH, dim - WIDTH, s1);
-    if (dim > 2 * WIDTH) s2 = add_part(metric, q + 2 * WIDTH, x + 2 * WIDTH, dim - 2 * WIDTH, s2);
-    if (dim > 3 * WIDTH) s3 = add_part(metric, q + 3 * WIDTH, x + 3 * WIDTH, dim - 3 * WIDTH, s3);
+    if (dim > 2 * WIDTH)
+        s2 = add_part(metric, q + 2 * WIDTH, x + 2 * WIDTH, dim - 2 * WIDTH, s2);
+    if (dim > 3 * WIDTH)
+        s3 = add_part(metric, q + 3 * WIDTH, x + 3 * WIDTH, dim - 3 * WIDTH, s3);
     return fold(_mm512_add_ps(_mm512_add_ps(s0, s1), _mm512_add_ps(s2, s3)));
 }
 
-MNI_AVX512 static void l2_rows_avx512(const float *query, const float *base, size_t rows, size_t dim,
-                                  size_t stride, float *out)
+MNI_AVX512 static void l2_rows_avx512(const float *query, const float *base, size_t rows,
+                                      size_t dim, size_t stride, float *out)
 {
     for (size_t i = 0; i < rows; i++) out[i] = one(L2, query, base + i * stride, dim);
 }
 
-MNI_AVX512 static void ip_rows_avx512(const float *query, const float *base, size_t rows, size_t dim,
-                                  size_t stride, float *out)
+MNI_AVX512 static void ip_rows_avx512(const float *query, const float *base, size_t rows,
+                                      size_t dim, size_t stride, float *out)
 {
     for (size_t i = 0; i < rows; i++) out[i] = one(IP, query, base + i * stride, dim);
 }
@@ -90,8 +97,8 @@ MNI_AVX512 static MNI_INLINE two_dots dots(const float *q, const float *x, size_
     return (two_dots){ fold(_mm512_add_ps(qx0, qx1)), fold(_mm512_add_ps(xx0, xx1)) };
 }
 
-MNI_AVX512 static void cos_rows_avx512(const float *query, const float *base, size_t rows, size_t dim,
-                                   size_t stride, float *out)
+MNI_AVX512 static void cos_rows_avx512(const float *query, const float *base, size_t rows,
+                                       size_t dim, size_t stride, float *out)
 {
     const float qq = dots(query, query, dim).xx;
     for (size_t i = 0; i < rows; i++) {

@@ -1,6 +1,7 @@
-/* gemm_avx2.c - the micro-kernel with 6 x 16 floats of C in 12 of the 16 registers; two hold B, one
- * a float of A spread over 8 lanes. See gemm_avx512.c for the edges. The order of additions is the
- * same as there, so both levels give the same bits. SPDX-License-Identifier: MIT */
+/* gemm_avx2.c - the micro-kernel with 6 x 16 floats of C in 12 of the 16 registers; two
+ * hold B, one a float of A spread over 8 lanes. See gemm_avx512.c for the edges. The
+ * order of additions is the same as there, so both levels give the same bits.
+ * SPDX-License-Identifier: MIT */
 #include "kern/kern_nn.h"
 
 #include "kern/level.h"
@@ -24,7 +25,8 @@ MNI_AVX2 static MNI_INLINE void body(size_t k, const float *ap, const float *bp,
         for (int v = 0; v < vectors; v++) b[v] = _mm256_loadu_ps(bp + v * WIDTH);
         for (int i = 0; i < rows; i++) {
             const __m256 a = _mm256_set1_ps(ap[i]);
-            for (int v = 0; v < vectors; v++) acc[i][v] = _mm256_fmadd_ps(a, b[v], acc[i][v]);
+            for (int v = 0; v < vectors; v++)
+                acc[i][v] = _mm256_fmadd_ps(a, b[v], acc[i][v]);
         }
     }
     static const int32_t ones_zeros[2 * WIDTH] = { -1, -1, -1, -1, -1, -1, -1, -1 };
@@ -37,33 +39,39 @@ MNI_AVX2 static MNI_INLINE void body(size_t k, const float *ap, const float *bp,
                 if (add) acc[i][v] = _mm256_add_ps(_mm256_loadu_ps(at), acc[i][v]);
                 _mm256_storeu_ps(at, acc[i][v]);
             } else {
-                if (add) acc[i][v] = _mm256_add_ps(_mm256_maskload_ps(at, last), acc[i][v]);
+                if (add)
+                    acc[i][v] = _mm256_add_ps(_mm256_maskload_ps(at, last), acc[i][v]);
                 _mm256_maskstore_ps(at, last, acc[i][v]);
             }
         }
 }
 
-typedef void (*body_fn)(size_t k, const float *ap, const float *bp, float *c, size_t ldc, int add,
-                        size_t in_last);
+typedef void (*body_fn)(size_t k, const float *ap, const float *bp, float *c, size_t ldc,
+                        int add, size_t in_last);
 
-#define BODY(rows, vectors)                                                                  \
-    MNI_AVX2 static void body_##rows##_##vectors(size_t k, const float *ap, const float *bp, \
-                                                 float *c, size_t ldc, int add, size_t in_last) \
-    { body(k, ap, bp, c, ldc, add, in_last, rows, vectors); }
+#define BODY(rows, vectors)                                                              \
+    MNI_AVX2 static void body_##rows##_##vectors(size_t k, const float *ap,              \
+                                                 const float *bp, float *c, size_t ldc,  \
+                                                 int add, size_t in_last)                \
+    {                                                                                    \
+        body(k, ap, bp, c, ldc, add, in_last, rows, vectors);                            \
+    }
 #define BODIES(rows) BODY(rows, 1) BODY(rows, 2)
 BODIES(1) BODIES(2) BODIES(3) BODIES(4) BODIES(5) BODIES(6)
 
 #define ROW(rows) { body_##rows##_1, body_##rows##_2 }
-static const body_fn bodies[MR][VECTORS] = { ROW(1), ROW(2), ROW(3), ROW(4), ROW(5), ROW(6) };
+static const body_fn bodies[MR][VECTORS] = {
+    ROW(1), ROW(2), ROW(3), ROW(4), ROW(5), ROW(6)
+};
 
-MNI_AVX2 static void tile_avx2(size_t k, const float *ap, const float *bp, float *c, size_t ldc,
-                               size_t rows, size_t cols, int add)
+MNI_AVX2 static void tile_avx2(size_t k, const float *ap, const float *bp, float *c,
+                               size_t ldc, size_t rows, size_t cols, int add)
 {
     const size_t vectors = (cols + WIDTH - 1) / WIDTH;
     bodies[rows - 1][vectors - 1](k, ap, bp, c, ldc, add, cols - (vectors - 1) * WIDTH);
 }
 
-/* --- packing what lies across: 8 x 8 floats turned at a time ------------------------------- */
+/* --- packing what lies across: 8 x 8 floats turned at a time ------------------------ */
 
 /* Rows become columns in three rounds: pairs of floats, pairs of pairs, halves. */
 MNI_AVX2 static MNI_INLINE void turn_8x8(__m256 r[8])
@@ -85,10 +93,11 @@ MNI_AVX2 static MNI_INLINE void turn_8x8(__m256 r[8])
     }
 }
 
-/* Eight rows of `in` (the missing ones zero) and all of k. width is MR or a multiple of 8. A store of 8 floats runs over the end of a
- * step of 6 into the next step, which is written later; so the last steps of all go one by one. */
-MNI_AVX2 static void turn_8_rows(const float *in, size_t ld, size_t rows, size_t k, size_t width,
-                                 float *out)
+/* Eight rows of `in` (the missing ones zero) and all of k. width is MR or a multiple of
+ * 8. A store of 8 floats runs over the end of a step of 6 into the next step, which is
+ * written later; so the last steps of all go one by one. */
+MNI_AVX2 static void turn_8_rows(const float *in, size_t ld, size_t rows, size_t k,
+                                 size_t width, float *out)
 {
     const size_t one_by_one = width < WIDTH ? 1 : 0;
     size_t j = 0;
@@ -103,11 +112,12 @@ MNI_AVX2 static void turn_8_rows(const float *in, size_t ld, size_t rows, size_t
         for (size_t i = 0; i < rows; i++) out[j * width + i] = in[i * ld + j];
 }
 
-MNI_AVX2 static void turn_avx2(const float *in, size_t ld, size_t rows, size_t k, size_t width,
-                               float *out)
+MNI_AVX2 static void turn_avx2(const float *in, size_t ld, size_t rows, size_t k,
+                               size_t width, float *out)
 {
     for (size_t i = 0; i < rows; i += WIDTH)
-        turn_8_rows(in + i * ld, ld, rows - i < WIDTH ? rows - i : WIDTH, k, width, out + i);
+        turn_8_rows(in + i * ld, ld, rows - i < WIDTH ? rows - i : WIDTH, k, width,
+                    out + i);
 }
 
 void mni_kern_nn_add_avx2(mni_kern_nn *k)

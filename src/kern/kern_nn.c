@@ -7,7 +7,8 @@
 
 void mni_kern_nn_build(mni_kern_nn *k, unsigned cpu)
 {
-    *k = (mni_kern_nn){ "scalar", MNI_GEMM_MR_C, MNI_GEMM_NR_C, mni_gemm_tile_c, mni_gemm_turn_c };
+    *k = (mni_kern_nn){ "scalar", MNI_GEMM_MR_C, MNI_GEMM_NR_C, mni_gemm_tile_c,
+                        mni_gemm_turn_c };
     if (cpu & MNI_CPU_AVX2) mni_kern_nn_add_avx2(k);
     if (cpu & MNI_CPU_AVX512) mni_kern_nn_add_avx512(k);
 }
