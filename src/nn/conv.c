@@ -20,7 +20,7 @@
 
 #include <string.h>
 
-#include "nn/gemm.h"
+#include "nn/product.h"
 
 /* --- the definition ------------------------------------------------------------------------------------- */
 
@@ -128,9 +128,25 @@ static int is_plain_product(const mni_layer *l) { return l->kernel == 1 && l->st
 
 static size_t depth_of(const mni_layer *l) { return (size_t)l->c_in * l->kernel * l->kernel; }
 
+/* Scratch is cut into four: columns, their gradient, a tile of y or dy, and the products' workspace. */
+typedef struct parts { float *col, *dcol, *packed, *work; } parts;
+
+static parts parts_of(const mni_layer *l, float *scratch)
+{
+    const size_t cols = most_cols(l), depth = depth_of(l);
+    return (parts){ scratch, scratch + cols * depth, scratch + 2 * cols * depth,
+                    scratch + cols * (2 * depth + l->c_out) };
+}
+
 size_t mni_conv_scratch(const mni_layer *l)
 {
-    return most_cols(l) * (2 * depth_of(l) + l->c_out);     /* columns, their gradient, a tile of y or dy */
+    const size_t cols = most_cols(l), depth = depth_of(l);
+    size_t work = mni_product_floats(MNI_GEMM_NN, l->c_out, cols, depth);
+    size_t dw = mni_product_floats(MNI_GEMM_NT, l->c_out, depth, cols);
+    size_t dx = mni_product_floats(MNI_GEMM_TN, depth, cols, l->c_out);
+    if (work < dw) work = dw;
+    if (work < dx) work = dx;
+    return cols * (2 * depth + l->c_out) + work;
 }
 
 /* --- columns ------------------------------------------------------------------------------------------------ */
@@ -204,18 +220,15 @@ static void col2im(const mni_layer *l, float *dx, size_t row, size_t n_rows, con
 static size_t in_floats(const mni_layer *l) { return (size_t)l->c_in * l->h_in * l->w_in; }
 static size_t places_of(const mni_layer *l) { return (size_t)l->h_out * l->w_out; }
 
-/* The columns of a tile, and in *ld their row stride. */
-static const float *columns(const mni_layer *l, const tile *t, const float *x, float *scratch, size_t *ld)
+/* The columns of a tile: made in `col`, or the map itself. */
+static mni_mat columns(const mni_layer *l, const tile *t, const float *x, float *col)
 {
     x += t->image * in_floats(l);
-    if (is_plain_product(l) && t->n_images == 1) {
-        *ld = places_of(l);
-        return x + t->row * l->w_out;
-    }
-    *ld = t->cols;
+    if (is_plain_product(l) && t->n_images == 1)
+        return (mni_mat){ x + t->row * l->w_out, places_of(l) };
     for (size_t i = 0; i < t->n_images; i++)
-        im2col(l, x + i * in_floats(l), t->row, t->n_rows, scratch + i * places_of(l), *ld);
-    return scratch;
+        im2col(l, x + i * in_floats(l), t->row, t->n_rows, col + i * places_of(l), t->cols);
+    return (mni_mat){ col, t->cols };
 }
 
 /* --- the products -------------------------------------------------------------------------------------------- */
@@ -235,57 +248,56 @@ void mni_conv_forward(const mni_layer *l, size_t n, const float *x, const float 
 {
     const size_t depth = depth_of(l), places = places_of(l);
     const mni_kern_ew *k = mni_kern_ew_best();
-    float *packed = scratch + 2 * depth * most_cols(l);
+    const mni_mat filters = { w, depth };
+    const parts p = parts_of(l, scratch);
     tile t;
     for (int more = tile_at(l, n, 0, 0, &t); more; more = tile_next(l, n, &t)) {
-        size_t ld;
-        const float *col = columns(l, &t, x, scratch, &ld);
+        const mni_mat col = columns(l, &t, x, p.col);
         float *to = y + t.image * l->c_out * places + t.row * l->w_out;
         if (t.n_images == 1) {
-            mni_gemm(MNI_NN, l->c_out, t.cols, depth, w, depth, col, ld, to, places, 0);
+            mni_product(MNI_GEMM_NN, l->c_out, t.cols, depth, filters, col, to, places, 0, p.work);
         } else {                    /* the product has images side by side; y has them one below the other */
-            mni_gemm(MNI_NN, l->c_out, t.cols, depth, w, depth, col, ld, packed, t.cols, 0);
+            mni_product(MNI_GEMM_NN, l->c_out, t.cols, depth, filters, col, p.packed, t.cols, 0, p.work);
             for (size_t i = 0; i < t.n_images; i++)
                 for (size_t o = 0; o < l->c_out; o++)
-                    copy_row(to + (i * l->c_out + o) * places, packed + o * t.cols + i * places, 1, places);
+                    copy_row(to + (i * l->c_out + o) * places, p.packed + o * t.cols + i * places, 1, places);
         }
         if (after.bias) after_tile(l, &t, after, y, k);
     }
 }
 
-/* dy of a tile as c_out x cols, and in *ld its row stride. */
-static const float *tile_of_dy(const mni_layer *l, const tile *t, const float *dy, float *packed, size_t *ld)
+/* dy of a tile as c_out x cols. */
+static mni_mat tile_of_dy(const mni_layer *l, const tile *t, const float *dy, float *packed)
 {
     const size_t places = places_of(l);
     dy += t->image * l->c_out * places + t->row * l->w_out;
-    *ld = places;
-    if (t->n_images == 1) return dy;
-    *ld = t->cols;
+    if (t->n_images == 1) return (mni_mat){ dy, places };
     for (size_t i = 0; i < t->n_images; i++)
         for (size_t o = 0; o < l->c_out; o++)
             copy_row(packed + o * t->cols + i * places, dy + (i * l->c_out + o) * places, 1, places);
-    return packed;
+    return (mni_mat){ packed, t->cols };
 }
 
 void mni_conv_backward(const mni_layer *l, size_t n, const float *x, const float *w, const float *dy,
                        float *dx, float *dw, float *scratch)
 {
     const size_t depth = depth_of(l), places = places_of(l);
-    float *dcol = scratch + depth * most_cols(l), *packed = scratch + 2 * depth * most_cols(l);
+    const mni_mat filters = { w, depth };
+    const parts p = parts_of(l, scratch);
     tile t;
     for (int more = tile_at(l, n, 0, 0, &t); more; more = tile_next(l, n, &t)) {
-        size_t ld_col, ld_dy;
-        const float *col = columns(l, &t, x, scratch, &ld_col);
-        const float *d = tile_of_dy(l, &t, dy, packed, &ld_dy);
-        mni_gemm(MNI_NT, l->c_out, depth, t.cols, d, ld_dy, col, ld_col, dw, depth, 1);
+        const mni_mat col = columns(l, &t, x, p.col);
+        const mni_mat d = tile_of_dy(l, &t, dy, p.packed);
+        mni_product(MNI_GEMM_NT, l->c_out, depth, t.cols, d, col, dw, depth, 1, p.work);
         if (!dx) continue;
         float *to = dx + t.image * in_floats(l);
         if (is_plain_product(l) && t.n_images == 1) {
-            mni_gemm(MNI_TN, depth, t.cols, l->c_out, w, depth, d, ld_dy, to + t.row * l->w_out, places, 1);
+            mni_product(MNI_GEMM_TN, depth, t.cols, l->c_out, filters, d, to + t.row * l->w_out, places, 1,
+                        p.work);
             continue;
         }
-        mni_gemm(MNI_TN, depth, t.cols, l->c_out, w, depth, d, ld_dy, dcol, t.cols, 0);
+        mni_product(MNI_GEMM_TN, depth, t.cols, l->c_out, filters, d, p.dcol, t.cols, 0, p.work);
         for (size_t i = 0; i < t.n_images; i++)
-            col2im(l, to + i * in_floats(l), t.row, t.n_rows, dcol + i * places, t.cols);
+            col2im(l, to + i * in_floats(l), t.row, t.n_rows, p.dcol + i * places, t.cols);
     }
 }

@@ -71,9 +71,11 @@ void mni_avgpool_forward(const mni_layer *l, size_t n, const float *x, float *y)
 void mni_avgpool_backward(const mni_layer *l, size_t n, const float *dy, float *dx);
 
 /* --- linear.c: y = x w^T + b; w is c_out x c_in ---------------------------------------------------------------- */
-void mni_linear_forward(const mni_layer *l, size_t n, const float *x, const float *w, const float *b, float *y);
+size_t mni_linear_scratch(const mni_layer *l, size_t n);
+void mni_linear_forward(const mni_layer *l, size_t n, const float *x, const float *w, const float *b, float *y,
+                        float *scratch);
 void mni_linear_backward(const mni_layer *l, size_t n, const float *x, const float *w, const float *dy,
-                         float *dx, float *dw, float *db);
+                         float *dx, float *dw, float *db, float *scratch);
 
 /* --- unit.c: y = x / max(|x|, 1e-12), per image -------------------------------------------------------------------- */
 void mni_unit_forward(const mni_layer *l, size_t n, const float *x, float *y);
