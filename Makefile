@@ -30,13 +30,13 @@ BASE = src/base/status.c src/base/mem.c src/base/arena.c src/base/rng.c src/base
 	src/base/json_read.c src/base/dtype.c
 
 # --- L1 os: the only POSIX ------------------------------------------------------------------------------
-OS = src/os/vfs.c src/os/vfs_posix.c src/os/thread.c src/os/pool.c src/os/cpu.c src/os/clock.c \
-	src/os/term.c
+OS = src/os/vfs.c src/os/vfs_posix.c src/os/vfs_mem.c src/os/vfs_faulty.c src/os/thread.c \
+	src/os/pool.c src/os/cpu.c src/os/clock.c src/os/term.c
 
 # --- L2 kern: the only intrinsics --------------------------------------------------------------------------
 KERN = src/kern/crc32c.c src/kern/dist_c.c src/kern/dist_avx2.c src/kern/dist_avx512.c \
 	src/kern/dist_neon.c src/kern/kern_dist.c src/kern/gemm.c src/kern/gemm_c.c \
-	src/kern/gemm_avx2.c src/kern/gemm_avx512.c src/kern/kern_nn.c
+	src/kern/gemm_avx2.c src/kern/gemm_avx512.c src/kern/kern_nn.c src/kern/ew.c
 
 # --- L2 image: bytes -> pixels -> network input -----------------------------------------------------------------
 # decoders
@@ -45,10 +45,12 @@ IMAGE_IN =
 IMAGE_OUT =
 
 # --- L2 store: the file format --------------------------------------------------------------------------------------
-STORE =
+STORE = src/store/uuid.c src/store/sink.c src/store/writer.c src/store/reader.c
 
 # --- L3 nn: tensors, layers, networks ----------------------------------------------------------------------------------
-NN = src/nn/model.c src/nn/pixels.c
+NN = src/nn/resnet.c src/nn/conv.c src/nn/norm.c src/nn/relu.c src/nn/pooling.c src/nn/linear.c \
+	src/nn/unit.c src/nn/loss.c src/nn/triplet.c src/nn/contrastive.c src/nn/sgd.c src/nn/plan.c \
+	src/nn/scratch.c src/nn/network.c src/nn/infer.c src/nn/model.c src/nn/pixels.c
 
 # --- L3 index: search structures --------------------------------------------------------------------------------------
 INDEX =
@@ -70,12 +72,12 @@ CLI =
 
 # --- tests ------------------------------------------------------------------------------------------------------------------------
 TEST_MAIN = tests/main.c
-TEST_BASE = tests/test_base.c
+TEST_BASE = tests/test_base.c tests/test_vfs.c
 TEST_KERN = tests/test_kern_dist.c tests/test_kern_nn.c
 TEST_IMAGE_IN =
 TEST_IMAGE_OUT =
-TEST_STORE =
-TEST_NN =
+TEST_STORE = tests/test_container.c
+TEST_NN = tests/nn_oracle.c tests/test_nn_layers.c tests/test_nn_loss.c tests/test_nn_network.c
 TEST_INDEX =
 TEST_EVAL =
 TEST_TRAIN =

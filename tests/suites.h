@@ -3,3 +3,8 @@
 SUITE(base)
 SUITE(kern_dist)
 SUITE(kern_nn)
+SUITE(vfs)
+SUITE(container)
+SUITE(nn_layers)
+SUITE(nn_loss)
+SUITE(nn_network)

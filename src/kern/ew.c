@@ -1,10 +1,10 @@
 /* ew.c - the tables of kern_ew.h: one body, three levels. SPDX-License-Identifier: MIT */
 #include "kern/kern_ew.h"
 
-#include <pthread.h>
 #include <stdint.h>
 
 #include "os/cpu.h"
+#include "os/thread.h"
 
 enum { LANES = 16, STRETCH = 1024 };
 
@@ -45,12 +45,12 @@ void mni_kern_ew_build(mni_kern_ew *k, unsigned cpu)
 }
 
 static mni_kern_ew best;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static mni_once once = MNI_ONCE_INIT;
 
 static void build_best(void) { mni_kern_ew_build(&best, mni_cpu_allowed()); }
 
 const mni_kern_ew *mni_kern_ew_best(void)
 {
-    pthread_once(&once, build_best);
+    mni_once_run(&once, build_best);
     return &best;
 }

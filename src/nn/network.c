@@ -68,7 +68,7 @@ mann_status mni_network_new(mni_network **out, const mni_resnet_config *c, size_
         return mni_fail(err, MANN_E_ARG, "network: batch of %zu images, wanted 1..65536", max_batch);
     mni_network *net = mni_alloc(1, sizeof *net);
     if (!net) return mni_fail(err, MANN_E_NOMEM, "network: header");
-    net->config = *c;
+    net->config = mni_resnet_clean(c);
     net->pool = pool;
     net->kern = mni_kern_ew_best();
     net->max_batch = max_batch;

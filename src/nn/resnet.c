@@ -48,6 +48,13 @@ mann_status mni_resnet_check(const mni_resnet_config *c, mann_error *err)
     return in_range("dimension of the head", c->dim, 0, MAX_DIM, err);
 }
 
+mni_resnet_config mni_resnet_clean(const mni_resnet_config *c)
+{
+    mni_resnet_config clean = *c;
+    for (uint32_t i = c->n_stages; i < MNI_RESNET_MAX_STAGES; i++) clean.widths[i] = clean.depths[i] = 0;
+    return clean;
+}
+
 uint32_t mni_resnet_dim(const mni_resnet_config *c)
 {
     if (c->dim) return c->dim;

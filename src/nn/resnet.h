@@ -35,6 +35,8 @@ typedef struct mni_resnet_config {
  * 1 if the name is known. The caller may then change input_size and dim. */
 int         mni_resnet_preset(mni_resnet_config *c, const char *name);
 mann_status mni_resnet_check(const mni_resnet_config *c, mann_error *err);      /* are all numbers in range? */
+/* The same with unused fields at 0, so that equal networks are equal to memcmp. */
+mni_resnet_config mni_resnet_clean(const mni_resnet_config *c);
 uint32_t    mni_resnet_dim(const mni_resnet_config *c);             /* floats of an embedding */
 
 typedef enum mni_layer_kind {
