@@ -61,7 +61,7 @@ OS = src/os/vfs.c src/os/vfs_posix.c src/os/vfs_mem.c src/os/vfs_faulty.c src/os
 # --- L2 kern: the only intrinsics --------------------------------------------------------------------------
 KERN = src/kern/crc32c.c src/kern/dist_c.c src/kern/dist_avx2.c src/kern/dist_avx512.c \
 	src/kern/dist_neon.c src/kern/kern_dist.c src/kern/gemm.c src/kern/gemm_c.c \
-	src/kern/gemm_avx2.c src/kern/gemm_avx512.c src/kern/kern_nn.c
+	src/kern/gemm_avx2.c src/kern/gemm_avx512.c src/kern/kern_nn.c src/kern/ew.c
 
 # --- L2 image: bytes -> pixels -> network input -----------------------------------------------------------------
 # decoders
@@ -80,7 +80,9 @@ STORE = src/store/uuid.c src/store/sink.c src/store/writer.c src/store/reader.c 
 	src/store/journal_scan.c src/store/journal.c
 
 # --- L3 nn: tensors, layers, networks ----------------------------------------------------------------------------------
-NN = src/nn/model.c src/nn/pixels.c
+NN = src/nn/resnet.c src/nn/conv.c src/nn/norm.c src/nn/relu.c src/nn/pooling.c src/nn/linear.c \
+	src/nn/unit.c src/nn/loss.c src/nn/triplet.c src/nn/contrastive.c src/nn/sgd.c src/nn/plan.c \
+	src/nn/scratch.c src/nn/network.c src/nn/infer.c src/nn/model.c src/nn/pixels.c
 
 # --- L3 index: search structures --------------------------------------------------------------------------------------
 INDEX = src/index/rows.c src/index/ann.c src/index/flat.c
@@ -111,7 +113,7 @@ TEST_KERN = tests/test_kern_dist.c tests/test_kern_nn.c
 TEST_IMAGE_IN =
 TEST_IMAGE_OUT =
 TEST_STORE = tests/test_container.c tests/test_journal.c
-TEST_NN =
+TEST_NN = tests/nn_oracle.c tests/test_nn_layers.c tests/test_nn_loss.c tests/test_nn_network.c
 TEST_INDEX =
 TEST_EVAL =
 TEST_TRAIN =
