@@ -62,8 +62,6 @@ void mni_out_name(mni_text *out, const char *text);
 /* The same, filled with blanks up to `columns` letters. */
 void mni_out_padded(mni_text *out, const char *text, unsigned columns);
 unsigned mni_out_columns(const char *text);     /* letters in `text` */
-/* A share as "91.3 %", "-" for NaN. */
-void mni_out_percent(mni_text *out, double share);
 /* Starts a JSON document in c->out: --json is indented, --jsonl is one line. The caller adds "\n". */
 void mni_out_json(mni_cli *c, mni_json *j);
 
@@ -83,7 +81,7 @@ int mni_is_container(const char *path);
 mann_status mni_cli_ids(mni_cli *c, const char *path, uint64_t **ids, size_t *n);
 const char *mni_metric_name(uint32_t metric);
 const char *mni_store_name(uint32_t store);
-/* The class of that name nearest to `name` as ", did you mean 'x'?" into out, or "". */
-void mni_cli_nearest_class(mann_gallery *g, const char *name, char *out, size_t size);
+/* Is there a class of that name? If not, ", did you mean 'x'?" or "" goes into `hint`. */
+int mni_cli_has_class(mann_gallery *g, const char *name, char *hint, size_t size);
 
 #endif

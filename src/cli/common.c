@@ -116,19 +116,21 @@ mann_status mni_cli_ids(mni_cli *c, const char *path, uint64_t **ids, size_t *n)
     return s;
 }
 
-/* Classes are numbered without holes from 0; asking until one is not found walks all of them. */
-void mni_cli_nearest_class(mann_gallery *g, const char *name, char *out, size_t size)
+/* Classes are never renumbered: numbers below n_classes whose class is gone are passed over. */
+int mni_cli_has_class(mann_gallery *g, const char *name, char *hint, size_t size)
 {
     unsigned best = (unsigned)strlen(name) / 3 + 1;
-    char word[256];
+    char word[4096];
     mann_gallery_info info = { .struct_size = sizeof info };
-    out[0] = '\0';
-    if (mann_gallery_describe(g, &info, NULL) != MANN_OK) return;
+    hint[0] = '\0';
+    if (mann_gallery_describe(g, &info, NULL) != MANN_OK) return 0;
     for (uint32_t i = 0; i < info.n_classes; i++) {
         if (mann_gallery_class_name(g, i, word, sizeof word, NULL) != MANN_OK) continue;
+        if (strcmp(name, word) == 0) return 1;
         unsigned d = mni_edit_distance(name, word);
         if (d >= best) continue;
         best = d;
-        snprintf(out, size, ", did you mean '%s'?", word);
+        snprintf(hint, size, ", did you mean '%.60s'?", word);
     }
+    return 0;
 }

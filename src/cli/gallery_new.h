@@ -11,12 +11,14 @@
 int mni_gallery_from_photos(mni_cli *c, const char *dataset, const char *path, mann_gallery **g,
                             mann_add_report *added);
 
-/* Vectors with what belongs to them: a row's class and id, or NULL where there is none. */
+/* Vectors with what belongs to them: a row's class, source and id. */
 typedef struct mni_rows {
-    float *data;                        /* owned; n x dim */
-    size_t n, dim, cap_floats;
-    char **classes, **sources;          /* n each, strings owned; NULL: none at all */
-    size_t cap_classes, cap_sources;
+    mann_matrix m;
+    mann_vectors *file;                 /* owned; m lies in it, or in data */
+    float *data;                        /* owned */
+    size_t cap_data;
+    char **classes, **sources;          /* m.rows each, strings owned, NULL = none; arrays may be NULL */
+    size_t n_classes, cap_classes, n_sources, cap_sources;
     uint64_t *ids;                      /* owned, or NULL */
 } mni_rows;
 
@@ -26,6 +28,10 @@ void mni_rows_fini(mni_rows *rows);
 /* Adds all rows in groups, with progress. klass (may be NULL) is for rows that have none. */
 mann_status mni_rows_add(mni_cli *c, mann_gallery *g, const mni_rows *rows, const char *klass);
 
+/* metric, store, rate and seed of the options. */
+void mni_gallery_config(const mni_cli *c, mann_gallery_config *config);
+/* Phases and a warning for skipped photos. */
+void mni_talk_added(mni_talk *t, const mann_add_report *r);
 /* The fields "added", "present", "skipped" and the seconds, into an open object. */
 void mni_report_added(mni_json *j, const mann_add_report *r);
 

@@ -1,7 +1,6 @@
 /* out.c - the only writer to standard output. See cli.h.
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -67,12 +66,6 @@ void mni_out_padded(mni_text *out, const char *text, unsigned columns)
 {
     mni_out_name(out, text);
     for (unsigned at = mni_out_columns(text); at < columns; at++) mni_text_char(out, ' ');
-}
-
-void mni_out_percent(mni_text *out, double share)
-{
-    if (isnan(share)) mni_text_add(out, "-");
-    else mni_text_f(out, "%.2f %%", share * 100);
 }
 
 void mni_out_json(mni_cli *c, mni_json *j)

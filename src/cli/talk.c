@@ -151,6 +151,8 @@ void mni_talk_say(mni_talk *t, mann_note_level level, const char *fmt, ...)
     mni_talk_note(t, level, sentence);
 }
 
+void mni_talk_clear(mni_talk *t) { mni_progress_clear(t); }
+
 void mni_talk_error(mni_talk *t, const char *sentence)
 {
     log_note(t, "error", sentence);

@@ -43,6 +43,7 @@ int  mni_talk_progress(void *user, const mann_progress *p);
 void mni_talk_note(void *user, mann_note_level level, const char *sentence);
 
 void mni_talk_say(mni_talk *t, mann_note_level level, const char *fmt, ...) MNI_PRINTF(3, 4);
+void mni_talk_clear(mni_talk *t);       /* takes the bar off the line, before something is printed */
 void mni_talk_error(mni_talk *t, const char *sentence);
 /* A phase that was measured by somebody else. */
 void mni_talk_phase(mni_talk *t, const char *task, uint64_t count, double seconds);
