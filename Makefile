@@ -1,15 +1,33 @@
 # MetricANN - needs cc, make and nothing else. Works with GNU make and BSD make.
 #
-#   make                 the program ./metricann and the library libmetricann.a
-#   make help            all targets and switches
+#: make                  the program ./metricann and the library libmetricann.a
+#: make test             every fast test
+#: make test-slow        every test
+#: make check            lint, test, test-kern, test-san: what a committer runs
+#: make lint             layers, lengths, banned calls, exported names, the public header alone
+#: make test-kern        the kernels at every instruction set of this machine
+#: make test-san         the tests with AddressSanitizer and UndefinedBehaviorSanitizer
+#: make test-tsan        the tests with ThreadSanitizer
+#: make cover            which share of each file the fast tests run (gcc)
+#: make demo             the main job on drawn photos, in under a minute
+#: make bench            measurements as CSV; bench-kern: of the kernels alone
+#: make install          below $(DESTDIR)$(PREFIX); uninstall takes it away again
+#: make dist             dist/metricann-VERSION.tar.gz of the last commit
+#: make clean            removes all that was built
+#:
+#: Switches: CC=clang  CFLAGS=-O2  LDFLAGS=...  PREFIX=/usr/local  DESTDIR=
+#:           BLAS=1 uses OpenBLAS; STB=1 uses stb_image.h (third_party/stb/README.md)
+#: Static:   make CC=musl-gcc LDFLAGS=-static
+#: Several jobs at once: make -j4 test
 #
 # Lists are written out: one block per room of the house (src/README.md), lower rooms first.
 
-.SUFFIXES: .c .o
+.SUFFIXES: .c .o .san .tsan .cov
 
 CC      = cc
 AR      = ar
 CFLAGS  = -O3 -g
+LDFLAGS =
 WARN    = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef
 PREFIX  = /usr/local
 DESTDIR =
@@ -21,8 +39,15 @@ BLAS_1     = -DMNI_BLAS
 BLAS_LIB_1 = -lopenblas
 STB_1      = -DMNI_STB -Ithird_party/stb -I/usr/include/stb
 
-ALL_C = -std=c11 -ffp-contract=off $(WARN) $(CFLAGS) $(BLAS_$(BLAS)) $(STB_$(STB)) -Iinclude -Isrc
-LIBS  = $(BLAS_LIB_$(BLAS)) -lpthread -lm
+BASE_C = -std=c11 -ffp-contract=off $(WARN) $(BLAS_$(BLAS)) $(STB_$(STB)) -Iinclude -Isrc
+ALL_C  = $(BASE_C) $(CFLAGS)
+LIBS   = $(BLAS_LIB_$(BLAS)) -lpthread -lm
+
+# The same sources once more with a checker inside. Their objects end in .san .tsan .cov instead of .o,
+# so that objects of two sets of flags never meet.
+SAN_C  = $(BASE_C) -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+TSAN_C = $(BASE_C) -O1 -g -fsanitize=thread
+COV_C  = $(BASE_C) -O0 -g --coverage
 
 # --- L0 base: pure C11 -------------------------------------------------------------------------------
 BASE = src/base/status.c src/base/mem.c src/base/arena.c src/base/rng.c src/base/topk.c \
@@ -30,8 +55,8 @@ BASE = src/base/status.c src/base/mem.c src/base/arena.c src/base/rng.c src/base
 	src/base/json_read.c src/base/dtype.c
 
 # --- L1 os: the only POSIX ------------------------------------------------------------------------------
-OS = src/os/vfs.c src/os/vfs_posix.c src/os/thread.c src/os/pool.c src/os/cpu.c src/os/clock.c \
-	src/os/term.c
+OS = src/os/vfs.c src/os/vfs_posix.c src/os/vfs_mem.c src/os/vfs_faulty.c src/os/thread.c \
+	src/os/pool.c src/os/cpu.c src/os/clock.c src/os/term.c
 
 # --- L2 kern: the only intrinsics --------------------------------------------------------------------------
 KERN =
@@ -46,7 +71,7 @@ IMAGE_OUT =
 STORE =
 
 # --- L3 nn: tensors, layers, networks ----------------------------------------------------------------------------------
-NN =
+NN = src/nn/model.c src/nn/pixels.c
 
 # --- L3 index: search structures --------------------------------------------------------------------------------------
 INDEX =
@@ -68,7 +93,7 @@ CLI =
 
 # --- tests ------------------------------------------------------------------------------------------------------------------------
 TEST_MAIN = tests/main.c
-TEST_BASE = tests/test_base.c
+TEST_BASE = tests/test_base.c tests/test_text.c tests/test_json.c tests/test_os.c tests/test_vfs.c
 TEST_KERN =
 TEST_IMAGE_IN =
 TEST_IMAGE_OUT =
@@ -92,6 +117,9 @@ LIB_OBJ   = $(LIB_SRC:.c=.o)
 CLI_OBJ   = $(CLI:.c=.o)
 TEST_OBJ  = $(TEST_SRC:.c=.o)
 BENCH_OBJ = $(BENCH:.c=.o)
+SAN_OBJ   = $(LIB_SRC:.c=.san) $(TEST_SRC:.c=.san)
+TSAN_OBJ  = $(LIB_SRC:.c=.tsan) $(TEST_SRC:.c=.tsan)
+COV_OBJ   = $(LIB_SRC:.c=.cov) $(TEST_SRC:.c=.cov)
 
 all: metricann libmetricann.a
 
@@ -100,25 +128,119 @@ libmetricann.a: $(LIB_OBJ)
 	$(AR) rcs $@ $(LIB_OBJ)
 
 metricann: $(CLI_OBJ) libmetricann.a
-	$(CC) $(ALL_C) -o $@ $(CLI_OBJ) libmetricann.a $(LIBS)
+	$(CC) $(ALL_C) $(LDFLAGS) -o $@ $(CLI_OBJ) libmetricann.a $(LIBS)
 
 tests/run: $(TEST_OBJ) libmetricann.a
-	$(CC) $(ALL_C) -o $@ $(TEST_OBJ) libmetricann.a $(LIBS)
+	$(CC) $(ALL_C) $(LDFLAGS) -o $@ $(TEST_OBJ) libmetricann.a $(LIBS)
 
-test: tests/run
-	./tests/run --fast
+tests/run-san: $(SAN_OBJ)
+	$(CC) $(SAN_C) $(LDFLAGS) -o $@ $(SAN_OBJ) $(LIBS)
+
+tests/run-tsan: $(TSAN_OBJ)
+	$(CC) $(TSAN_C) $(LDFLAGS) -o $@ $(TSAN_OBJ) $(LIBS)
+
+tests/run-cov: $(COV_OBJ)
+	$(CC) $(COV_C) $(LDFLAGS) -o $@ $(COV_OBJ) $(LIBS)
+
+bench/bench: $(BENCH_OBJ) libmetricann.a
+	$(CC) $(ALL_C) $(LDFLAGS) -o $@ $(BENCH_OBJ) libmetricann.a $(LIBS)
 
 .c.o:
 	$(CC) $(ALL_C) -c $< -o $@
+.c.san:
+	$(CC) $(SAN_C) -c $< -o $@
+.c.tsan:
+	$(CC) $(TSAN_C) -c $< -o $@
+.c.cov:
+	$(CC) $(COV_C) -c $< -o $@
 
 # Coarse, and never stale: every object depends on the flags and on the content of all headers.
-$(LIB_OBJ) $(CLI_OBJ) $(TEST_OBJ) $(BENCH_OBJ): build.flags
+$(LIB_OBJ) $(CLI_OBJ) $(TEST_OBJ) $(BENCH_OBJ) $(SAN_OBJ) $(TSAN_OBJ) $(COV_OBJ): build.flags
 build.flags: FORCE
-	@{ echo "$(CC) $(ALL_C)"; find include src tests bench -name '*.h' | sort | xargs cksum; } \
-		| cmp -s - $@ || { echo "$(CC) $(ALL_C)"; find include src tests bench -name '*.h' \
-		| sort | xargs cksum; } > $@
+	@{ echo "$(CC) $(ALL_C) $(LDFLAGS) $(LIBS)"; echo "$(SAN_C) $(TSAN_C) $(COV_C)"; \
+		find include src tests bench -name '*.h' 2> /dev/null | sort | xargs cksum; } > $@.new
+	@if cmp -s $@.new $@; then rm -f $@.new; else mv -f $@.new $@; fi
 FORCE:
 
+VERSION = sed -n 's/.*MNI_VERSION_TEXT "\(.*\)"/\1/p' src/base/version.h
+ROOT    = $(DESTDIR)$(PREFIX)
+
+# --- what people call -------------------------------------------------------------------------------
+.PHONY: all test check lint test-kern test-san test-tsan test-slow bench bench-kern demo cover \
+	install uninstall dist clean help
+
+test: all tests/run
+	./tests/run --fast
+
+test-slow: all tests/run
+	./tests/run
+
+check: lint test test-kern test-san
+
+lint: libmetricann.a
+	CC="$(CC)" sh tests/lint/lint.sh
+	CC="$(CC)" sh tests/lint/selftest.sh
+
+# The kernels at every level of this machine, one after the other.
+test-kern: tests/run
+	@for cap in scalar avx2 avx512 avx512vnni neon; do echo "METRICANN_SIMD=$$cap"; \
+		METRICANN_SIMD=$$cap ./tests/run --fast 'kern*' || exit 1; done
+
+test-san: all tests/run-san
+	ASAN_OPTIONS=allocator_may_return_null=1 ./tests/run-san --fast
+
+test-tsan: all tests/run-tsan
+	TSAN_OPTIONS=halt_on_error=1:allocator_may_return_null=1 ./tests/run-tsan --fast
+
+bench: bench/bench
+	@./bench/bench
+
+bench-kern: bench/bench
+	@./bench/bench kern
+
+demo: metricann
+	sh bench/demo.sh
+
+cover: tests/run-cov
+	find src -name '*.gcda' -exec rm -f {} +
+	./tests/run-cov --fast
+	@sh tests/cover.sh $(LIB_SRC)
+
+# What the program can say about itself is written by it: man page and completions.
+install: all
+	mkdir -p "$(ROOT)/bin" "$(ROOT)/lib/pkgconfig" "$(ROOT)/include"
+	cp metricann "$(ROOT)/bin/metricann" && chmod 755 "$(ROOT)/bin/metricann"
+	cp libmetricann.a "$(ROOT)/lib/libmetricann.a" && chmod 644 "$(ROOT)/lib/libmetricann.a"
+	cp include/metricann.h "$(ROOT)/include/metricann.h" && chmod 644 "$(ROOT)/include/metricann.h"
+	@version=$$($(VERSION)) && printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' \
+		'includedir=$${prefix}/include' '' 'Name: metricann' \
+		'Description: few-shot image recognition' "Version: $$version" \
+		'Cflags: -I$${includedir}' 'Libs: -L$${libdir} -lmetricann $(LIBS)' \
+		> "$(ROOT)/lib/pkgconfig/metricann.pc"
+	@say() { mkdir -p "$(ROOT)/share/$$1" && f="$(ROOT)/share/$$1/$$2" && shift 2 && \
+		{ ./metricann "$$@" > "$$f" 2> /dev/null && test -s "$$f" || rm -f "$$f"; }; }; \
+		say man/man1 metricann.1 help --man; \
+		say bash-completion/completions metricann help --completion bash; \
+		say zsh/site-functions _metricann help --completion zsh; \
+		say fish/vendor_completions.d metricann.fish help --completion fish
+
+uninstall:
+	rm -f "$(ROOT)/bin/metricann" "$(ROOT)/lib/libmetricann.a" "$(ROOT)/include/metricann.h" \
+		"$(ROOT)/lib/pkgconfig/metricann.pc" "$(ROOT)/share/man/man1/metricann.1" \
+		"$(ROOT)/share/bash-completion/completions/metricann" \
+		"$(ROOT)/share/zsh/site-functions/_metricann" \
+		"$(ROOT)/share/fish/vendor_completions.d/metricann.fish"
+
+dist:
+	@version=$$($(VERSION)) && mkdir -p dist && \
+		git archive --prefix="metricann-$$version/" HEAD | gzip -9n > "dist/metricann-$$version.tar.gz" && \
+		echo "dist/metricann-$$version.tar.gz"
+
 clean:
-	rm -f metricann libmetricann.a build.flags tests/run
-	find src tests bench -name '*.o' -exec rm -f {} +
+	rm -f metricann libmetricann.a build.flags build.flags.new bench/bench
+	rm -f tests/run tests/run-san tests/run-tsan tests/run-cov
+	find src tests bench \( -name '*.o' -o -name '*.san' -o -name '*.tsan' -o -name '*.cov' \
+		-o -name '*.gcno' -o -name '*.gcda' \) -exec rm -f {} + 2> /dev/null || true
+
+help:
+	@sed -n 's/^#: \{0,1\}//p' Makefile
