@@ -1,4 +1,5 @@
-/* cmd_build.c - gallery, vectors or photos -> gallery with an index. SPDX-License-Identifier: MIT */
+/* cmd_build.c - gallery, vectors or photos -> gallery with an index.
+ * SPDX-License-Identifier: MIT */
 #include <string.h>
 
 #include "cli/gallery_new.h"
@@ -12,7 +13,8 @@ static int index_spec(mni_cli *c, mni_text *spec)
     const char *type = mni_opt_text(o, MNI_OPT_TYPE);
     uint32_t nlist = mni_opt_u32(o, MNI_OPT_NLIST);
     if (type && mni_opt_given(o, MNI_OPT_INDEX))
-        return mni_cli_usage(c, "--type and --index say the same thing: give one of them");
+        return mni_cli_usage(c,
+                             "--type and --index say the same thing: give one of them");
     if (!type && mni_opt_given(o, MNI_OPT_M)) type = "hnsw";
     if (!type && nlist) type = mni_opt_given(o, MNI_OPT_PQ_M) ? "ivfpq" : "ivf";
     if (!type || mni_opt_given(o, MNI_OPT_INDEX)) {
@@ -24,10 +26,12 @@ static int index_spec(mni_cli *c, mni_text *spec)
     } else {
         mni_text_add(spec, "IVF");
         if (nlist) mni_text_f(spec, "%u", (unsigned)nlist);
-        if (strcmp(type, "ivfpq") == 0) mni_text_f(spec, ",PQ%u", (unsigned)mni_opt_u32(o, MNI_OPT_PQ_M));
+        if (strcmp(type, "ivfpq") == 0)
+            mni_text_f(spec, ",PQ%u", (unsigned)mni_opt_u32(o, MNI_OPT_PQ_M));
         else mni_text_add(spec, ",Flat");
     }
-    if (mni_opt_given(o, MNI_OPT_EF_CONSTRUCTION) && strncmp(mni_text_get(spec), "HNSW", 4) == 0)
+    if (mni_opt_given(o, MNI_OPT_EF_CONSTRUCTION) &&
+        strncmp(mni_text_get(spec), "HNSW", 4) == 0)
         mni_text_f(spec, ",efc%u", (unsigned)mni_opt_u32(o, MNI_OPT_EF_CONSTRUCTION));
     return MNI_EXIT_OK;
 }
@@ -39,7 +43,8 @@ static void report(mni_cli *c, const char *path, const mann_gallery_info *info)
     if (!mni_cli_json(c)) {
         if (mni_cli_quiet(c)) return;
         mni_out_name(&c->out, path);
-        mni_text_f(&c->out, ": %llu rows of %u numbers, %u classes, metric %s, index %s, %s\n",
+        mni_text_f(&c->out,
+                   ": %llu rows of %u numbers, %u classes, metric %s, index %s, %s\n",
                    (unsigned long long)info->n_rows, info->dim, info->n_classes,
                    mni_metric_name(info->metric), info->index, size);
         return;
@@ -66,13 +71,15 @@ static void report(mni_cli *c, const char *path, const mann_gallery_info *info)
 }
 
 /* `to` NULL: in place. Ends by describing what stands on the disk now. Frees g. */
-static int build_and_report(mni_cli *c, mann_gallery *g, const char *to, const char *name, const char *spec)
+static int build_and_report(mni_cli *c, mann_gallery *g, const char *to, const char *name,
+                            const char *spec)
 {
     mann_pool *pool;
     mann_gallery_info info = { .struct_size = sizeof info };
     mann_status s = mni_cli_pool(c, &pool);
     if (s == MANN_OK) s = mann_gallery_build(g, to, spec, pool, &c->hooks, &c->err);
-    if (s == MANN_E_UNSUPPORTED) {          /* an index kind nobody knows: the user's word, not a file's */
+    if (s == MANN_E_UNSUPPORTED) { /* an index kind nobody knows: the user's word, not a
+                                      file's */
         mann_gallery_free(g);
         return mni_cli_fail(c, MNI_FROM_USER, s);
     }
@@ -92,16 +99,21 @@ static int same_file(const char *a, const char *b)
 {
     mni_stat x, y;
     const mni_vfs *v = mni_vfs_posix();
-    return v->ops->stat(v, a, &x, NULL) == MANN_OK && v->ops->stat(v, b, &y, NULL) == MANN_OK &&
-           x.device == y.device && x.inode == y.inode;
+    return v->ops->stat(v, a, &x, NULL) == MANN_OK &&
+           v->ops->stat(v, b, &y, NULL) == MANN_OK && x.device == y.device &&
+           x.inode == y.inode;
 }
 
 static int from_gallery(mni_cli *c, const char *in, const char *out, const char *spec)
 {
     const mni_options *o = &c->options;
     if (out && same_file(in, out)) out = NULL;
-    if (mni_opt_given(o, MNI_OPT_STORE) || mni_opt_given(o, MNI_OPT_FAR) || mni_opt_given(o, MNI_OPT_METRIC))
-        return mni_cli_usage(c, "%s is a gallery: metric, store and false-accept rate were chosen by extract", in);
+    if (mni_opt_given(o, MNI_OPT_STORE) || mni_opt_given(o, MNI_OPT_FAR) ||
+        mni_opt_given(o, MNI_OPT_METRIC))
+        return mni_cli_usage(
+            c,
+            "%s is a gallery: metric, store and false-accept rate were chosen by extract",
+            in);
     mann_gallery *g;
     mann_status s = mni_cli_gallery(c, in, out ? MANN_OPEN_READ : MANN_OPEN_WRITE, &g);
     if (s != MANN_OK) return mni_cli_fail(c, MNI_FROM_INPUT, s);
@@ -153,8 +165,11 @@ static int from_photos(mni_cli *c, const char *in, const char *out, const char *
     mann_gallery *g;
     mann_add_report added = { .struct_size = sizeof added };
     if (!mni_opt_text(&c->options, MNI_OPT_MODEL))
-        return mni_cli_usage(c, "%s holds photos; 'metricann extract %s --model MODEL -o vectors.mann' turns them "
-                             "into vectors, or give --model here", in, in);
+        return mni_cli_usage(c,
+                             "%s holds photos; 'metricann extract %s --model MODEL -o "
+                             "vectors.mann' turns them "
+                             "into vectors, or give --model here",
+                             in, in);
     int code = mni_gallery_from_photos(c, in, out, &g, &added);
     return code == MNI_EXIT_OK ? build_and_report(c, g, NULL, out, spec) : code;
 }
@@ -170,19 +185,23 @@ static int holds_vectors(mni_cli *c, const char *dir, int *answer)
 
 int mni_cmd_build(mni_cli *c)
 {
-    const char *in = c->options.files[0], *out = mni_opt_text(&c->options, MNI_OPT_OUTPUT);
+    const char *in = c->options.files[0],
+               *out = mni_opt_text(&c->options, MNI_OPT_OUTPUT);
     mni_text spec = { 0 };
     mni_stat st;
     int vectors = 0, code = index_spec(c, &spec);
     mann_status s = mni_vfs_posix()->ops->stat(mni_vfs_posix(), in, &st, &c->err);
     if (code == MNI_EXIT_OK && s != MANN_OK) code = mni_cli_fail(c, MNI_FROM_INPUT, s);
-    if (code == MNI_EXIT_OK && st.kind == MNI_IS_DIR) code = holds_vectors(c, in, &vectors);
+    if (code == MNI_EXIT_OK && st.kind == MNI_IS_DIR)
+        code = holds_vectors(c, in, &vectors);
     if (code == MNI_EXIT_OK) {
         int gallery = st.kind == MNI_IS_FILE && mni_is_container(in);
         if (!gallery && !out) code = mni_cli_usage(c, "where to? -o GALLERY is missing");
         else if (gallery) code = from_gallery(c, in, out, mni_text_get(&spec));
-        else if (vectors || mni_is_vector_file(in)) code = from_vectors(c, in, out, mni_text_get(&spec));
-        else if (mni_text_ends(in, ".mann")) code = from_gallery(c, in, out, mni_text_get(&spec));
+        else if (vectors || mni_is_vector_file(in))
+            code = from_vectors(c, in, out, mni_text_get(&spec));
+        else if (mni_text_ends(in, ".mann"))
+            code = from_gallery(c, in, out, mni_text_get(&spec));
         else code = from_photos(c, in, out, mni_text_get(&spec));
     }
     mni_text_fini(&spec);

@@ -1,4 +1,5 @@
-/* cmd_check.c - verify, selftest: does everything stand as it should? SPDX-License-Identifier: MIT */
+/* cmd_check.c - verify, selftest: does everything stand as it should?
+ * SPDX-License-Identifier: MIT */
 #include "cli/cli.h"
 
 /* One shape for every check: what, whether it is good, and the sentence if it is not. */

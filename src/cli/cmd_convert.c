@@ -24,7 +24,8 @@ static void field(mni_text *out, const char *text)
 static int take(void *user, const mann_record *r)
 {
     taken *t = user;
-    if (!mni_grow((void **)&t->data, &t->cap_data, (t->n + 1) * t->dim, sizeof *t->data) ||
+    if (!mni_grow((void **)&t->data, &t->cap_data, (t->n + 1) * t->dim,
+                  sizeof *t->data) ||
         !mni_grow((void **)&t->ids, &t->cap_ids, t->n + 1, sizeof *t->ids))
         return t->failed = 1;
     memcpy(t->data + t->n * t->dim, r->vector, t->dim * sizeof *t->data);
@@ -61,7 +62,8 @@ static int report(mni_cli *c, const char *out, size_t rows, size_t cols)
 
 static int from_gallery(mni_cli *c, const char *in, const char *out)
 {
-    const char *ids = mni_opt_text(&c->options, MNI_OPT_IDS), *labels = mni_opt_text(&c->options, MNI_OPT_LABELS);
+    const char *ids = mni_opt_text(&c->options, MNI_OPT_IDS),
+               *labels = mni_opt_text(&c->options, MNI_OPT_LABELS);
     mann_gallery *g;
     mann_gallery_info info = { .struct_size = sizeof info };
     taken t = { .want_labels = labels != NULL };
@@ -69,15 +71,18 @@ static int from_gallery(mni_cli *c, const char *in, const char *out)
     if (s == MANN_OK) s = mann_gallery_describe(g, &info, &c->err);
     t.dim = info.dim;
     if (s == MANN_OK) s = mann_gallery_each(g, take, &t, &c->err);
-    if (s == MANN_OK && (t.failed || t.labels.failed)) s = mni_fail(&c->err, MANN_E_NOMEM, "%s: all vectors", in);
+    if (s == MANN_OK && (t.failed || t.labels.failed))
+        s = mni_fail(&c->err, MANN_E_NOMEM, "%s: all vectors", in);
     mann_gallery_free(g);
     int code = s == MANN_OK ? MNI_EXIT_OK : mni_cli_fail(c, MNI_FROM_INPUT, s);
     if (code == MNI_EXIT_OK) {
         s = mann_vectors_write(out, (mann_matrix){ t.data, t.n, t.dim, 0 }, &c->err);
         if (s == MANN_OK && ids) s = mann_ids_write(ids, t.ids, t.n, 1, &c->err);
         if (s == MANN_OK && labels)
-            s = mni_replace_file(mni_vfs_posix(), labels, mni_text_get(&t.labels), t.labels.n_chars, &c->err);
-        code = s == MANN_OK ? report(c, out, t.n, t.dim) : mni_cli_fail(c, MNI_FROM_OUTPUT, s);
+            s = mni_replace_file(mni_vfs_posix(), labels, mni_text_get(&t.labels),
+                                 t.labels.n_chars, &c->err);
+        code = s == MANN_OK ? report(c, out, t.n, t.dim)
+                            : mni_cli_fail(c, MNI_FROM_OUTPUT, s);
     }
     mni_free(t.data);
     mni_free(t.ids);
@@ -88,8 +93,10 @@ static int from_gallery(mni_cli *c, const char *in, const char *out)
 static int from_file(mni_cli *c, const char *in, const char *out)
 {
     mann_vectors *v;
-    if (mni_opt_text(&c->options, MNI_OPT_IDS) || mni_opt_text(&c->options, MNI_OPT_LABELS))
-        return mni_cli_usage(c, "--ids and --labels come out of galleries; %s is a file of vectors", in);
+    if (mni_opt_text(&c->options, MNI_OPT_IDS) ||
+        mni_opt_text(&c->options, MNI_OPT_LABELS))
+        return mni_cli_usage(
+            c, "--ids and --labels come out of galleries; %s is a file of vectors", in);
     mann_status s = mann_vectors_read(&v, in, &c->err);
     if (s != MANN_OK) return mni_cli_fail(c, MNI_FROM_INPUT, s);
     mann_matrix m = mann_vectors_matrix(v);
@@ -111,9 +118,13 @@ static int from_file(mni_cli *c, const char *in, const char *out)
 
 int mni_cmd_convert(mni_cli *c)
 {
-    const char *in = c->options.files[0], *out = mni_opt_text(&c->options, MNI_OPT_OUTPUT);
+    const char *in = c->options.files[0],
+               *out = mni_opt_text(&c->options, MNI_OPT_OUTPUT);
     if (!out) return mni_cli_usage(c, "where to? -o FILE is missing");
     if (!mni_is_vector_file(out))
-        return mni_cli_usage(c, "-o: '%s', wanted a name in .npy .fvecs .bvecs .ivecs .fbin .u8bin .i8bin .ibin", out);
+        return mni_cli_usage(c,
+                             "-o: '%s', wanted a name in .npy .fvecs .bvecs .ivecs .fbin "
+                             ".u8bin .i8bin .ibin",
+                             out);
     return mni_is_container(in) ? from_gallery(c, in, out) : from_file(c, in, out);
 }

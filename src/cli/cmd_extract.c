@@ -1,4 +1,5 @@
-/* cmd_extract.c - photos -> vectors in a gallery without an index. SPDX-License-Identifier: MIT */
+/* cmd_extract.c - photos -> vectors in a gallery without an index.
+ * SPDX-License-Identifier: MIT */
 #include <stdio.h>
 #include <string.h>
 
@@ -6,7 +7,7 @@
 #include "cli/gallery_new.h"
 #include "os/vfs.h"
 
-/* --- --npy: one small file per photo, as other tools' scripts expect them ----------------------------- */
+/* --- --npy: one small file per photo, as other tools' scripts expect them ----------- */
 
 typedef struct npy_job {
     mni_cli *c;
@@ -17,7 +18,8 @@ typedef struct npy_job {
     mann_status status;
 } npy_job;
 
-/* A class may come from a manifest and hold anything: what is no folder name is changed. */
+/* A class may come from a manifest and hold anything: what is no folder name is changed.
+ */
 static void folder_name(mni_text *out, const char *name)
 {
     if (!name || !*name) name = "no_class";
@@ -36,10 +38,13 @@ static mann_status write_npy(npy_job *job, const mann_record *r)
     mni_text_f(&name, "%03u.npy", ++*number);
     mni_path_join(&path, mni_text_get(&class_dir), mni_text_get(&name));
     mann_status s = MANN_OK;
-    if (class_dir.failed || name.failed || path.failed) s = mni_fail(&job->c->err, MANN_E_NOMEM, "path");
-    if (s == MANN_OK && *number == 1) s = v->ops->mkdir(v, mni_text_get(&class_dir), &job->c->err);
+    if (class_dir.failed || name.failed || path.failed)
+        s = mni_fail(&job->c->err, MANN_E_NOMEM, "path");
+    if (s == MANN_OK && *number == 1)
+        s = v->ops->mkdir(v, mni_text_get(&class_dir), &job->c->err);
     if (s == MANN_OK)
-        s = mann_vectors_write(mni_text_get(&path), (mann_matrix){ r->vector, 1, job->dim, 0 }, &job->c->err);
+        s = mann_vectors_write(mni_text_get(&path),
+                               (mann_matrix){ r->vector, 1, job->dim, 0 }, &job->c->err);
     mni_text_fini(&class_dir);
     mni_text_fini(&name);
     mni_text_fini(&path);
@@ -49,7 +54,8 @@ static mann_status write_npy(npy_job *job, const mann_record *r)
 static int npy_record(void *user, const mann_record *r)
 {
     npy_job *job = user;
-    if (mni_talk_step(&job->c->talk, "npy", job->done, job->total)) job->status = MANN_E_CANCELLED;
+    if (mni_talk_step(&job->c->talk, "npy", job->done, job->total))
+        job->status = MANN_E_CANCELLED;
     else job->status = write_npy(job, r);
     job->done++;
     return job->status != MANN_OK;
@@ -62,23 +68,28 @@ static mann_status write_all_npy(mni_cli *c, mann_gallery *g, const char *dir)
     MNI_TRY(mni_vfs_posix()->ops->mkdir(mni_vfs_posix(), dir, &c->err));
     npy_job job = { .c = c, .dir = dir, .dim = info.dim, .total = info.n_rows };
     job.n_of_class = mni_alloc((size_t)info.n_classes + 1, sizeof *job.n_of_class);
-    if (!job.n_of_class) return mni_fail(&c->err, MANN_E_NOMEM, "%u classes", info.n_classes);
+    if (!job.n_of_class)
+        return mni_fail(&c->err, MANN_E_NOMEM, "%u classes", info.n_classes);
     mann_status s = mann_gallery_each(g, npy_record, &job, &c->err);
     mni_free(job.n_of_class);
     return job.status != MANN_OK ? job.status : s;
 }
 
-/* --- the command ------------------------------------------------------------------------------------------ */
+/* --- the command -------------------------------------------------------------------- */
 
-static void report(mni_cli *c, const char *path, const mann_add_report *r, const mann_gallery_info *info)
+static void report(mni_cli *c, const char *path, const mann_add_report *r,
+                   const mann_gallery_info *info)
 {
     if (!mni_cli_json(c)) {
         if (mni_cli_quiet(c)) return;
         mni_out_name(&c->out, path);
-        mni_text_f(&c->out, ": %llu photos of %u classes, %u numbers each (%llu new, %llu already there, "
-                   "%llu skipped)\n", (unsigned long long)info->n_rows, info->n_classes, info->dim,
-                   (unsigned long long)r->n_added, (unsigned long long)r->n_present,
-                   (unsigned long long)r->n_skipped);
+        mni_text_f(
+            &c->out,
+            ": %llu photos of %u classes, %u numbers each (%llu new, %llu already there, "
+            "%llu skipped)\n",
+            (unsigned long long)info->n_rows, info->n_classes, info->dim,
+            (unsigned long long)r->n_added, (unsigned long long)r->n_present,
+            (unsigned long long)r->n_skipped);
         return;
     }
     mni_json j;

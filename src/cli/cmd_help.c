@@ -22,8 +22,10 @@ int mni_cmd_help(mni_cli *c)
         const char *name = c->options.files[0];
         const mni_command *command = mni_command_find(name);
         const char *near = command ? NULL : mni_command_nearest(name);
-        if (!command && near) return mni_cli_usage(c, "no command '%s'; did you mean '%s'?", name, near);
-        if (!command) return mni_cli_usage(c, "no command '%s'; 'metricann help' lists them", name);
+        if (!command && near)
+            return mni_cli_usage(c, "no command '%s'; did you mean '%s'?", name, near);
+        if (!command)
+            return mni_cli_usage(c, "no command '%s'; 'metricann help' lists them", name);
         mni_help_command(&c->out, command, width);
     }
     return MNI_EXIT_OK;
@@ -35,13 +37,14 @@ int mni_cmd_version(mni_cli *c)
     uint32_t v = mann_version();
     mni_cpu_name(cpu, sizeof cpu);
     if (!mni_cli_json(c)) {
-        mni_text_f(&c->out, "metricann " MNI_VERSION_TEXT " (%s, %u cores, %s)\n", mann_simd_name(),
-                   mni_cpu_count(), cpu);
+        mni_text_f(&c->out, "metricann " MNI_VERSION_TEXT " (%s, %u cores, %s)\n",
+                   mann_simd_name(), mni_cpu_count(), cpu);
         return MNI_EXIT_OK;
     }
     mni_json j;
     mni_text number = { 0 };
-    mni_text_f(&number, "%u.%u.%u", (unsigned)(v >> 16), (unsigned)(v >> 8 & 255), (unsigned)(v & 255));
+    mni_text_f(&number, "%u.%u.%u", (unsigned)(v >> 16), (unsigned)(v >> 8 & 255),
+               (unsigned)(v & 255));
     mni_out_json(c, &j);
     mni_json_object(&j);
     mni_json_key(&j, "version");

@@ -14,9 +14,21 @@ static void begin(mni_cli *c, mni_json *j, const char *kind)
     mni_json_string(j, kind);
 }
 
-static void key_u64(mni_json *j, const char *key, uint64_t v) { mni_json_key(j, key); mni_json_u64(j, v); }
-static void key_text(mni_json *j, const char *key, const char *v) { mni_json_key(j, key); mni_json_string(j, v); }
-static void key_number(mni_json *j, const char *key, double v) { mni_json_key(j, key); mni_json_number(j, v); }
+static void key_u64(mni_json *j, const char *key, uint64_t v)
+{
+    mni_json_key(j, key);
+    mni_json_u64(j, v);
+}
+static void key_text(mni_json *j, const char *key, const char *v)
+{
+    mni_json_key(j, key);
+    mni_json_string(j, v);
+}
+static void key_number(mni_json *j, const char *key, double v)
+{
+    mni_json_key(j, key);
+    mni_json_number(j, v);
+}
 
 static void end(mni_cli *c, mni_json *j)
 {
@@ -31,7 +43,7 @@ static void fingerprint_text(char out[24], uint64_t v)
     out[16] = '\0';
 }
 
-/* --- gallery ----------------------------------------------------------------------------------------- */
+/* --- gallery ------------------------------------------------------------------------ */
 
 static void gallery_json(mni_cli *c, const mann_gallery_info *i)
 {
@@ -45,7 +57,8 @@ static void gallery_json(mni_cli *c, const mann_gallery_info *i)
     key_text(&j, "metric", mni_metric_name(i->metric));
     key_text(&j, "store", mni_store_name(i->store));
     key_text(&j, "index", i->index);
-    key_u64(&j, "indexed_rows", i->n_rows - (i->n_tail < i->n_rows ? i->n_tail : i->n_rows));
+    key_u64(&j, "indexed_rows",
+            i->n_rows - (i->n_tail < i->n_rows ? i->n_tail : i->n_rows));
     key_u64(&j, "tail_rows", i->n_tail);
     key_u64(&j, "removed_rows", i->n_dead);
     key_text(&j, "model", i->model[0] ? i->model : NULL);
@@ -70,24 +83,30 @@ static void gallery_text(mni_cli *c, const mann_gallery_info *i)
     mni_format_bytes(journal, sizeof journal, i->journal_bytes);
     fingerprint_text(print, i->fingerprint);
     mni_out_name(out, c->options.files[0]);
-    mni_text_f(out, ": gallery\n  records      %llu of %u classes\n", (unsigned long long)i->n_rows, i->n_classes);
-    mni_text_f(out, "  vectors      %u numbers, kept as %s, metric %s\n", i->dim, mni_store_name(i->store),
-               mni_metric_name(i->metric));
+    mni_text_f(out, ": gallery\n  records      %llu of %u classes\n",
+               (unsigned long long)i->n_rows, i->n_classes);
+    mni_text_f(out, "  vectors      %u numbers, kept as %s, metric %s\n", i->dim,
+               mni_store_name(i->store), mni_metric_name(i->metric));
     mni_text_f(out, "  index        %s", i->index[0] ? i->index : "none (exact search)");
-    if (i->n_tail) mni_text_f(out, ", %llu records added since", (unsigned long long)i->n_tail);
+    if (i->n_tail)
+        mni_text_f(out, ", %llu records added since", (unsigned long long)i->n_tail);
     if (i->n_dead) mni_text_f(out, ", %llu removed", (unsigned long long)i->n_dead);
     mni_text_add(out, "\n  model        ");
     if (i->model[0]) mni_text_f(out, "%s (fingerprint %s)\n", i->model, print);
-    else if (i->fingerprint) mni_text_f(out, "not inside; wanted fingerprint %s\n", print);
+    else if (i->fingerprint)
+        mni_text_f(out, "not inside; wanted fingerprint %s\n", print);
     else mni_text_add(out, "none (bare vectors)\n");
     if (!isnan(i->threshold))
-        mni_text_f(out, "  threshold    %.4f for a false-accept rate of %.4g%%; unsure above %.4f\n",
-                   (double)i->threshold, (double)i->false_accept * 100, (double)i->unsure_above);
+        mni_text_f(
+            out,
+            "  threshold    %.4f for a false-accept rate of %.4g%%; unsure above %.4f\n",
+            (double)i->threshold, (double)i->false_accept * 100, (double)i->unsure_above);
     else
         mni_text_add(out, "  threshold    none: nothing to calibrate with\n");
     mni_text_f(out, "  size         %s", file);
     if (i->journal_bytes) mni_text_f(out, " and a journal of %s", journal);
-    mni_text_f(out, "\n  identity     %s, generation %llu\n", i->uuid, (unsigned long long)i->generation);
+    mni_text_f(out, "\n  identity     %s, generation %llu\n", i->uuid,
+               (unsigned long long)i->generation);
 }
 
 static int describe_gallery(mni_cli *c, mann_gallery *g)
@@ -100,7 +119,7 @@ static int describe_gallery(mni_cli *c, mann_gallery *g)
     return MNI_EXIT_OK;
 }
 
-/* --- model, index, vectors ---------------------------------------------------------------------------- */
+/* --- model, index, vectors ---------------------------------------------------------- */
 
 static int describe_model(mni_cli *c, const mann_model *m)
 {
@@ -123,10 +142,11 @@ static int describe_model(mni_cli *c, const mann_model *m)
         return MNI_EXIT_OK;
     }
     mni_out_name(&c->out, c->options.files[0]);
-    mni_text_f(&c->out, ": model\n  architecture %s, input %u x %u, %u numbers out\n", info.architecture,
-               info.input_size, info.input_size, info.dim);
+    mni_text_f(&c->out, ": model\n  architecture %s, input %u x %u, %u numbers out\n",
+               info.architecture, info.input_size, info.input_size, info.dim);
     mni_text_f(&c->out, "  parameters   %llu\n  calibrated   %s\n  fingerprint  %s\n",
-               (unsigned long long)info.n_parameters, info.calibrated ? "yes" : "no", print);
+               (unsigned long long)info.n_parameters, info.calibrated ? "yes" : "no",
+               print);
     return MNI_EXIT_OK;
 }
 
@@ -141,8 +161,8 @@ static int describe_matrix(mni_cli *c, const char *kind, uint64_t rows, uint64_t
         return MNI_EXIT_OK;
     }
     mni_out_name(&c->out, c->options.files[0]);
-    mni_text_f(&c->out, ": %s\n  rows         %llu of %llu numbers\n", kind, (unsigned long long)rows,
-               (unsigned long long)dim);
+    mni_text_f(&c->out, ": %s\n  rows         %llu of %llu numbers\n", kind,
+               (unsigned long long)rows, (unsigned long long)dim);
     return MNI_EXIT_OK;
 }
 
@@ -157,8 +177,9 @@ static int info_vectors(mni_cli *c, const char *path)
     return code;
 }
 
-/* The container says what it holds, but only its own kind opens it: try one after the other. If none will,
- * the first sentence that is not about the kind is the one worth showing; that of the gallery is. */
+/* The container says what it holds, but only its own kind opens it: try one after the
+ * other. If none will, the first sentence that is not about the kind is the one worth
+ * showing; that of the gallery is. */
 static int info_container(mni_cli *c, const char *path)
 {
     mann_gallery *g;
@@ -191,6 +212,8 @@ int mni_cmd_info(mni_cli *c)
     mann_status s = mni_vfs_posix()->ops->stat(mni_vfs_posix(), path, &st, &c->err);
     if (s != MANN_OK) return mni_cli_fail(c, MNI_FROM_INPUT, s);
     if (st.kind == MNI_IS_DIR)
-        return mni_cli_usage(c, "%s is a folder; 'metricann scan' looks at data sets", path);
-    return !mni_is_container(path) && mni_is_vector_file(path) ? info_vectors(c, path) : info_container(c, path);
+        return mni_cli_usage(c, "%s is a folder; 'metricann scan' looks at data sets",
+                             path);
+    return !mni_is_container(path) && mni_is_vector_file(path) ? info_vectors(c, path)
+                                                               : info_container(c, path);
 }

@@ -10,7 +10,8 @@
 enum { GROUP = 512, N_SIZES = 9, MOST_NAMES = 20 };
 
 /* Longest side up to so many pixels; the last counts all above. */
-static const uint32_t size_limits[N_SIZES] = { 32, 64, 128, 256, 512, 1024, 2048, 4096, UINT32_MAX };
+static const uint32_t size_limits[N_SIZES] = { 32,   64,   128,  256,       512,
+                                               1024, 2048, 4096, UINT32_MAX };
 
 typedef struct one { uint32_t width, height; mann_error problem; } one;
 
@@ -31,7 +32,8 @@ static void decode_range(void *ctx, size_t begin, size_t end, size_t chunk)
     (void)chunk;
     for (size_t i = begin; i < end; i++) {
         mann_image im = { 0 };
-        w->group[i].problem.code = mann_dataset_read(w->set, w->first + i, &im, &w->group[i].problem);
+        w->group[i].problem.code = mann_dataset_read(w->set, w->first + i, &im,
+                                                     &w->group[i].problem);
         w->group[i].width = im.width;
         w->group[i].height = im.height;
         mann_image_clear(&im);
@@ -53,7 +55,10 @@ static void tell_bad(scan *w, uint64_t image, const mann_error *problem)
     }
     /* Most sentences begin with the path already. */
     mni_text_add(&w->c->out, "bad  ");
-    if (!strstr(problem->text, path)) { mni_out_name(&w->c->out, path); mni_text_add(&w->c->out, ": "); }
+    if (!strstr(problem->text, path)) {
+        mni_out_name(&w->c->out, path);
+        mni_text_add(&w->c->out, ": ");
+    }
     mni_out_name(&w->c->out, problem->text);
     mni_text_char(&w->c->out, '\n');
 }
@@ -123,11 +128,15 @@ static void single_names_json(scan *w)
 
 static void end_json(scan *w, const sizes *s)
 {
-    const char *const keys[] = { "images", "good", "bad_images", "without_class", "classes", "empty_classes",
-                                 "one_image_classes", "smallest_class", "median_class", "largest_class",
-                                 "smallest_side", "largest_side" };
-    const uint64_t values[] = { w->n, w->n - w->n_bad, w->n_bad, w->n_no_class, w->n_classes, s->n_empty,
-                                s->n_single, s->least, s->median, s->most, w->least_side, w->most_side };
+    const char *const keys[] = {
+        "images",       "good",          "bad_images",        "without_class",
+        "classes",      "empty_classes", "one_image_classes", "smallest_class",
+        "median_class", "largest_class", "smallest_side",     "largest_side"
+    };
+    const uint64_t values[] = { w->n,          w->n - w->n_bad, w->n_bad,
+                                w->n_no_class, w->n_classes,    s->n_empty,
+                                s->n_single,   s->least,        s->median,
+                                s->most,       w->least_side,   w->most_side };
     mni_json_end(&w->j);                        /* of "bad" */
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         mni_json_key(&w->j, keys[i]);
@@ -158,10 +167,14 @@ static void end_text(scan *w, const sizes *s)
     mni_out_name(out, w->c->options.files[0]);
     mni_text_f(out, ": %llu photos, %llu good, %llu bad\n", (unsigned long long)w->n,
                (unsigned long long)(w->n - w->n_bad), (unsigned long long)w->n_bad);
-    mni_text_f(out, "classes: %u; photos in a class: %u to %u, median %u\n", w->n_classes, s->least, s->most,
-               s->median);
-    if (w->n_no_class) mni_text_f(out, "photos without a class: %llu\n", (unsigned long long)w->n_no_class);
-    if (s->n_empty) mni_text_f(out, "classes without a good photo: %llu\n", (unsigned long long)s->n_empty);
+    mni_text_f(out, "classes: %u; photos in a class: %u to %u, median %u\n", w->n_classes,
+               s->least, s->most, s->median);
+    if (w->n_no_class)
+        mni_text_f(out, "photos without a class: %llu\n",
+                   (unsigned long long)w->n_no_class);
+    if (s->n_empty)
+        mni_text_f(out, "classes without a good photo: %llu\n",
+                   (unsigned long long)s->n_empty);
     if (s->n_single) {
         uint32_t shown = 0;
         mni_text_f(out, "classes of one photo: %llu:", (unsigned long long)s->n_single);
@@ -180,7 +193,8 @@ static void end_text(scan *w, const sizes *s)
         if (size_limits[i] == UINT32_MAX) mni_text_add(out, "   > 4096  ");
         else mni_text_f(out, "  <= %4u  ", (unsigned)size_limits[i]);
         mni_text_f(out, "%9llu ", (unsigned long long)w->n_of_size[i]);
-        for (uint64_t k = 0; k <= 40 * w->n_of_size[i] / most; k++) mni_text_char(out, '#');
+        for (uint64_t k = 0; k <= 40 * w->n_of_size[i] / most; k++)
+            mni_text_char(out, '#');
         mni_text_char(out, '\n');
     }
 }
@@ -210,10 +224,14 @@ int mni_cmd_scan(mni_cli *c)
     mann_dataset *set;
     mann_status s = mann_dataset_open(&set, c->options.files[0], &c->hooks, &c->err);
     if (s != MANN_OK) return mni_cli_fail(c, MNI_FROM_INPUT, s);
-    scan w = { .c = c, .set = set, .n = mann_dataset_n_images(set), .n_classes = mann_dataset_n_classes(set) };
+    scan w = { .c = c,
+               .set = set,
+               .n = mann_dataset_n_images(set),
+               .n_classes = mann_dataset_n_classes(set) };
     w.group = mni_alloc(GROUP, sizeof *w.group);
     w.n_of_class = mni_alloc(w.n_classes, sizeof *w.n_of_class);
-    if (!w.group || !w.n_of_class) s = mni_fail(&c->err, MANN_E_NOMEM, "%u classes", w.n_classes);
+    if (!w.group || !w.n_of_class)
+        s = mni_fail(&c->err, MANN_E_NOMEM, "%u classes", w.n_classes);
     int code = s == MANN_OK ? run(&w) : mni_cli_fail(c, MNI_FROM_INPUT, s);
     mni_free(w.group);
     mni_free(w.n_of_class);

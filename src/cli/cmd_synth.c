@@ -1,4 +1,5 @@
-/* cmd_synth.c - draws a procedural data set, on all threads. SPDX-License-Identifier: MIT */
+/* cmd_synth.c - draws a procedural data set, on all threads. SPDX-License-Identifier: MIT
+ */
 #include <string.h>
 
 #include "base/mem.h"
@@ -20,8 +21,8 @@ typedef struct job {
 
 static uint32_t conditions(const mni_options *o)
 {
-    static const char *const names[] = { "pose", "light", "background", "scale", "crop", "occlusion", "blur",
-                                         "noise" };
+    static const char *const names[] = { "pose", "light",     "background", "scale",
+                                         "crop", "occlusion", "blur",       "noise" };
     const char *const *items;
     size_t n = mni_opt_list(o, MNI_OPT_CONDITIONS, &items);
     uint32_t mask = 0;
@@ -35,7 +36,8 @@ static uint32_t conditions(const mni_options *o)
 
 static mann_status draw_one(const job *w, uint64_t picture, mann_error *err)
 {
-    uint64_t klass = w->first_class + picture / w->views, view = w->first_view + picture % w->views;
+    uint64_t klass = w->first_class + picture / w->views,
+             view = w->first_view + picture % w->views;
     mann_image im = { 0 };
     mni_text folder = { 0 }, path = { 0 }, name = { 0 };
     mni_text_f(&name, "class_%06llu", (unsigned long long)klass);
@@ -43,7 +45,9 @@ static mann_status draw_one(const job *w, uint64_t picture, mann_error *err)
     mni_text_clear(&name);
     mni_text_f(&name, "view_%0*llu.png", (int)w->digits, (unsigned long long)view);
     mni_path_join(&path, mni_text_get(&folder), mni_text_get(&name));
-    mann_status s = folder.failed || path.failed || name.failed ? mni_fail(err, MANN_E_NOMEM, "path") : MANN_OK;
+    mann_status s = folder.failed || path.failed || name.failed
+                        ? mni_fail(err, MANN_E_NOMEM, "path")
+                        : MANN_OK;
     if (s == MANN_OK && picture % w->views == 0)
         s = mni_vfs_posix()->ops->mkdir(mni_vfs_posix(), mni_text_get(&folder), err);
     if (s == MANN_OK) s = mann_synth_draw(&im, &w->config, klass, view, err);
@@ -59,11 +63,12 @@ static void draw_range(void *ctx, size_t begin, size_t end, size_t chunk)
 {
     job *w = ctx;
     (void)chunk;
-    for (size_t i = begin; i < end; i++) w->problems[i].code = draw_one(w, w->at + i, &w->problems[i]);
+    for (size_t i = begin; i < end; i++)
+        w->problems[i].code = draw_one(w, w->at + i, &w->problems[i]);
 }
 
-/* A group is a number of whole classes, and a chunk is one class: the thread that draws a class's first view
- * has made its folder before it draws the others. */
+/* A group is a number of whole classes, and a chunk is one class: the thread that draws a
+ * class's first view has made its folder before it draws the others. */
 static mann_status draw_all(job *w)
 {
     mann_pool *pool;
@@ -111,7 +116,8 @@ static void report(const job *w, uint32_t classes)
         mni_text_char(&c->out, '\n');
     } else if (!mni_cli_quiet(c)) {
         mni_out_name(&c->out, w->dir);
-        mni_text_f(&c->out, ": %llu pictures, %u classes of %u views\n", (unsigned long long)w->n, classes, w->views);
+        mni_text_f(&c->out, ": %llu pictures, %u classes of %u views\n",
+                   (unsigned long long)w->n, classes, w->views);
     }
 }
 

@@ -69,15 +69,19 @@ static mann_status visit(walk *w, const char *path, unsigned depth)
 
 static mann_status enter(walk *w, const char *dir, const mni_stat *st, unsigned depth)
 {
-    if (depth == DEEPEST) return mni_fail(w->err, MANN_E_LIMIT, "%s: more than %d folders deep", dir, DEEPEST);
+    if (depth == DEEPEST)
+        return mni_fail(w->err, MANN_E_LIMIT, "%s: more than %d folders deep", dir,
+                        DEEPEST);
     for (unsigned i = 0; i < depth; i++)
         if (w->device[i] == st->device && w->inode[i] == st->inode) return MANN_OK;
     w->device[depth] = st->device;
     w->inode[depth] = st->inode;
 
     names list = { 0 };
-    mann_status s = mni_vfs_posix()->ops->list(mni_vfs_posix(), dir, remember, &list, w->err);
-    if (s == MANN_OK && list.failed) s = mni_fail(w->err, MANN_E_NOMEM, "%s: list of names", dir);
+    mann_status s = mni_vfs_posix()->ops->list(mni_vfs_posix(), dir, remember, &list,
+                                               w->err);
+    if (s == MANN_OK && list.failed)
+        s = mni_fail(w->err, MANN_E_NOMEM, "%s: list of names", dir);
     if (list.n) qsort(list.items, list.n, sizeof *list.items, by_bytes);
     for (size_t i = 0; i < list.n && s == MANN_OK; i++) {
         mni_text path = { 0 };
@@ -90,13 +94,16 @@ static mann_status enter(walk *w, const char *dir, const mni_stat *st, unsigned 
     return s;
 }
 
-mann_status mni_inputs_add(mni_inputs *in, const char *path, int (*wanted)(const char *path), mann_error *err)
+mann_status mni_inputs_add(mni_inputs *in, const char *path,
+                           int (*wanted)(const char *path), mann_error *err)
 {
     mni_stat st;
     MNI_TRY(mni_vfs_posix()->ops->stat(mni_vfs_posix(), path, &st, err));
     if (st.kind != MNI_IS_DIR) return add_one(in, path, 0, err);
     size_t n = strlen(path);
-    walk w = { .in = in, .wanted = wanted, .root = n + (n && path[n - 1] != '/'), .err = err };
+    walk w = {
+        .in = in, .wanted = wanted, .root = n + (n && path[n - 1] != '/'), .err = err
+    };
     if (strcmp(path, ".") == 0) w.root = 0;     /* mni_path_join leaves it away */
     return enter(&w, path, &st, 0);
 }

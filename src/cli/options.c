@@ -18,7 +18,8 @@ static const mni_command commands[] = {
 };
 
 #define OPTION(id, name, letter, kind, values, fallback, low, high, cmds, aliases, help) \
-    { MNI_OPT_##id, name, letter, MNI_KIND_##kind, values, fallback, low, high, cmds, aliases, help },
+    { MNI_OPT_##id, name, letter, MNI_KIND_##kind, values, fallback,                     \
+      low,          high, cmds,   aliases,         help },
 #define OPTION_AGAIN OPTION
 static const mni_option options[] = {
 #include "cli/options_list.h"
@@ -62,7 +63,8 @@ int mni_word_is(const char *word, size_t n_word, const char *name, const char *a
 const mni_command *mni_command_find(const char *name)
 {
     for (size_t i = 0; i < MNI_N_COMMANDS; i++)
-        if (mni_word_is(name, strlen(name), commands[i].name, commands[i].aliases)) return &commands[i];
+        if (mni_word_is(name, strlen(name), commands[i].name, commands[i].aliases))
+            return &commands[i];
     return NULL;
 }
 
@@ -77,26 +79,29 @@ const mni_option *mni_option_find(mni_command_id cmd, const char *name, size_t n
 {
     for (size_t i = 0; i < N_ROWS; i++)
         if (options[i].commands >> cmd & 1 &&
-            mni_word_is(name, n_name, options[i].name, options[i].aliases)) return &options[i];
+            mni_word_is(name, n_name, options[i].name, options[i].aliases))
+            return &options[i];
     return NULL;
 }
 
 const mni_option *mni_option_letter(mni_command_id cmd, char letter)
 {
     for (size_t i = 0; i < N_ROWS; i++)
-        if (options[i].letter == letter && options[i].commands >> cmd & 1) return &options[i];
+        if (options[i].letter == letter && options[i].commands >> cmd & 1)
+            return &options[i];
     return NULL;
 }
 
 const mni_option *mni_option_anywhere(const char *name, size_t n_name)
 {
     for (size_t i = 0; i < N_ROWS; i++)
-        if (mni_word_is(name, n_name, options[i].name, options[i].aliases)) return &options[i];
+        if (mni_word_is(name, n_name, options[i].name, options[i].aliases))
+            return &options[i];
     return NULL;
 }
 
-/* Optimal string alignment: Levenshtein's table and swaps of neighbours, three rows kept. Words longer
- * than the rows are far from everything. */
+/* Optimal string alignment: Levenshtein's table and swaps of neighbours, three rows kept.
+ * Words longer than the rows are far from everything. */
 unsigned mni_edit_distance(const char *a, const char *b)
 {
     enum { LONGEST = 40 };
@@ -105,14 +110,15 @@ unsigned mni_edit_distance(const char *a, const char *b)
     if (n_a > LONGEST || n_b > LONGEST) return LONGEST;
     for (size_t j = 0; j <= n_b; j++) rows[0][j] = (unsigned)j;
     for (size_t i = 1; i <= n_a; i++) {
-        unsigned *now = rows[i % 3], *above = rows[(i - 1) % 3], *two_above = rows[(i + 1) % 3];
+        unsigned *now = rows[i % 3], *above = rows[(i - 1) % 3],
+                 *two_above = rows[(i + 1) % 3];
         now[0] = (unsigned)i;
         for (size_t j = 1; j <= n_b; j++) {
             unsigned best = above[j - 1] + (fold(a[i - 1]) != fold(b[j - 1]));
             if (above[j] + 1 < best) best = above[j] + 1;
             if (now[j - 1] + 1 < best) best = now[j - 1] + 1;
-            if (i > 1 && j > 1 && fold(a[i - 1]) == fold(b[j - 2]) && fold(a[i - 2]) == fold(b[j - 1]) &&
-                two_above[j - 2] + 1 < best)
+            if (i > 1 && j > 1 && fold(a[i - 1]) == fold(b[j - 2]) &&
+                fold(a[i - 2]) == fold(b[j - 1]) && two_above[j - 2] + 1 < best)
                 best = two_above[j - 2] + 1;
             now[j] = best;
         }
@@ -151,7 +157,8 @@ static void consider_row(nearest *n, const char *name, const char *aliases)
 const char *mni_command_nearest(const char *name)
 {
     nearest n = { name, NULL, 100 };
-    for (size_t i = 0; i < MNI_N_COMMANDS; i++) consider_row(&n, commands[i].name, commands[i].aliases);
+    for (size_t i = 0; i < MNI_N_COMMANDS; i++)
+        consider_row(&n, commands[i].name, commands[i].aliases);
     return n.best;
 }
 
@@ -159,7 +166,8 @@ const char *mni_option_nearest(mni_command_id cmd, const char *name)
 {
     nearest n = { name, NULL, 100 };
     for (size_t i = 0; i < N_ROWS; i++)
-        if (options[i].commands >> cmd & 1) consider_row(&n, options[i].name, options[i].aliases);
+        if (options[i].commands >> cmd & 1)
+            consider_row(&n, options[i].name, options[i].aliases);
     return n.best;
 }
 

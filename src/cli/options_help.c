@@ -1,10 +1,14 @@
-/* options_help.c - the overview and --help, set to the width of the terminal. See options.h.
- * SPDX-License-Identifier: MIT */
+/* options_help.c - the overview and --help, set to the width of the terminal. See
+ * options.h. SPDX-License-Identifier: MIT */
 #include <string.h>
 
 #include "cli/options.h"
 
-enum { NARROW = 40, WIDE = 100, COLUMN = 30 };     /* COLUMN: where the help sentences start */
+enum {
+    NARROW = 40,
+    WIDE = 100,
+    COLUMN = 30
+}; /* COLUMN: where the help sentences start */
 
 static unsigned sane_width(unsigned width)
 {
@@ -16,7 +20,8 @@ static void blanks(mni_text *out, unsigned n)
     while (n--) mni_text_char(out, ' ');
 }
 
-void mni_help_wrap(mni_text *out, const char *text, unsigned at, unsigned indent, unsigned width)
+void mni_help_wrap(mni_text *out, const char *text, unsigned at, unsigned indent,
+                   unsigned width)
 {
     int first = 1;
     while (*text) {
@@ -39,8 +44,9 @@ void mni_help_wrap(mni_text *out, const char *text, unsigned at, unsigned indent
 void mni_help_overview(mni_text *out, unsigned width)
 {
     width = sane_width(width);
-    mni_text_add(out, "metricann - recognise things from one to three reference photos each\n\n"
-                      "usage: metricann COMMAND [options] [files]\n\ncommands:\n");
+    mni_text_add(
+        out, "metricann - recognise things from one to three reference photos each\n\n"
+             "usage: metricann COMMAND [options] [files]\n\ncommands:\n");
     for (size_t i = 0; i < MNI_N_COMMANDS; i++) {
         const mni_command *c = mni_command_at((mni_command_id)i);
         mni_text_f(out, "  %-10s ", c->name);
@@ -51,15 +57,20 @@ void mni_help_overview(mni_text *out, unsigned width)
                       "  metricann extract photos/ --model pixels -o vectors.mann\n"
                       "  metricann build vectors.mann -o gallery.mann\n"
                       "  metricann search gallery.mann photo.jpg\n\n");
-    mni_help_wrap(out, "metricann help COMMAND explains one. Exit status: 0 ok, 1 a check failed, 2 usage, "
-                       "3 bad input file, 4 model and gallery do not match, 5 input/output or disk full, "
-                       "6 out of memory, 130 interrupted.", 0, 0, width);
+    mni_help_wrap(out,
+                  "metricann help COMMAND explains one. Exit status: 0 ok, 1 a check "
+                  "failed, 2 usage, "
+                  "3 bad input file, 4 model and gallery do not match, 5 input/output or "
+                  "disk full, "
+                  "6 out of memory, 130 interrupted.",
+                  0, 0, width);
     mni_text_char(out, '\n');
 }
 
 static void add_default(mni_text *help, const mni_option *o)
 {
-    if (o->fallback[0] && o->kind != MNI_KIND_FLAG) mni_text_f(help, " [%s]", o->fallback);
+    if (o->fallback[0] && o->kind != MNI_KIND_FLAG)
+        mni_text_f(help, " [%s]", o->fallback);
 }
 
 /* The names of a choice, without its other spellings. */
@@ -77,7 +88,8 @@ static void add_choices(mni_text *help, const mni_option *o)
 
 static int has_choices(const mni_option *o)
 {
-    return o->kind == MNI_KIND_CHOICE || (o->kind == MNI_KIND_LIST && strchr(o->values, '|'));
+    return o->kind == MNI_KIND_CHOICE ||
+           (o->kind == MNI_KIND_LIST && strchr(o->values, '|'));
 }
 
 static const char *metavar(const mni_option *o)
@@ -107,7 +119,8 @@ static void option_line(mni_text *out, const mni_option *o, unsigned width)
     mni_text_fini(&help);
 }
 
-static void option_lines(mni_text *out, const mni_command *cmd, int everywhere, unsigned width)
+static void option_lines(mni_text *out, const mni_command *cmd, int everywhere,
+                         unsigned width)
 {
     for (size_t i = 0; mni_option_row(i); i++) {
         const mni_option *o = mni_option_row(i);
@@ -130,7 +143,8 @@ void mni_help_command(mni_text *out, const mni_command *cmd, unsigned width)
     width = sane_width(width);
     mni_text_f(out, "metricann %s - ", cmd->name);
     mni_help_wrap(out, cmd->summary, (unsigned)strlen(cmd->name) + 13, 2, width);
-    mni_text_f(out, "\n\nusage: metricann %s [options]%s%s\n", cmd->name, *cmd->usage ? " " : "", cmd->usage);
+    mni_text_f(out, "\n\nusage: metricann %s [options]%s%s\n", cmd->name,
+               *cmd->usage ? " " : "", cmd->usage);
     if (*cmd->aliases) mni_text_f(out, "also called: %s\n", cmd->aliases);
     if (*cmd->about) {
         mni_text_char(out, '\n');

@@ -1,8 +1,8 @@
 /* options_parse.c - from argv and settings files to values. See options.h.
  *
- * Every value is kept as text in its canonical form (the first spelling of a choice), checked when it is
- * set: getters cannot fail. A value from the command line is never overwritten by one from a file.
- * SPDX-License-Identifier: MIT */
+ * Every value is kept as text in its canonical form (the first spelling of a choice),
+ * checked when it is set: getters cannot fail. A value from the command line is never
+ * overwritten by one from a file. SPDX-License-Identifier: MIT */
 #include "cli/options.h"
 
 #include <assert.h>
@@ -13,7 +13,7 @@
 
 enum { CONFIG_LIMIT = 1 << 20 };        /* bytes of a settings file */
 
-/* --- one value ------------------------------------------------------------------------------------- */
+/* --- one value ---------------------------------------------------------------------- */
 
 static void drop_items(mni_value *v)
 {
@@ -24,7 +24,8 @@ static void drop_items(mni_value *v)
 static mann_status keep(mni_value *v, const char *text, size_t n, mann_error *err)
 {
     char *copy = mni_alloc(n + 1, 1);
-    if (!copy || !mni_grow((void **)&v->items, &v->cap, v->n_items + 1, sizeof *v->items)) {
+    if (!copy ||
+        !mni_grow((void **)&v->items, &v->cap, v->n_items + 1, sizeof *v->items)) {
         mni_free(copy);
         return mni_fail(err, MANN_E_NOMEM, "--%s: value", v->row->name);
     }
@@ -33,11 +34,12 @@ static mann_status keep(mni_value *v, const char *text, size_t n, mann_error *er
     return MANN_OK;
 }
 
-static mann_status bad_number(const mni_option *o, const char *text, const char *what, mann_error *err)
+static mann_status bad_number(const mni_option *o, const char *text, const char *what,
+                              mann_error *err)
 {
     if (o->high > 0 && o->high < 1e15)
-        return mni_fail(err, MANN_E_ARG, "--%s: '%s', wanted %s from %.9g to %.9g", o->name, text, what,
-                        o->low, o->high);
+        return mni_fail(err, MANN_E_ARG, "--%s: '%s', wanted %s from %.9g to %.9g",
+                        o->name, text, what, o->low, o->high);
     return mni_fail(err, MANN_E_ARG, "--%s: '%s', wanted %s", o->name, text, what);
 }
 
@@ -50,11 +52,14 @@ static mann_status check_number(const mni_option *o, const char *text, mann_erro
             return bad_number(o, text, "a number", err);
         return MANN_OK;
     }
-    int ok = o->kind == MNI_KIND_SIZE ? mni_parse_size(text, &u) : mni_parse_u64(text, &u);
+    int ok = o->kind == MNI_KIND_SIZE ? mni_parse_size(text, &u)
+                                      : mni_parse_u64(text, &u);
     if (ok && o->kind == MNI_KIND_U32 && u > UINT32_MAX) ok = 0;
     if (ok && o->high > 0 && ((double)u < o->low || (double)u > o->high)) ok = 0;
     if (ok) return MANN_OK;
-    return bad_number(o, text, o->kind == MNI_KIND_SIZE ? "a size such as 512M" : "a whole number", err);
+    return bad_number(o, text,
+                      o->kind == MNI_KIND_SIZE ? "a size such as 512M" : "a whole number",
+                      err);
 }
 
 static mann_status bad_choice(const mni_option *o, const char *text, mann_error *err)
@@ -76,7 +81,8 @@ static mann_status bad_choice(const mni_option *o, const char *text, mann_error 
 static int truth(const char *text, int *out)
 {
     char name[8];
-    if (!mni_choice_find("yes=true=on=1|no=false=off=0", text, name, sizeof name)) return 0;
+    if (!mni_choice_find("yes=true=on=1|no=false=off=0", text, name, sizeof name))
+        return 0;
     *out = name[0] == 'y';
     return 1;
 }
@@ -87,7 +93,8 @@ static mann_status add_list(mni_value *v, const char *text, mann_error *err)
     while (*text) {
         char word[64], name[64];
         size_t n = strcspn(text, ",");
-        if (n >= sizeof word) return mni_fail(err, MANN_E_ARG, "--%s: item of %zu letters", o->name, n);
+        if (n >= sizeof word)
+            return mni_fail(err, MANN_E_ARG, "--%s: item of %zu letters", o->name, n);
         memcpy(word, text, n);
         word[n] = '\0';
         text += n;
@@ -96,7 +103,8 @@ static mann_status add_list(mni_value *v, const char *text, mann_error *err)
         if (o->high > 0) {
             MNI_TRY(check_number(o, word, err));
         } else if (strchr(o->values, '|')) {
-            if (!mni_choice_find(o->values, word, name, sizeof name)) return bad_choice(o, word, err);
+            if (!mni_choice_find(o->values, word, name, sizeof name))
+                return bad_choice(o, word, err);
             MNI_TRY(keep(v, name, strlen(name), err));
             continue;
         }
@@ -105,10 +113,14 @@ static mann_status add_list(mni_value *v, const char *text, mann_error *err)
     return MANN_OK;
 }
 
-static int is_list(const mni_option *o) { return o->kind == MNI_KIND_LIST || o->kind == MNI_KIND_MANY; }
+static int is_list(const mni_option *o)
+{
+    return o->kind == MNI_KIND_LIST || o->kind == MNI_KIND_MANY;
+}
 
 /* Checks always, stores if nothing of higher standing is there. */
-static mann_status set(mni_value *v, const char *text, mni_value_from from, mann_error *err)
+static mann_status set(mni_value *v, const char *text, mni_value_from from,
+                       mann_error *err)
 {
     const mni_option *o = v->row;
     mni_value fresh = { .row = o };
@@ -118,7 +130,8 @@ static mann_status set(mni_value *v, const char *text, mni_value_from from, mann
     switch (o->kind) {
     case MNI_KIND_FLAG:
         if (!truth(text, &yes))
-            return mni_fail(err, MANN_E_ARG, "--%s: '%s', wanted yes or no", o->name, text);
+            return mni_fail(err, MANN_E_ARG, "--%s: '%s', wanted yes or no", o->name,
+                            text);
         s = keep(&fresh, yes ? "yes" : "no", yes ? 3 : 2, err);
         break;
     case MNI_KIND_U32: case MNI_KIND_U64: case MNI_KIND_FLOAT: case MNI_KIND_SIZE:
@@ -126,7 +139,8 @@ static mann_status set(mni_value *v, const char *text, mni_value_from from, mann
         s = keep(&fresh, text, strlen(text), err);
         break;
     case MNI_KIND_CHOICE:
-        if (!mni_choice_find(o->values, text, name, sizeof name)) return bad_choice(o, text, err);
+        if (!mni_choice_find(o->values, text, name, sizeof name))
+            return bad_choice(o, text, err);
         s = keep(&fresh, name, strlen(name), err);
         break;
     case MNI_KIND_LIST:
@@ -148,7 +162,7 @@ static mann_status set(mni_value *v, const char *text, mni_value_from from, mann
     return s;
 }
 
-/* --- the command line ------------------------------------------------------------------------------ */
+/* --- the command line --------------------------------------------------------------- */
 
 static mann_status add_file(mni_options *o, const char *path, mann_error *err)
 {
@@ -167,12 +181,15 @@ static mann_status unknown(const mni_options *o, const char *word, mann_error *e
     name[n] = '\0';
     const char *near = mni_option_nearest(o->command, name);
     if (near)
-        return mni_fail(err, MANN_E_ARG, "unknown option --%s; did you mean --%s?", name, near);
+        return mni_fail(err, MANN_E_ARG, "unknown option --%s; did you mean --%s?", name,
+                        near);
     return mni_fail(err, MANN_E_ARG, "unknown option --%s", name);
 }
 
-/* --name, --name=value, --name value, --no-name for flags. *i moves over a value taken from argv. */
-static mann_status long_option(mni_options *o, int argc, char **argv, int *i, mann_error *err)
+/* --name, --name=value, --name value, --no-name for flags. *i moves over a value taken
+ * from argv. */
+static mann_status long_option(mni_options *o, int argc, char **argv, int *i,
+                               mann_error *err)
 {
     const char *word = argv[*i] + 2, *equals = strchr(word, '=');
     size_t n = equals ? (size_t)(equals - word) : strlen(word);
@@ -186,7 +203,8 @@ static mann_status long_option(mni_options *o, int argc, char **argv, int *i, ma
     if (!row) return unknown(o, word, err);
     if (!text && row->kind == MNI_KIND_FLAG) text = "yes";
     if (!text) {
-        if (*i + 1 >= argc) return mni_fail(err, MANN_E_ARG, "--%s: its value is missing", row->name);
+        if (*i + 1 >= argc)
+            return mni_fail(err, MANN_E_ARG, "--%s: its value is missing", row->name);
         text = argv[++*i];
     }
     return set(&o->values[row->id], text, MNI_BY_COMMAND_LINE, err);
@@ -199,7 +217,8 @@ static mann_status letters(mni_options *o, int argc, char **argv, int *i, mann_e
         const mni_option *row = mni_option_letter(o->command, *at);
         if (!row) {
             if (at == argv[*i] + 1 && mni_option_find(o->command, at, strcspn(at, "=")))
-                return mni_fail(err, MANN_E_ARG, "unknown option %s; did you mean -%s?", argv[*i], argv[*i]);
+                return mni_fail(err, MANN_E_ARG, "unknown option %s; did you mean -%s?",
+                                argv[*i], argv[*i]);
             return mni_fail(err, MANN_E_ARG, "unknown option -%c", *at);
         }
         if (row->kind == MNI_KIND_FLAG) {
@@ -208,7 +227,8 @@ static mann_status letters(mni_options *o, int argc, char **argv, int *i, mann_e
         }
         const char *text = at[1] == '=' ? at + 2 : at + 1;
         if (!at[1]) {
-            if (*i + 1 >= argc) return mni_fail(err, MANN_E_ARG, "-%c: its value is missing", *at);
+            if (*i + 1 >= argc)
+                return mni_fail(err, MANN_E_ARG, "-%c: its value is missing", *at);
             text = argv[++*i];
         }
         return set(&o->values[row->id], text, MNI_BY_COMMAND_LINE, err);
@@ -216,7 +236,7 @@ static mann_status letters(mni_options *o, int argc, char **argv, int *i, mann_e
     return MANN_OK;
 }
 
-/* --- settings files --------------------------------------------------------------------------------- */
+/* --- settings files ----------------------------------------------------------------- */
 
 static const char *skip_blanks(const char *at)
 {
@@ -251,7 +271,8 @@ static mann_status config_line(mni_options *o, char *line, mann_error *err)
 
     const mni_option *row = mni_option_find(o->command, name, n_name);
     if (row && (row->id == MNI_OPT_CONFIG || row->id == MNI_OPT_SHOW_HELP))
-        return mni_fail(err, MANN_E_ARG, "'%s' has no place in a settings file", row->name);
+        return mni_fail(err, MANN_E_ARG, "'%s' has no place in a settings file",
+                        row->name);
     if (row) return set(&o->values[row->id], text, MNI_BY_FILE, err);
     if (mni_option_anywhere(name, n_name)) return MANN_OK;      /* of another command */
     char word[48];
@@ -263,7 +284,8 @@ static mann_status config_line(mni_options *o, char *line, mann_error *err)
                                           : "unknown option '%s'", word, near);
 }
 
-mann_status mni_options_config(mni_options *o, const char *name, const char *text, mann_error *err)
+mann_status mni_options_config(mni_options *o, const char *name, const char *text,
+                               mann_error *err)
 {
     char *copy = mni_strdup(text);
     if (!copy) return mni_fail(err, MANN_E_NOMEM, "%s", name);
@@ -287,13 +309,14 @@ static mann_status read_config(mni_options *o, mann_error *err)
     uint8_t *bytes;
     size_t n;
     MNI_TRY(mni_read_file(mni_vfs_posix(), path, CONFIG_LIMIT, &bytes, &n, err));
-    mann_status s = memchr(bytes, 0, n) ? mni_fail(err, MANN_E_ARG, "%s: not a text file", path)
-                                        : mni_options_config(o, path, (const char *)bytes, err);
+    mann_status s = memchr(bytes, 0, n)
+                        ? mni_fail(err, MANN_E_ARG, "%s: not a text file", path)
+                        : mni_options_config(o, path, (const char *)bytes, err);
     mni_free(bytes);
     return s;
 }
 
-/* --- the whole ---------------------------------------------------------------------------------------- */
+/* --- the whole ---------------------------------------------------------------------- */
 
 static mann_status set_defaults(mni_options *o, mann_error *err)
 {
@@ -326,23 +349,27 @@ static mann_status options_as_files(mni_options *o, mann_error *err)
 static mann_status count_files(const mni_options *o, mann_error *err)
 {
     const mni_command *c = mni_command_at(o->command);
-    if (mni_opt_flag(o, MNI_OPT_SHOW_HELP) || mni_opt_flag(o, MNI_OPT_PRINT_CONFIG)) return MANN_OK;
+    if (mni_opt_flag(o, MNI_OPT_SHOW_HELP) || mni_opt_flag(o, MNI_OPT_PRINT_CONFIG))
+        return MANN_OK;
     if (o->n_files < c->least_files)
         return mni_fail(err, MANN_E_ARG, "%s is missing; usage: metricann %s %s",
                         o->n_files ? "a file" : "what to work on", c->name, c->usage);
     if (o->n_files > c->most_files)
-        return mni_fail(err, MANN_E_ARG, "'%s' is one argument too many; usage: metricann %s%s%s",
+        return mni_fail(err, MANN_E_ARG,
+                        "'%s' is one argument too many; usage: metricann %s%s%s",
                         o->files[c->most_files], c->name, *c->usage ? " " : "", c->usage);
     return MANN_OK;
 }
 
-mann_status mni_options_parse(mni_options *o, mni_command_id cmd, int argc, char **argv, mann_error *err)
+mann_status mni_options_parse(mni_options *o, mni_command_id cmd, int argc, char **argv,
+                              mann_error *err)
 {
     *o = (mni_options){ .command = cmd };
     MNI_TRY(set_defaults(o, err));
     int only_files = 0;
     for (int i = 0; i < argc; i++) {
-        if (only_files || argv[i][0] != '-' || !argv[i][1]) MNI_TRY(add_file(o, argv[i], err));
+        if (only_files || argv[i][0] != '-' || !argv[i][1])
+            MNI_TRY(add_file(o, argv[i], err));
         else if (strcmp(argv[i], "--") == 0) only_files = 1;
         else if (argv[i][1] == '-') MNI_TRY(long_option(o, argc, argv, &i, err));
         else MNI_TRY(letters(o, argc, argv, &i, err));
@@ -362,7 +389,7 @@ void mni_options_fini(mni_options *o)
     *o = (mni_options){ 0 };
 }
 
-/* --- getters ------------------------------------------------------------------------------------------ */
+/* --- getters ------------------------------------------------------------------------ */
 
 static const mni_value *value_of(const mni_options *o, mni_option_id id)
 {
@@ -396,7 +423,10 @@ uint64_t mni_opt_u64(const mni_options *o, mni_option_id id)
     return v;
 }
 
-uint32_t mni_opt_u32(const mni_options *o, mni_option_id id) { return (uint32_t)mni_opt_u64(o, id); }
+uint32_t mni_opt_u32(const mni_options *o, mni_option_id id)
+{
+    return (uint32_t)mni_opt_u64(o, id);
+}
 
 double mni_opt_float(const mni_options *o, mni_option_id id)
 {

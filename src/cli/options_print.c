@@ -1,11 +1,11 @@
-/* options_print.c - the same tables as settings, as a manual page, as shell completions. See options.h.
- * SPDX-License-Identifier: MIT */
+/* options_print.c - the same tables as settings, as a manual page, as shell completions.
+ * See options.h. SPDX-License-Identifier: MIT */
 #include <string.h>
 
 #include "base/version.h"
 #include "cli/options.h"
 
-/* --- settings ------------------------------------------------------------------------------------------ */
+/* --- settings ----------------------------------------------------------------------- */
 
 static int printed_in_config(mni_option_id id)
 {
@@ -16,14 +16,15 @@ static int printed_in_config(mni_option_id id)
 static void config_value(mni_text *out, const char *text)
 {
     size_t n = strlen(text);
-    int quote = n && (text[0] == ' ' || text[n - 1] == ' ' || text[0] == '"' || text[0] == '#' ||
-                      strstr(text, " #"));
+    int quote = n && (text[0] == ' ' || text[n - 1] == ' ' || text[0] == '"' ||
+                      text[0] == '#' || strstr(text, " #"));
     mni_text_f(out, quote ? "\"%s\"" : "%s", text);
 }
 
 void mni_print_config(mni_text *out, const mni_options *o)
 {
-    static const char *const origin[] = { "", "   # from the settings file", "   # from the command line" };
+    static const char *const origin[] = { "", "   # from the settings file",
+                                          "   # from the command line" };
     mni_text_f(out, "# metricann %s\n", mni_command_at(o->command)->name);
     for (size_t i = 0; mni_option_row(i); i++) {
         const mni_option *row = mni_option_row(i);
@@ -40,9 +41,10 @@ void mni_print_config(mni_text *out, const mni_options *o)
     }
 }
 
-/* --- manual page ------------------------------------------------------------------------------------------ */
+/* --- manual page -------------------------------------------------------------------- */
 
-/* Roff eats backslashes, and a dot or quote that starts a line; minus signs must stay minus signs. */
+/* Roff eats backslashes, and a dot or quote that starts a line; minus signs must stay
+ * minus signs. */
 static void roff(mni_text *out, const char *text)
 {
     for (const char *at = text; *at; at++) {
@@ -135,26 +137,35 @@ static void man_command(mni_text *out, const mni_command *c)
 
 void mni_print_man(mni_text *out)
 {
-    mni_text_add(out, ".TH METRICANN 1 \"\" \"metricann " MNI_VERSION_TEXT "\" \"User Commands\"\n"
-        ".SH NAME\nmetricann \\- recognise things from one to three reference photos each\n"
-        ".SH SYNOPSIS\n.B metricann\n.I COMMAND\n[options] [files]\n"
-        ".SH DESCRIPTION\n"
-        "Turns photos into vectors, keeps them in a gallery file, and answers which class a new photo\n"
-        "shows, how sure that is, or that it is unknown. Classes are added and removed at any time.\n"
-        "Data go to standard output, remarks and progress to standard error.\n.SH COMMANDS\n");
-    for (size_t i = 0; i < MNI_N_COMMANDS; i++) man_command(out, mni_command_at((mni_command_id)i));
+    mni_text_add(out, ".TH METRICANN 1 \"\" \"metricann " MNI_VERSION_TEXT
+                      "\" \"User Commands\"\n"
+                      ".SH NAME\nmetricann \\- recognise things from one to three "
+                      "reference photos each\n"
+                      ".SH SYNOPSIS\n.B metricann\n.I COMMAND\n[options] [files]\n"
+                      ".SH DESCRIPTION\n"
+                      "Turns photos into vectors, keeps them in a gallery file, and "
+                      "answers which class a new photo\n"
+                      "shows, how sure that is, or that it is unknown. Classes are added "
+                      "and removed at any time.\n"
+                      "Data go to standard output, remarks and progress to standard "
+                      "error.\n.SH COMMANDS\n");
+    for (size_t i = 0; i < MNI_N_COMMANDS; i++)
+        man_command(out, mni_command_at((mni_command_id)i));
     mni_text_add(out, ".SH OPTIONS OF EVERY COMMAND\n");
     for (size_t i = 0; mni_option_row(i); i++)
         if (mni_option_row(i)->commands == UINT64_MAX) man_option(out, mni_option_row(i));
-    mni_text_add(out, ".SH EXIT STATUS\n"
-        "0 ok; 1 a check failed; 2 wrong usage; 3 a bad input file; 4 model and gallery do not match;\n"
-        "5 input/output error or disk full; 6 out of memory; 130 interrupted, what was durable is kept.\n"
-        ".SH ENVIRONMENT\n.TP\n.B METRICANN_SIMD\n"
-        "Highest instruction set to use: scalar, avx2, avx512, avx512vnni, neon.\n"
-        ".TP\n.B NO_COLOR\nNo colours, whatever the terminal can do.\n");
+    mni_text_add(
+        out, ".SH EXIT STATUS\n"
+             "0 ok; 1 a check failed; 2 wrong usage; 3 a bad input file; 4 model and "
+             "gallery do not match;\n"
+             "5 input/output error or disk full; 6 out of memory; 130 interrupted, what "
+             "was durable is kept.\n"
+             ".SH ENVIRONMENT\n.TP\n.B METRICANN_SIMD\n"
+             "Highest instruction set to use: scalar, avx2, avx512, avx512vnni, neon.\n"
+             ".TP\n.B NO_COLOR\nNo colours, whatever the terminal can do.\n");
 }
 
-/* --- completions -------------------------------------------------------------------------------------------- */
+/* --- completions -------------------------------------------------------------------- */
 
 static void option_words(mni_text *out, mni_command_id cmd)
 {
@@ -176,9 +187,11 @@ static void choice_words(mni_text *out, const char *values)
 
 static void bash(mni_text *out)
 {
-    mni_text_add(out, "# bash completion of metricann: source this file\n_metricann()\n{\n"
-        "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} words=\n"
-        "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n        words=\"");
+    mni_text_add(out,
+                 "# bash completion of metricann: source this file\n_metricann()\n{\n"
+                 "    local word=${COMP_WORDS[COMP_CWORD]} "
+                 "before=${COMP_WORDS[COMP_CWORD-1]} words=\n"
+                 "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n        words=\"");
     for (size_t i = 0; i < MNI_N_COMMANDS; i++)
         mni_text_f(out, "%s%s", i ? " " : "", mni_command_at((mni_command_id)i)->name);
     mni_text_add(out, "\"\n    else\n        case $before in\n");
@@ -191,7 +204,8 @@ static void bash(mni_text *out)
     }
     mni_text_add(out, "        *) case $word in -*) case ${COMP_WORDS[1]} in\n");
     for (size_t i = 0; i < MNI_N_COMMANDS; i++) {
-        mni_text_f(out, "            %s) words=\"", mni_command_at((mni_command_id)i)->name);
+        mni_text_f(out, "            %s) words=\"",
+                   mni_command_at((mni_command_id)i)->name);
         option_words(out, (mni_command_id)i);
         mni_text_add(out, "\" ;;\n");
     }
@@ -200,7 +214,8 @@ static void bash(mni_text *out)
         "complete -o default -F _metricann metricann\n");
 }
 
-/* Apostrophes, brackets and colons mean something to zsh's _arguments; fish knows apostrophes. */
+/* Apostrophes, brackets and colons mean something to zsh's _arguments; fish knows
+ * apostrophes. */
 static void without(mni_text *out, const char *text, const char *unwanted)
 {
     for (; *text; text++)
@@ -209,15 +224,20 @@ static void without(mni_text *out, const char *text, const char *unwanted)
 
 static void zsh(mni_text *out)
 {
-    mni_text_add(out, "#compdef metricann\n_metricann()\n{\n    local -a commands\n    commands=(\n");
+    mni_text_add(
+        out,
+        "#compdef metricann\n_metricann()\n{\n    local -a commands\n    commands=(\n");
     for (size_t i = 0; i < MNI_N_COMMANDS; i++) {
         const mni_command *c = mni_command_at((mni_command_id)i);
         mni_text_f(out, "        '%s:", c->name);
         without(out, c->summary, "':");
         mni_text_add(out, "'\n");
     }
-    mni_text_add(out, "    )\n    if (( CURRENT == 2 )); then _describe command commands; return; fi\n"
-        "    local what=$words[2]\n    shift words; (( CURRENT-- ))\n    case $what in\n");
+    mni_text_add(
+        out,
+        "    )\n    if (( CURRENT == 2 )); then _describe command commands; return; fi\n"
+        "    local what=$words[2]\n    shift words; (( CURRENT-- ))\n    case $what "
+        "in\n");
     for (size_t i = 0; i < MNI_N_COMMANDS; i++) {
         mni_text_f(out, "    %s) _arguments", mni_command_at((mni_command_id)i)->name);
         for (size_t k = 0; mni_option_row(k); k++) {
@@ -245,7 +265,8 @@ static void fish(mni_text *out)
     mni_text_add(out, "# fish completion of metricann\n");
     for (size_t i = 0; i < MNI_N_COMMANDS; i++) {
         const mni_command *c = mni_command_at((mni_command_id)i);
-        mni_text_f(out, "complete -c metricann -n __fish_use_subcommand -a %s -d '", c->name);
+        mni_text_f(out, "complete -c metricann -n __fish_use_subcommand -a %s -d '",
+                   c->name);
         without(out, c->summary, "'\\");
         mni_text_add(out, "'\n");
     }
@@ -253,8 +274,10 @@ static void fish(mni_text *out)
         const mni_option *o = mni_option_row(k);
         mni_text_add(out, "complete -c metricann -n '__fish_seen_subcommand_from");
         for (size_t i = 0; i < MNI_N_COMMANDS; i++)
-            if (o->commands >> i & 1) mni_text_f(out, " %s", mni_command_at((mni_command_id)i)->name);
-        mni_text_f(out, "' %s %s", strlen(o->name) == 1 && !o->letter ? "-s" : "-l", o->name);
+            if (o->commands >> i & 1)
+                mni_text_f(out, " %s", mni_command_at((mni_command_id)i)->name);
+        mni_text_f(out, "' %s %s", strlen(o->name) == 1 && !o->letter ? "-s" : "-l",
+                   o->name);
         if (o->letter && strlen(o->name) > 1) mni_text_f(out, " -s %c", o->letter);
         if (o->kind == MNI_KIND_CHOICE) {
             mni_text_add(out, " -x -a '");

@@ -20,8 +20,10 @@ void mni_out_flush(mni_cli *c)
         if (put != c->out.n_chars || fflush(stdout) != 0) {
             c->out_failed = 1;
             char sentence[160];
-            snprintf(sentence, sizeof sentence, "cannot write to standard output: %s", strerror(errno));
-            if (errno != EPIPE) mni_talk_error(&c->talk, sentence);  /* head(1) has seen enough: no fuss */
+            snprintf(sentence, sizeof sentence, "cannot write to standard output: %s",
+                     strerror(errno));
+            if (errno != EPIPE)
+                mni_talk_error(&c->talk, sentence); /* head(1) has seen enough: no fuss */
         }
     }
     mni_text_clear(&c->out);
@@ -29,7 +31,8 @@ void mni_out_flush(mni_cli *c)
 
 int mni_out_step(mni_cli *c)
 {
-    if (c->out.n_chars >= STEP_BYTES || mni_opt_flag(&c->options, MNI_OPT_JSONL)) mni_out_flush(c);
+    if (c->out.n_chars >= STEP_BYTES || mni_opt_flag(&c->options, MNI_OPT_JSONL))
+        mni_out_flush(c);
     return !c->out_failed;
 }
 

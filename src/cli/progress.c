@@ -9,17 +9,19 @@
 #include "os/term.h"
 
 enum { STDERR = 2, BAR_WIDEST = 30, BAR_LEAST = 5 };
-static const double redraw = 0.1, plain_line = 10.0, log_line = 1.0;     /* seconds between two */
+static const double redraw = 0.1, plain_line = 10.0,
+                    log_line = 1.0; /* seconds between two */
 
 void mni_progress_bar(mni_text *out, const mni_phase *p, uint64_t total, unsigned width)
 {
     char left[160], eta[24];
     double rate = p->seconds > 0 ? (double)p->count / p->seconds : 0;
-    int n = total ? snprintf(left, sizeof left, " %llu/%llu", (unsigned long long)p->count,
-                             (unsigned long long)total)
+    int n = total ? snprintf(left, sizeof left, " %llu/%llu",
+                             (unsigned long long)p->count, (unsigned long long)total)
                   : snprintf(left, sizeof left, " %llu", (unsigned long long)p->count);
     if (rate > 0)
-        n += snprintf(left + n, sizeof left - (size_t)n, rate < 10 ? "  %.1f/s" : "  %.0f/s", rate);
+        n += snprintf(left + n, sizeof left - (size_t)n,
+                      rate < 10 ? "  %.1f/s" : "  %.0f/s", rate);
     if (rate > 0 && total > p->count) {
         mni_format_seconds(eta, sizeof eta, (double)(total - p->count) / rate);
         n += snprintf(left + n, sizeof left - (size_t)n, "  %s left", eta);
@@ -32,7 +34,8 @@ void mni_progress_bar(mni_text *out, const mni_phase *p, uint64_t total, unsigne
         unsigned done = (unsigned)((double)wide * (double)p->count / (double)total);
         if (done > wide) done = wide;
         mni_text_add(&line, " [");
-        for (unsigned i = 0; i < wide; i++) mni_text_char(&line, i < done ? '=' : i == done ? '>' : ' ');
+        for (unsigned i = 0; i < wide; i++)
+            mni_text_char(&line, i < done ? '=' : i == done ? '>' : ' ');
         mni_text_char(&line, ']');
     }
     mni_text_add(&line, left);
@@ -53,7 +56,8 @@ static void draw(mni_talk *t, uint64_t total, double now)
     if (t->quiet || now - t->shown < (t->tty ? redraw : plain_line)) return;
     t->shown = now;
     mni_text line = { 0 };
-    mni_progress_bar(&line, &t->now, total, t->tty ? (unsigned)mni_term_width(STDERR) - 1 : 79);
+    mni_progress_bar(&line, &t->now, total,
+                     t->tty ? (unsigned)mni_term_width(STDERR) - 1 : 79);
     if (t->tty) fprintf(stderr, "\r%s\033[K", mni_text_get(&line));
     else fprintf(stderr, "%s\n", mni_text_get(&line));
     fflush(stderr);
@@ -92,12 +96,14 @@ int mni_talk_progress(void *user, const mann_progress *p)
 int mni_talk_step(mni_talk *t, const char *task, uint64_t done, uint64_t total)
 {
     double now = mni_clock_seconds();
-    if (done == 0 || strncmp(t->now.task, task, sizeof t->now.task - 1) != 0) t->task_start = now;
+    if (done == 0 || strncmp(t->now.task, task, sizeof t->now.task - 1) != 0)
+        t->task_start = now;
     mann_progress p = { task, done, total, now - t->task_start };
     return mni_talk_progress(t, &p);
 }
 
-/* Work that comes in several pieces (embed, search, embed, search, ...) is one phase each. */
+/* Work that comes in several pieces (embed, search, embed, search, ...) is one phase
+ * each. */
 void mni_talk_phase(mni_talk *t, const char *task, uint64_t count, double seconds)
 {
     size_t i = 0;
@@ -119,7 +125,8 @@ void mni_progress_phase_line(mni_text *out, const mni_phase *p)
     if (p->seconds < 1) mni_text_f(out, "%7.1f ms", p->seconds * 1e3);
     else if (p->seconds < 100) mni_text_f(out, "%7.2f s ", p->seconds);
     else mni_text_f(out, "%7.0f s ", p->seconds);
-    if (p->seconds > 0 && p->count) mni_text_f(out, "  (%.0f/s)", (double)p->count / p->seconds);
+    if (p->seconds > 0 && p->count)
+        mni_text_f(out, "  (%.0f/s)", (double)p->count / p->seconds);
 }
 
 void mni_progress_phases(mni_talk *t)

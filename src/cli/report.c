@@ -13,19 +13,24 @@ const char *mni_verdict_name(mann_verdict v)
 
 const char *mni_similarity_band(float similarity)
 {
-    return similarity >= 0.9f ? "very high" : similarity >= 0.7f ? "high" : similarity >= 0.5f ? "medium" : "low";
+    return similarity >= 0.9f   ? "very high"
+           : similarity >= 0.7f ? "high"
+           : similarity >= 0.5f ? "medium"
+                                : "low";
 }
 
 /* NULL for rows without a class, and for a class that vanished since the search. */
 static const char *class_of(mann_gallery *g, const mann_hit *h, char *room)
 {
     if (h->klass == MANN_NO_CLASS) return NULL;
-    return mann_gallery_class_name(g, h->klass, room, NAME_BYTES, NULL) == MANN_OK ? room : NULL;
+    return mann_gallery_class_name(g, h->klass, room, NAME_BYTES, NULL) == MANN_OK ? room
+                                                                                   : NULL;
 }
 
 static const char *source_of(mann_gallery *g, const mann_hit *h, char *room)
 {
-    if (mann_gallery_source(g, h->id, room, NAME_BYTES, NULL) != MANN_OK || !room[0]) return NULL;
+    if (mann_gallery_source(g, h->id, room, NAME_BYTES, NULL) != MANN_OK || !room[0])
+        return NULL;
     return room;
 }
 
@@ -35,7 +40,8 @@ static void number_or_null(mni_json *j, const char *key, double v)
     mni_json_number(j, v);              /* NaN becomes null */
 }
 
-static void hit_json(mni_json *j, mann_gallery *g, uint32_t metric, const mann_hit *h, uint32_t rank)
+static void hit_json(mni_json *j, mann_gallery *g, uint32_t metric, const mann_hit *h,
+                     uint32_t rank)
 {
     char room[NAME_BYTES];
     mni_json_object(j);
@@ -82,7 +88,8 @@ void mni_report_json(mni_json *j, mann_gallery *g, uint32_t metric, const mni_an
     number_or_null(j, "search_ms", a->search_ms);
     mni_json_key(j, "results");
     mni_json_array(j);
-    for (uint32_t i = 0; i < a->answer.n_hits; i++) hit_json(j, g, metric, &a->hits[i], i + 1);
+    for (uint32_t i = 0; i < a->answer.n_hits; i++)
+        hit_json(j, g, metric, &a->hits[i], i + 1);
     mni_json_end(j);
     mni_json_end(j);
 }
@@ -93,14 +100,25 @@ static void headline(mni_text *out, mann_gallery *g, const mni_answered *a)
     mni_out_name(out, a->query);
     mni_text_add(out, ": ");
     if (a->problem) { mni_out_name(out, a->problem); mni_text_char(out, '\n'); return; }
-    if (a->answer.n_hits == 0) { mni_text_add(out, "unknown (nothing to compare with)\n"); return; }
-    if (a->rows) { mni_text_f(out, "%u nearest rows\n", (unsigned)a->answer.n_hits); return; }
+    if (a->answer.n_hits == 0) {
+        mni_text_add(out, "unknown (nothing to compare with)\n");
+        return;
+    }
+    if (a->rows) {
+        mni_text_f(out, "%u nearest rows\n", (unsigned)a->answer.n_hits);
+        return;
+    }
     const char *name = class_of(g, &a->hits[0], room);
     mni_text_add(out, mni_verdict_name(a->answer.verdict));
-    if (a->answer.verdict != MANN_UNKNOWN && name) { mni_text_add(out, ", "); mni_out_name(out, name); }
+    if (a->answer.verdict != MANN_UNKNOWN && name) {
+        mni_text_add(out, ", ");
+        mni_out_name(out, name);
+    }
     mni_text_f(out, "  (score %.4f", (double)a->hits[0].score);
-    if (!isnan(a->answer.threshold)) mni_text_f(out, ", threshold %.4f", (double)a->answer.threshold);
-    if (isfinite(a->answer.margin)) mni_text_f(out, ", margin %.4f", (double)a->answer.margin);
+    if (!isnan(a->answer.threshold))
+        mni_text_f(out, ", threshold %.4f", (double)a->answer.threshold);
+    if (isfinite(a->answer.margin))
+        mni_text_f(out, ", margin %.4f", (double)a->answer.margin);
     mni_text_add(out, ")\n");
 }
 

@@ -1,5 +1,5 @@
-/* report.h - answers of a search, for people and as JSON. The shapes are those of the README; scripts
- * depend on them. SPDX-License-Identifier: MIT */
+/* report.h - answers of a search, for people and as JSON. The shapes are those of the
+ * README; scripts depend on them. SPDX-License-Identifier: MIT */
 #ifndef MNI_CLI_REPORT_H
 #define MNI_CLI_REPORT_H
 
@@ -7,7 +7,7 @@
 
 typedef struct mni_answered {
     const char *query;              /* path, or "file.npy#3" */
-    const char *problem;            /* not NULL: why there is no answer; the rest is not set */
+    const char *problem; /* not NULL: why there is no answer; the rest is not set */
     const mann_hit *hits;
     mann_answer answer;
     double embed_ms, search_ms;     /* share of this query; embed_ms NaN for vectors */
@@ -15,7 +15,8 @@ typedef struct mni_answered {
 } mni_answered;
 
 /* One query as a JSON object, wherever `j` stands. */
-void mni_report_json(mni_json *j, mann_gallery *g, uint32_t metric, const mni_answered *a);
+void mni_report_json(mni_json *j, mann_gallery *g, uint32_t metric,
+                     const mni_answered *a);
 /* A headline and a table. */
 void mni_report_text(mni_text *out, mann_gallery *g, const mni_answered *a);
 

@@ -15,7 +15,8 @@ typedef int (*command_fn)(mni_cli *c);
 static command_fn function_of(mni_command_id id)
 {
     static const command_fn table[] = {
-#define COMMAND(id, fn, name, aliases, usage, least, most, summary, about, examples) mni_cmd_##fn,
+#define COMMAND(id, fn, name, aliases, usage, least, most, summary, about, examples)     \
+    mni_cmd_##fn,
 #include "cli/commands_list.h"
 #undef COMMAND
     };
@@ -30,9 +31,10 @@ int mni_exit_of(mni_from from, mann_status s)
     case MANN_E_NOMEM:     return MNI_EXIT_MEMORY;
     case MANN_E_IO: case MANN_E_LOCKED: return MNI_EXIT_IO;
     case MANN_E_ARG:       return MNI_EXIT_USAGE;
-    case MANN_E_MISMATCH:  return from == MNI_FROM_CHECK ? MNI_EXIT_CHECK : MNI_EXIT_MISMATCH;
-    case MANN_E_FORMAT:    return from == MNI_FROM_CHECK ? MNI_EXIT_CHECK : MNI_EXIT_INPUT;
-    default: break;             /* version, unsupported, not found, exists, read only, limit */
+    case MANN_E_MISMATCH:
+        return from == MNI_FROM_CHECK ? MNI_EXIT_CHECK : MNI_EXIT_MISMATCH;
+    case MANN_E_FORMAT: return from == MNI_FROM_CHECK ? MNI_EXIT_CHECK : MNI_EXIT_INPUT;
+    default: break; /* version, unsupported, not found, exists, read only, limit */
     }
     return from == MNI_FROM_OUTPUT ? MNI_EXIT_IO
          : from == MNI_FROM_USER ? MNI_EXIT_USAGE : MNI_EXIT_INPUT;
@@ -40,7 +42,8 @@ int mni_exit_of(mni_from from, mann_status s)
 
 int mni_cli_fail(mni_cli *c, mni_from from, mann_status s)
 {
-    if (s == MANN_E_CANCELLED) mni_talk_say(&c->talk, MANN_NOTE_INFO, "interrupted; what was written is kept");
+    if (s == MANN_E_CANCELLED)
+        mni_talk_say(&c->talk, MANN_NOTE_INFO, "interrupted; what was written is kept");
     else mni_talk_error(&c->talk, c->err.text[0] ? c->err.text : mann_status_name(s));
     return mni_exit_of(from, s);
 }
@@ -59,7 +62,9 @@ int mni_cli_usage(mni_cli *c, const char *fmt, ...)
 
 mann_status mni_cli_pool(mni_cli *c, mann_pool **pool)
 {
-    if (!c->pool) MNI_TRY(mann_pool_new(&c->pool, mni_opt_u32(&c->options, MNI_OPT_THREADS), &c->err));
+    if (!c->pool)
+        MNI_TRY(
+            mann_pool_new(&c->pool, mni_opt_u32(&c->options, MNI_OPT_THREADS), &c->err));
     *pool = c->pool;
     return MANN_OK;
 }
@@ -92,13 +97,15 @@ static int run_command(const mni_command *command, int argc, char **argv)
     mni_cli c = { .command = command };
     mni_talk_init(&c.talk, command->name, 0, 0);
     int code;
-    mann_status s = mni_options_parse(&c.options, command->id, argc - 2, argv + 2, &c.err);
+    mann_status s = mni_options_parse(&c.options, command->id, argc - 2, argv + 2,
+                                      &c.err);
     if (s == MANN_E_ARG) {
         code = mni_cli_usage(&c, "%s", c.err.text);
     } else if (s != MANN_OK) {
         code = mni_cli_fail(&c, MNI_FROM_INPUT, s);
     } else {
-        mni_talk_init(&c.talk, command->name, mni_cli_quiet(&c), mni_opt_flag(&c.options, MNI_OPT_VERBOSE));
+        mni_talk_init(&c.talk, command->name, mni_cli_quiet(&c),
+                      mni_opt_flag(&c.options, MNI_OPT_VERBOSE));
         c.hooks = (mann_hooks){ mni_talk_progress, mni_talk_note, &c.talk };
         code = run_parsed(&c, argc, argv);
     }
@@ -123,9 +130,11 @@ static int run_without_command(int argc, char **argv)
     int code = MNI_EXIT_OK;
     if (word && mni_word_is(word, strlen(word), "--help", "-h -help")) {
         mni_help_overview(&text, help_width());
-        if (fputs(mni_text_get(&text), stdout) < 0 || fflush(stdout) != 0) code = MNI_EXIT_IO;
+        if (fputs(mni_text_get(&text), stdout) < 0 || fflush(stdout) != 0)
+            code = MNI_EXIT_IO;
     } else if (word && mni_word_is(word, strlen(word), "--version", "-V")) {
-        if (printf("metricann " MNI_VERSION_TEXT "\n") < 0 || fflush(stdout) != 0) code = MNI_EXIT_IO;
+        if (printf("metricann " MNI_VERSION_TEXT "\n") < 0 || fflush(stdout) != 0)
+            code = MNI_EXIT_IO;
     } else if (!word) {
         mni_help_overview(&text, help_width());
         fputs(mni_text_get(&text), stderr);

@@ -22,13 +22,14 @@ void mni_talk_init(mni_talk *t, const char *command, int quiet, int verbose)
     t->start = mni_clock_seconds();
 }
 
-/* --- the log ------------------------------------------------------------------------------------------- */
+/* --- the log ------------------------------------------------------------------------ */
 
 static void log_line(mni_talk *t, mni_text *line)
 {
     if (!t->log || t->log_failed) return;
     mni_text_char(line, '\n');
-    if (line->failed || mni_write(t->log, line->chars, line->n_chars, t->log_at, NULL) != MANN_OK)
+    if (line->failed ||
+        mni_write(t->log, line->chars, line->n_chars, t->log_at, NULL) != MANN_OK)
         t->log_failed = 1;
     else
         t->log_at += line->n_chars;
@@ -81,9 +82,11 @@ void mni_progress_log(mni_talk *t, const char *event, const mni_phase *p, uint64
     mni_text_fini(&line);
 }
 
-mann_status mni_talk_log(mni_talk *t, const char *path, int argc, char **argv, mann_error *err)
+mann_status mni_talk_log(mni_talk *t, const char *path, int argc, char **argv,
+                         mann_error *err)
 {
-    MNI_TRY(mni_open(mni_vfs_posix(), path, MNI_OPEN_WRITE | MNI_OPEN_CREATE | MNI_OPEN_TRUNCATE, &t->log, err));
+    MNI_TRY(mni_open(mni_vfs_posix(), path,
+                     MNI_OPEN_WRITE | MNI_OPEN_CREATE | MNI_OPEN_TRUNCATE, &t->log, err));
     mni_text line = { 0 };
     mni_json j;
     log_begin(t, &j, &line, "start");
@@ -99,7 +102,7 @@ mann_status mni_talk_log(mni_talk *t, const char *path, int argc, char **argv, m
     return MANN_OK;
 }
 
-/* --- remarks --------------------------------------------------------------------------------------------- */
+/* --- remarks ------------------------------------------------------------------------ */
 
 /* Sentences may hold file names: control characters must not reach the terminal. */
 static void put_clean(const char *text)
@@ -110,7 +113,8 @@ static void put_clean(const char *text)
     }
 }
 
-static void put_line(mni_talk *t, const char *colour, const char *word, const char *sentence)
+static void put_line(mni_talk *t, const char *colour, const char *word,
+                     const char *sentence)
 {
     mni_progress_clear(t);
     fputs("metricann", stderr);
@@ -134,11 +138,15 @@ void mni_talk_note(void *user, mann_note_level level, const char *sentence)
     if (level == MANN_NOTE_DETAIL && !t->verbose) return;
     if (level == MANN_NOTE_INFO && t->quiet) return;
     if (level != MANN_NOTE_WARNING) { put_line(t, "", "", sentence); return; }
-    /* A data set of a million can hold thousands of bad files: the count at the end tells. */
+    /* A data set of a million can hold thousands of bad files: the count at the end
+     * tells. */
     t->n_lines++;
-    if (t->n_lines <= MANY_WARNINGS || t->verbose) put_line(t, "\033[33m", "warning", sentence);
+    if (t->n_lines <= MANY_WARNINGS || t->verbose)
+        put_line(t, "\033[33m", "warning", sentence);
     if (t->n_lines == MANY_WARNINGS && !t->verbose)
-        put_line(t, "", "", "more warnings are counted, not shown; -v or --log FILE has all of them");
+        put_line(
+            t, "", "",
+            "more warnings are counted, not shown; -v or --log FILE has all of them");
 }
 
 void mni_talk_say(mni_talk *t, mann_note_level level, const char *fmt, ...)
@@ -174,6 +182,7 @@ mann_status mni_talk_end(mni_talk *t, int exit_status, mann_error *err)
     mni_text_fini(&line);
     mann_status s = mni_close(t->log, err);
     t->log = NULL;
-    if (s == MANN_OK && t->log_failed) s = mni_fail(err, MANN_E_IO, "the log could not be written");
+    if (s == MANN_OK && t->log_failed)
+        s = mni_fail(err, MANN_E_IO, "the log could not be written");
     return s;
 }

@@ -1,5 +1,5 @@
-/* photos.c - see photos.h. SPDX-License-Identifier: MIT */
-#include "cli/photos.h"
+/* queries.c - see queries.h. SPDX-License-Identifier: MIT */
+#include "cli/queries.h"
 
 #include "base/mem.h"
 #include "os/pool.h"
@@ -19,14 +19,18 @@ static void embed_range(void *ctx, size_t begin, size_t end, size_t chunk)
         mann_image im = { 0 };
         mann_error *problem = &w->out->problems[i];
         mann_status s = mann_image_read(&im, w->files[i].path, problem);
-        /* The pool is busy with this loop unless there is one photo: then its threads share the network. */
-        if (s == MANN_OK) s = mann_gallery_embed(w->g, &im, 1, w->pool, w->out->vectors + i * w->out->dim, problem);
+        /* The pool is busy with this loop unless there is one photo: then its threads
+         * share the network. */
+        if (s == MANN_OK)
+            s = mann_gallery_embed(w->g, &im, 1, w->pool,
+                                   w->out->vectors + i * w->out->dim, problem);
         problem->code = s;
         mann_image_clear(&im);
     }
 }
 
-mann_status mni_photos_embed(mni_cli *c, mann_gallery *g, const mni_input *files, size_t n, mni_photos *out)
+mann_status mni_photos_embed(mni_cli *c, mann_gallery *g, const mni_input *files,
+                             size_t n, mni_photos *out)
 {
     job w = { .g = g, .files = files, .out = out };
     mann_gallery_info info = { .struct_size = sizeof info };
@@ -34,7 +38,8 @@ mann_status mni_photos_embed(mni_cli *c, mann_gallery *g, const mni_input *files
     MNI_TRY(mni_cli_pool(c, &w.pool));
     MNI_TRY(mann_gallery_describe(g, &info, &c->err));
     out->dim = info.dim;
-    if (n && out->dim > SIZE_MAX / n) return mni_fail(&c->err, MANN_E_LIMIT, "%zu photos", n);
+    if (n && out->dim > SIZE_MAX / n)
+        return mni_fail(&c->err, MANN_E_LIMIT, "%zu photos", n);
     out->vectors = mni_alloc(n * out->dim, sizeof *out->vectors);
     out->problems = mni_alloc(n, sizeof *out->problems);
     if (!out->vectors || !out->problems) {
