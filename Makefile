@@ -56,37 +56,48 @@ BASE = src/base/status.c src/base/mem.c src/base/arena.c src/base/rng.c src/base
 
 # --- L1 os: the only POSIX ------------------------------------------------------------------------------
 OS = src/os/vfs.c src/os/vfs_posix.c src/os/vfs_mem.c src/os/vfs_faulty.c src/os/thread.c \
-	src/os/pool.c src/os/cpu.c src/os/clock.c src/os/term.c
+	src/os/pool.c src/os/try.c src/os/cpu.c src/os/clock.c src/os/term.c
 
 # --- L2 kern: the only intrinsics --------------------------------------------------------------------------
-KERN =
+KERN = src/kern/crc32c.c src/kern/dist_c.c src/kern/dist_avx2.c src/kern/dist_avx512.c \
+	src/kern/dist_neon.c src/kern/kern_dist.c src/kern/gemm.c src/kern/gemm_c.c \
+	src/kern/gemm_avx2.c src/kern/gemm_avx512.c src/kern/kern_nn.c
 
 # --- L2 image: bytes -> pixels -> network input -----------------------------------------------------------------
 # decoders
-IMAGE_IN =
+IMAGE_IN = src/image/image.c src/image/decode.c src/image/exif.c src/image/inflate.c \
+	src/image/png_unfilter.c src/image/png_read.c src/image/jpeg_markers.c \
+	src/image/jpeg_huffman.c src/image/jpeg_scan.c src/image/jpeg_idct.c \
+	src/image/jpeg_pixels.c src/image/bmp.c src/image/pnm.c src/image/stb_bridge.c
 # resize, preparation, drawing, writing, synth
-IMAGE_OUT =
+IMAGE_OUT = src/image/resize.c src/image/prep.c src/image/font.c src/image/draw.c \
+	src/image/deflate.c src/image/png_write.c
 
 # --- L2 store: the file format --------------------------------------------------------------------------------------
-STORE =
+STORE = src/store/uuid.c src/store/sink.c src/store/writer.c src/store/reader.c \
+	src/store/journal_scan.c src/store/journal.c
 
 # --- L3 nn: tensors, layers, networks ----------------------------------------------------------------------------------
 NN = src/nn/model.c src/nn/pixels.c
 
 # --- L3 index: search structures --------------------------------------------------------------------------------------
-INDEX =
+INDEX = src/index/rows.c src/index/ann.c src/index/flat.c
 
 # --- L3 eval: metrics on matrices and labels ----------------------------------------------------------------------------
-EVAL =
+EVAL = src/eval/metrics.c src/eval/episodes.c src/eval/calib.c src/eval/calib_use.c src/eval/openset.c
 
 # --- L4 train ----------------------------------------------------------------------------------------------------------------
-TRAIN =
+TRAIN = src/train/dataset.c
 
 # --- L4 recog: the gallery --------------------------------------------------------------------------------------------------
-RECOG =
+RECOG = src/recog/stable.c src/recog/state.c src/recog/base_file.c src/recog/gallery.c \
+	src/recog/change.c src/recog/replay.c src/recog/compact.c src/recog/search.c \
+	src/recog/identify.c src/recog/embed.c src/recog/photos.c src/recog/enrol.c \
+	src/recog/evaluate.c src/recog/verify.c src/recog/sheet.c src/recog/sheet_html.c
 
 # --- L5 api: the bodies of metricann.h -----------------------------------------------------------------------------------------
-API =
+API = src/api/bridge.c src/api/api_data.c src/api/api_model.c src/api/api_gallery.c \
+	src/api/api_eval.c
 
 # --- L6 cli: the program --------------------------------------------------------------------------------------------------------
 CLI_PARTS = src/cli/run.c src/cli/options.c src/cli/options_parse.c src/cli/options_help.c \
@@ -100,20 +111,20 @@ CLI = src/cli/program.c $(CLI_PARTS)
 # --- tests ------------------------------------------------------------------------------------------------------------------------
 TEST_MAIN = tests/main.c
 TEST_BASE = tests/test_base.c tests/test_text.c tests/test_json.c tests/test_os.c tests/test_vfs.c
-TEST_KERN =
+TEST_KERN = tests/test_kern_dist.c tests/test_kern_nn.c
 TEST_IMAGE_IN =
 TEST_IMAGE_OUT =
-TEST_STORE =
+TEST_STORE = tests/test_container.c tests/test_journal.c
 TEST_NN =
 TEST_INDEX =
 TEST_EVAL =
 TEST_TRAIN =
-TEST_RECOG =
+TEST_RECOG = tests/test_gallery.c
 TEST_API =
 TEST_CLI = tests/test_cli.c $(CLI_PARTS)
 
 # --- bench ------------------------------------------------------------------------------------------------------------------------
-BENCH =
+BENCH = bench/bench.c bench/bench_kern.c bench/bench_gemm.c
 
 LIB_SRC  = $(BASE) $(OS) $(KERN) $(IMAGE_IN) $(IMAGE_OUT) $(STORE) $(NN) $(INDEX) $(EVAL) $(TRAIN) \
 	$(RECOG) $(API)

@@ -3,8 +3,9 @@
  * Contract of every entry: no alignment asked, nothing read past the last float of the last row,
  * `out` does not overlap the inputs, rows == 0 and dim == 0 are legal (dim 0 gives 0). Row i starts at
  * base + i * stride (floats; stride >= dim). Error: within (dim + 8) * FLT_EPSILON * sum |terms| of a
- * double-precision sum. The bits of one output depend on dim and on the SIMD level, never on
- * `rows` or on the row's position: a row has the same distance alone and in a batch.
+ * double-precision sum, for cos twice that over |q| |x|. The bits of one output depend on dim and on
+ * the SIMD level, never on `rows` or on the row's position: a row has the same distance alone and in a
+ * batch.
  * SPDX-License-Identifier: MIT */
 #ifndef MNI_KERN_KERN_DIST_H
 #define MNI_KERN_KERN_DIST_H

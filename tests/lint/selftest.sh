@@ -50,7 +50,7 @@ repeat() { awk -v n="$1" -v line="$2" 'BEGIN { for (i = 0; i < n; i++) print lin
 
 object() {      # C text: libmetricann.a of it, or 1 where there is no compiler
     printf '%s\n' "$1" > x.c
-    ${CC:-cc} -c x.c -o x.o 2> /dev/null && ar rcs libmetricann.a x.o 2> /dev/null
+    ${CC:-cc} -c x.c -o mem.o 2> /dev/null && ar rcs libmetricann.a mem.o 2> /dev/null
 }
 
 fresh
