@@ -104,7 +104,13 @@ API = src/api/bridge.c src/api/api_data.c src/api/api_model.c src/api/api_galler
 	src/api/api_eval.c
 
 # --- L6 cli: the program --------------------------------------------------------------------------------------------------------
-CLI =
+CLI_PARTS = src/cli/run.c src/cli/options.c src/cli/options_parse.c src/cli/options_help.c \
+	src/cli/options_print.c src/cli/talk.c src/cli/progress.c src/cli/out.c src/cli/report.c \
+	src/cli/inputs.c src/cli/common.c src/cli/queries.c src/cli/gallery_new.c \
+	src/cli/cmd_extract.c src/cli/cmd_build.c src/cli/cmd_search.c src/cli/cmd_change.c \
+	src/cli/cmd_eval.c src/cli/cmd_info.c src/cli/cmd_check.c src/cli/cmd_scan.c \
+	src/cli/cmd_synth.c src/cli/cmd_convert.c src/cli/cmd_help.c
+CLI = src/cli/program.c $(CLI_PARTS)
 
 # --- tests ------------------------------------------------------------------------------------------------------------------------
 TEST_MAIN = tests/main.c
@@ -119,7 +125,7 @@ TEST_EVAL =
 TEST_TRAIN =
 TEST_RECOG = tests/test_gallery.c
 TEST_API =
-TEST_CLI =
+TEST_CLI = tests/test_cli.c $(CLI_PARTS)
 
 # --- bench ------------------------------------------------------------------------------------------------------------------------
 BENCH = bench/bench.c bench/bench_kern.c bench/bench_gemm.c
