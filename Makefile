@@ -101,7 +101,7 @@ RECOG = src/recog/stable.c src/recog/state.c src/recog/base_file.c src/recog/gal
 
 # --- L5 api: the bodies of metricann.h -----------------------------------------------------------------------------------------
 API = src/api/bridge.c src/api/api_data.c src/api/api_model.c src/api/api_gallery.c \
-	src/api/api_eval.c
+	src/api/api_eval.c src/api/api_index.c src/api/selftest.c
 
 # --- L6 cli: the program --------------------------------------------------------------------------------------------------------
 CLI_PARTS = src/cli/run.c src/cli/options.c src/cli/options_parse.c src/cli/options_help.c \
