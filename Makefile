@@ -45,7 +45,8 @@ IMAGE_OUT =
 
 # --- L2 store: the file format --------------------------------------------------------------------------------------
 STORE = src/store/uuid.c src/store/sink.c src/store/writer.c src/store/reader.c \
-	src/store/journal_scan.c src/store/journal.c
+	src/store/journal_scan.c src/store/journal.c src/store/npy.c src/store/foreign.c \
+	src/store/foreign_write.c
 
 # --- L3 nn: tensors, layers, networks ----------------------------------------------------------------------------------
 NN =
@@ -74,7 +75,7 @@ TEST_BASE = tests/test_base.c tests/test_vfs.c
 TEST_KERN = tests/test_kern_dist.c
 TEST_IMAGE_IN =
 TEST_IMAGE_OUT =
-TEST_STORE = tests/test_container.c tests/test_journal.c
+TEST_STORE = tests/test_container.c tests/test_journal.c tests/test_foreign.c
 TEST_NN =
 TEST_INDEX =
 TEST_EVAL =
