@@ -77,7 +77,8 @@ IMAGE_OUT = src/image/resize.c src/image/prep.c src/image/font.c src/image/draw.
 
 # --- L2 store: the file format --------------------------------------------------------------------------------------
 STORE = src/store/uuid.c src/store/sink.c src/store/writer.c src/store/reader.c \
-	src/store/journal_scan.c src/store/journal.c
+	src/store/journal_scan.c src/store/journal.c src/store/npy.c src/store/foreign.c \
+	src/store/foreign_write.c
 
 # --- L3 nn: tensors, layers, networks ----------------------------------------------------------------------------------
 NN = src/nn/resnet.c src/nn/conv.c src/nn/norm.c src/nn/relu.c src/nn/pooling.c src/nn/linear.c \
@@ -118,7 +119,7 @@ TEST_BASE = tests/test_base.c tests/test_text.c tests/test_json.c tests/test_os.
 TEST_KERN = tests/test_kern_dist.c tests/test_kern_nn.c
 TEST_IMAGE_IN =
 TEST_IMAGE_OUT =
-TEST_STORE = tests/test_container.c tests/test_journal.c
+TEST_STORE = tests/test_container.c tests/test_journal.c tests/test_foreign.c
 TEST_NN = tests/nn_oracle.c tests/test_nn_layers.c tests/test_nn_loss.c tests/test_nn_network.c
 TEST_INDEX =
 TEST_EVAL =
