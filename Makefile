@@ -50,7 +50,7 @@ STORE = src/store/uuid.c src/store/sink.c src/store/writer.c src/store/reader.c
 NN =
 
 # --- L3 index: search structures --------------------------------------------------------------------------------------
-INDEX = src/index/rows.c src/index/ann.c src/index/flat.c
+INDEX = src/index/rows.c src/index/ann.c src/index/flat.c src/index/bare.c src/index/bare_file.c
 
 # --- L3 eval: metrics on matrices and labels ----------------------------------------------------------------------------
 EVAL = src/eval/metrics.c src/eval/episodes.c src/eval/calib.c src/eval/calib_use.c src/eval/openset.c
@@ -75,7 +75,7 @@ TEST_IMAGE_IN =
 TEST_IMAGE_OUT =
 TEST_STORE = tests/test_container.c
 TEST_NN =
-TEST_INDEX = src/index/rows.c src/index/ann.c src/index/flat.c
+TEST_INDEX = tests/test_index.c tests/test_bare.c
 TEST_EVAL =
 TEST_TRAIN =
 TEST_RECOG =
