@@ -86,7 +86,7 @@ NN = src/nn/resnet.c src/nn/conv.c src/nn/norm.c src/nn/relu.c src/nn/pooling.c 
 	src/nn/scratch.c src/nn/network.c src/nn/infer.c src/nn/model.c src/nn/pixels.c
 
 # --- L3 index: search structures --------------------------------------------------------------------------------------
-INDEX = src/index/rows.c src/index/ann.c src/index/flat.c
+INDEX = src/index/rows.c src/index/ann.c src/index/flat.c src/index/bare.c src/index/bare_file.c
 
 # --- L3 eval: metrics on matrices and labels ----------------------------------------------------------------------------
 EVAL = src/eval/metrics.c src/eval/episodes.c src/eval/calib.c src/eval/calib_use.c src/eval/openset.c
@@ -121,7 +121,7 @@ TEST_IMAGE_IN =
 TEST_IMAGE_OUT =
 TEST_STORE = tests/test_container.c tests/test_journal.c tests/test_foreign.c
 TEST_NN = tests/nn_oracle.c tests/test_nn_layers.c tests/test_nn_loss.c tests/test_nn_network.c
-TEST_INDEX =
+TEST_INDEX = tests/test_index.c tests/test_bare.c
 TEST_EVAL =
 TEST_TRAIN =
 TEST_RECOG = tests/test_gallery.c
