@@ -38,7 +38,10 @@ KERN =
 
 # --- L2 image: bytes -> pixels -> network input -----------------------------------------------------------------
 # decoders
-IMAGE_IN =
+IMAGE_IN = src/image/image.c src/image/decode.c src/image/exif.c src/image/inflate.c \
+	src/image/png_unfilter.c src/image/png_read.c src/image/jpeg_markers.c \
+	src/image/jpeg_huffman.c src/image/jpeg_scan.c src/image/jpeg_idct.c \
+	src/image/jpeg_pixels.c src/image/bmp.c src/image/pnm.c src/image/stb_bridge.c
 # resize, preparation, drawing, writing, synth
 IMAGE_OUT = src/image/resize.c src/image/prep.c src/image/font.c src/image/draw.c \
 	src/image/deflate.c src/image/png_write.c src/image/synth_shape.c src/image/synth_toy.c \
