@@ -1,3 +1,6 @@
 /* suites.h - one line per suite; SUITE(x) is the array x_tests in some tests/test_*.c.
  * No include guard: included twice on purpose. */
 SUITE(base)
+SUITE(resize)
+SUITE(draw)
+SUITE(synth)
