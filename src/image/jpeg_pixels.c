@@ -10,7 +10,6 @@
  * Other ratios repeat the nearest sample. All rounding is as in libjpeg, whose pixels most networks
  * were trained on. Colour: JFIF 1.02 (ITU-R BT.601, full range); which files hold what:
  * colour_of below. SPDX-License-Identifier: MIT */
-#include "base/bytes.h"
 #include "base/mem.h"
 #include "image/jpeg.h"
 
@@ -123,11 +122,9 @@ static void ycc_to_rgb(uint8_t *restrict r, uint8_t *restrict g, uint8_t *restri
 static void interleave(uint8_t *restrict to, const uint8_t *restrict r, const uint8_t *restrict g,
                        const uint8_t *restrict b, uint32_t width)
 {
-    /* Four bytes at once: the fourth is the next pixel's and is written again. */
-    const uint32_t last = width - 1;
-    for (uint32_t x = 0; x < last; x++, to += 3)
-        mni_put32(to, r[x] | (uint32_t)g[x] << 8 | (uint32_t)b[x] << 16);
-    to[0] = r[last]; to[1] = g[last]; to[2] = b[last];
+    for (size_t x = 0; x < width; x++, to += 3) {
+        to[0] = r[x]; to[1] = g[x]; to[2] = b[x];
+    }
 }
 
 /* a * b / 255, rounded. */
