@@ -73,7 +73,8 @@ CLI =
 TEST_MAIN = tests/main.c
 TEST_BASE = tests/test_base.c
 TEST_KERN =
-TEST_IMAGE_IN =
+TEST_IMAGE_IN = tests/decode_help.c tests/test_png.c tests/test_jpeg.c tests/test_bmp.c \
+	tests/test_decode.c
 TEST_IMAGE_OUT =
 TEST_STORE =
 TEST_NN =

@@ -1,3 +1,7 @@
 /* suites.h - one line per suite; SUITE(x) is the array x_tests in some tests/test_*.c.
  * No include guard: included twice on purpose. */
 SUITE(base)
+SUITE(png)
+SUITE(jpeg)
+SUITE(bmp)
+SUITE(decode)
