@@ -172,7 +172,7 @@ static void pnm_refusals(void)
 static void foreign_formats_are_named(void)
 {
     static const struct { const char *bytes; size_t n; const char *name; } cases[] = {
-        { TEXT("GIF89a......"), "gif" }, { TEXT("RIFF\1\2\3\4WEBPVP8 "), "webp" },
+        { TEXT("GIF89a\1\0\1\0\0\0"), "gif" }, { TEXT("RIFF\1\2\3\4WEBPVP8 "), "webp" },
         { TEXT("II*\0........"), "tiff" }, { TEXT("\0\0\0\x18""ftypheic...."), "heic" },
         { TEXT("\0\0\0\x18""ftypavif...."), "avif" }, { TEXT("\0\0\0\x18""ftypmif1...."), "heic" },
     };
