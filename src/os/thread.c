@@ -19,3 +19,5 @@ void mni_cond_fini(mni_cond *c) { pthread_cond_destroy(c); }
 void mni_cond_wait(mni_cond *c, mni_mutex *m) { pthread_cond_wait(c, m); }
 void mni_cond_wake_one(mni_cond *c) { pthread_cond_signal(c); }
 void mni_cond_wake_all(mni_cond *c) { pthread_cond_broadcast(c); }
+
+void mni_once_run(mni_once *once, void (*fn)(void)) { pthread_once(once, fn); }

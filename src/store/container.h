@@ -33,15 +33,18 @@ mann_status mni_writer_new(mni_writer **out, const mni_vfs *v, const char *path,
 /* Into memory (a model inside a gallery): finish appends the whole file to `buf`. */
 mann_status mni_writer_new_buf(mni_writer **out, mni_buf *buf, mni_file_is kind, mni_uuid uuid,
                                uint64_t generation, mann_error *err);
-/* Sections: tag of 4 letters, unique in the file. begin, put any number of times, end. A failed put is
- * remembered: later calls do nothing and finish reports it. */
+/* Sections: tag of 4 printable letters, unique in the file; at most 256. begin, put any number of times,
+ * end. A failed put is remembered: later calls do nothing and finish reports it. Memory is constant but
+ * for 4 bytes per 64 KiB written. */
 void mni_writer_begin(mni_writer *w, const char tag[4], mni_dtype dtype, uint32_t align);
 void mni_writer_put(mni_writer *w, const void *bytes, size_t n_bytes);
 void mni_writer_end(mni_writer *w);
 /* The three in one. */
 void mni_writer_section(mni_writer *w, const char tag[4], mni_dtype dtype, uint32_t align,
                         const void *bytes, size_t n_bytes);
-/* Header, table and checksums; sync, rename, sync of the folder. Frees the writer in every case. */
+/* Header, table and checksums; sync, rename, sync of the folder. Frees the writer in every case. On
+ * failure the temp file is gone and what stood at `path` still stands; if nothing but the last step
+ * failed, the new file stands there, whole, but may not survive a power cut. */
 mann_status mni_writer_finish(mni_writer *w, mann_error *err);
 void        mni_writer_abort(mni_writer *w);        /* removes the temp file; NULL ok */
 
@@ -57,7 +60,8 @@ enum { MNI_READ_VERIFY = 1 };   /* check every CRC; files under 64 MiB are alway
 
 mann_status mni_reader_open(mni_reader **out, const mni_vfs *v, const char *path, unsigned flags,
                             mann_error *err);
-/* A container inside borrowed memory, which must outlive the reader. `name` is for sentences. */
+/* A container inside borrowed memory, which must outlive the reader and be 8-byte aligned (a section of
+ * another container is). `name` is for sentences, copied. */
 mann_status mni_reader_open_bytes(mni_reader **out, const void *bytes, size_t n_bytes, const char *name,
                                   unsigned flags, mann_error *err);
 void        mni_reader_free(mni_reader *r);
@@ -71,7 +75,9 @@ int         mni_reader_find(const mni_reader *r, const char tag[4], mni_section 
 /* Must be there, of this dtype, with exactly `count` items (UINT64_MAX: any): else MANN_E_FORMAT. */
 mann_status mni_reader_need(const mni_reader *r, const char tag[4], mni_dtype dtype, uint64_t count,
                             mni_section *out, mann_error *err);
-mann_status mni_reader_verify(const mni_reader *r, mann_error *err);      /* every byte */
+/* MANN_E_FORMAT naming both kinds unless the file is of this one. */
+mann_status mni_reader_is(const mni_reader *r, mni_file_is kind, mann_error *err);
+mann_status mni_reader_verify(const mni_reader *r, mann_error *err);      /* every byte, padding too */
 uint32_t    mni_reader_n_sections(const mni_reader *r);
 int         mni_reader_at(const mni_reader *r, uint32_t i, char tag[5], mni_section *out);
 
