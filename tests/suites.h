@@ -1,6 +1,10 @@
 /* suites.h - one line per suite; SUITE(x) is the array x_tests in some tests/test_*.c.
  * No include guard: included twice on purpose. SPDX-License-Identifier: MIT */
 SUITE(base)
+SUITE(png)
+SUITE(jpeg)
+SUITE(bmp)
+SUITE(decode)
 SUITE(text)
 SUITE(json)
 SUITE(os)
