@@ -3,8 +3,8 @@
  * A stranger (a query of a class that the gallery does not hold) gets the score of its nearest wrong
  * class. The more classes, the higher that score: the threshold must rise with the number of classes C.
  * The table keeps, for C = 1, 2, 4, ..., the scores that a share of 10 %, 5 %, 2 %, 1 %, ... of strangers
- * reach, measured by drawing random sets of C other classes for held-out queries. Between and beyond the
- * measured C, log(1 - score) is taken as linear in log C: scores near 1 come from a distance near 0, whose
+ * reach, measured by drawing random sets of C other classes for held-out queries; the last C is all of them.
+ * Between and beyond the measured C, log(1 - score) is taken as linear in log C: scores near 1 come from a distance near 0, whose
  * distribution is a power law there (extreme values: the maximum of C draws).
  * SPDX-License-Identifier: MIT */
 #ifndef MNI_EVAL_CALIB_H
@@ -19,8 +19,10 @@ enum { MNI_CALIB_SIZES = 20, MNI_CALIB_RATES = 8, MNI_CALIB_GENUINE = 21 };
 typedef struct mni_calib {
     uint32_t n_sizes;                   /* 0: not calibrated */
     uint32_t n_queries, n_classes;      /* measured on */
+    uint32_t n_genuine;                 /* queries that had another row of their class; 0: genuine[] is NaN */
     uint32_t metric;                    /* mann_metric of the scores */
-    /* impostor[s][r]: score that a share mni_calib_rates[r] of strangers reach among 2^s classes */
+    /* impostor[s][r]: score that a share mni_calib_rates[r] of strangers reach among 2^s classes (the
+     * last s: among n_classes - 1, as many as there were) */
     float impostor[MNI_CALIB_SIZES][MNI_CALIB_RATES];
     /* genuine[i]: i/20 quantile of scores of the nearest row of the right class */
     float genuine[MNI_CALIB_GENUINE];
@@ -35,6 +37,8 @@ mann_status mni_calib_measure(mni_calib *c, const float *rows, const uint32_t *l
                               uint32_t n_classes, mann_metric metric, size_t max_queries, uint64_t seed,
                               mni_pool *pool, mann_error *err);
 
+/* Share of genuine scores below `threshold`: members that would be refused. NaN if not known. */
+float mni_calib_fnmr(const mni_calib *c, float threshold);
 /* Score that a share `false_accept` of strangers reaches among n_classes; NaN if not calibrated. */
 float mni_calib_threshold(const mni_calib *c, uint64_t n_classes, float false_accept);
 

@@ -19,9 +19,10 @@ typedef struct mni_query_scores {
     double r_precision;         /* share of relevant rows among the R nearest */
 } mni_query_scores;
 
-/* distance: n; labels: n (MANN_NO_CLASS counts as a class of nobody); label: the right class; self: row to
- * leave out (the query's own) or MNI_NO_ROW. scratch: 2 * n u32 + n_classes floats are taken from it by
- * the caller: see mni_metrics_scratch_bytes. */
+/* distance: n, NaN for a row that is to be left out (a removed one); labels: n (MANN_NO_CLASS: the row is
+ * in the way of others in the row metrics, and is no class in class_rank); label: the right class; self:
+ * row to leave out (the query's own) or MNI_NO_ROW. scratch: mni_metrics_scratch_bytes, aligned for u32,
+ * made once by the caller for many queries. */
 size_t mni_metrics_scratch_bytes(size_t n, uint32_t n_classes);
 void   mni_metrics_query(const float *distance, const uint32_t *labels, size_t n, uint32_t n_classes,
                          uint32_t label, uint32_t self, void *scratch, mni_query_scores *out);
@@ -33,7 +34,9 @@ typedef struct mni_totals {
 void mni_totals_add(mni_totals *t, const mni_query_scores *q);      /* in query order: deterministic */
 void mni_totals_finish(mni_totals *t);
 
-/* Episodes (way classes drawn uniformly over all that have shot + query rows; shot references and query
+/* labels: 0..n_classes-1; rows of other labels take no part. Fewer than `way` classes that have enough
+ * rows: MANN_E_ARG with the numbers. interval95: 1.96 * standard deviation / sqrt(episodes), NaN for one.
+ * Episodes (way classes drawn uniformly over all that have shot + query rows; shot references and query
  * queries each): accuracy of the class of the nearest reference. rows are prepared. */
 typedef struct mni_episodes_out { uint64_t n_episodes, n_classes; double accuracy, interval95; } mni_episodes_out;
 mann_status mni_episodes(const float *rows, const uint32_t *labels, size_t n, uint32_t dim, uint32_t n_classes,

@@ -23,13 +23,25 @@ typedef struct mni_rows {
 mann_status mni_rows_prepare(mann_metric metric, float *v, uint32_t dim, const char *what, uint64_t number,
                              mann_error *err);
 
-/* Distances of a prepared query to rows [begin, end) into out[0 .. end - begin). */
+/* Distances of a prepared query to rows [begin, end) into out[0 .. end - begin). Never NaN: what a damaged
+ * file or an overflowing inner product makes of a row is +infinity. The bits of one distance do not depend
+ * on begin and end. */
 void  mni_rows_scan(const mni_rows *r, const float *query, uint32_t begin, uint32_t end, float *out);
+/* The same for n_queries prepared queries (packed, dim apart): out is n_queries x (end - begin). Rows are
+ * decoded once for all of them. The same bits as one by one. */
+void  mni_rows_scan_many(const mni_rows *r, const float *queries, size_t n_queries, uint32_t begin,
+                         uint32_t end, float *out);
 /* Row as f32 (and, for cosine, brought back to unit length if the dtype rounded it). */
 void  mni_rows_get(const mni_rows *r, uint32_t row, float *out);
 /* Encodes one prepared vector for storage: dtype F32 copies, F16 rounds, I8 scales by its largest
  * magnitude (*scale out). */
 void  mni_rows_encode(mni_dtype dtype, const float *v, uint32_t dim, void *out, float *scale);
+
+/* Can this dtype hold the prepared vector? f16 ends at 65,504: MANN_E_LIMIT with a sentence. */
+mann_status mni_rows_storable(mni_dtype dtype, const float *v, uint32_t dim, const char *what,
+                              uint64_t number, mann_error *err);
+/* Deep check of all rows: finite, and of unit length for cosine; else MANN_E_FORMAT naming the row. */
+mann_status mni_rows_check(const mni_rows *r, mann_error *err);
 
 /* score of a distance: higher is better; cosine is clamped to [-1, 1]. */
 float mni_score(mann_metric metric, float distance);

@@ -84,7 +84,8 @@ mann_status mni_replace_file(const mni_vfs *v, const char *path, const void *byt
 mann_status mni_temp_name(const char *path, char *out, size_t size, mann_error *err);
 mann_status mni_sync_dir_of(const mni_vfs *v, const char *path, mann_error *err);
 
-/* --- in memory (tests): every path starts absent; folders exist as soon as they are named ---------- */
+/* --- in memory (tests) ------------------------------------------------------------------ */
+/* Every path starts absent; folders exist as soon as they are named. */
 typedef struct mni_vfs_mem mni_vfs_mem;
 mann_status mni_vfs_mem_new(mni_vfs_mem **out, mann_error *err);
 void        mni_vfs_mem_free(mni_vfs_mem *m);

@@ -1,0 +1,248 @@
+/* rows.c - stored vectors: made fit, encoded, decoded, compared.
+ *
+ * What is compared is always f32. Rows stored as f32 go to the kernel where they lie; f16 and int8 rows
+ * are decoded, a small block at a time, into a buffer that stays in the first-level cache, and the same
+ * kernel runs over that. So there is one distance, and one place where a row becomes floats: `decode`
+ * followed, for cosine, by `to_unit`. A row that mni_rows_get gives out and the row that a scan sees are
+ * the same bits, hence a stored row asked again is at distance exactly 0 for every dtype.
+ *
+ * Norms are sums of squares in double over eight fixed lanes: the same value at every SIMD level,
+ * because no kernel has a part in it. SPDX-License-Identifier: MIT */
+#include "index/rows.h"
+
+#include <math.h>
+
+#include "kern/kern_dist.h"
+
+enum {
+    LANES = 8,
+    BUFFER = 2048               /* floats decoded at a time: 8 KiB; a multiple of LANES */
+};
+
+#define UNIT_SLACK 1e-6         /* of the squared norm: what f32 rounding of a unit vector can do */
+
+/* lane[i % 8] += v[i]^2; a long vector may come in pieces whose lengths are multiples of 8. */
+static void add_squares(double lane[LANES], const float *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++) lane[i % LANES] += (double)v[i] * v[i];
+}
+
+static double sum_lanes(const double lane[LANES])
+{
+    return ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
+}
+
+/* What a vector of this squared norm is to be multiplied by. 1: leave it alone. A row that is zero or
+ * not finite can only come from a damaged file; it stays as it is. */
+static double unit_factor(double squares)
+{
+    if (fabs(squares - 1.0) <= UNIT_SLACK || !(squares > 0.0) || !isfinite(squares)) return 1.0;
+    return 1.0 / sqrt(squares);
+}
+
+static void multiply(float *v, size_t n, double factor)
+{
+    if (factor != 1.0)
+        for (size_t i = 0; i < n; i++) v[i] = (float)(v[i] * factor);
+}
+
+static void to_unit(float *v, size_t n)
+{
+    double lane[LANES] = { 0 };
+    add_squares(lane, v, n);
+    multiply(v, n, unit_factor(sum_lanes(lane)));
+}
+
+mann_status mni_rows_prepare(mann_metric metric, float *v, uint32_t dim, const char *what, uint64_t number,
+                             mann_error *err)
+{
+    double lane[LANES] = { 0 };
+    for (uint32_t i = 0; i < dim; i++)
+        if (!isfinite(v[i]))
+            return mni_fail(err, MANN_E_ARG, "%s %llu: value %lu is %s, wanted finite numbers", what,
+                            (unsigned long long)number, (unsigned long)i,
+                            isnan(v[i]) ? "not a number" : "infinite");
+    if (metric != MANN_COSINE) return MANN_OK;
+    add_squares(lane, v, dim);
+    double squares = sum_lanes(lane);
+    if (!(squares > 0.0))
+        return mni_fail(err, MANN_E_ARG, "%s %llu: all %lu values are zero, and cosine asks for a direction",
+                        what, (unsigned long long)number, (unsigned long)dim);
+    multiply(v, dim, unit_factor(squares));
+    return MANN_OK;
+}
+
+mann_status mni_rows_storable(mni_dtype dtype, const float *v, uint32_t dim, const char *what,
+                              uint64_t number, mann_error *err)
+{
+    const float largest = 65504.0f;
+    if (dtype != MNI_F16) return MANN_OK;
+    for (uint32_t i = 0; i < dim; i++)
+        if (fabsf(v[i]) > largest)
+            return mni_fail(err, MANN_E_LIMIT, "%s %llu: value %lu is %g, and f16 ends at %g", what,
+                            (unsigned long long)number, (unsigned long)i, (double)v[i], (double)largest);
+    return MANN_OK;
+}
+
+/* --- encoding and decoding ------------------------------------------------------------------------------ */
+
+void mni_rows_encode(mni_dtype dtype, const float *v, uint32_t dim, void *out, float *scale)
+{
+    if (dtype == MNI_F32) {
+        memcpy(out, v, (size_t)dim * sizeof *v);
+    } else if (dtype == MNI_F16) {
+        uint16_t *half = out;
+        for (uint32_t i = 0; i < dim; i++) half[i] = mni_f16_from_f32(v[i]);
+    } else {
+        int8_t *code = out;
+        float largest = 0.0f;
+        for (uint32_t i = 0; i < dim; i++)
+            if (fabsf(v[i]) > largest) largest = fabsf(v[i]);
+        *scale = largest / 127.0f;
+        for (uint32_t i = 0; i < dim; i++) {
+            /* scale is 0 for a zero vector, and for one so small that a 127th of it is no float */
+            float c = *scale > 0.0f ? v[i] / *scale : 0.0f;
+            c = c > 127.0f ? 127.0f : c < -127.0f ? -127.0f : c;
+            code[i] = (int8_t)lrintf(c);
+        }
+    }
+}
+
+/* Values [from, from + n) of a row, as stored. */
+static void decode(const mni_rows *r, uint32_t row, uint32_t from, uint32_t n, float *out)
+{
+    size_t at = (size_t)row * r->dim + from;
+    if (r->dtype == MNI_F32) {
+        memcpy(out, (const float *)r->data + at, (size_t)n * sizeof *out);
+    } else if (r->dtype == MNI_F16) {
+        const uint16_t *half = (const uint16_t *)r->data + at;
+        for (uint32_t i = 0; i < n; i++) out[i] = mni_f32_from_f16(half[i]);
+    } else {
+        const int8_t *code = (const int8_t *)r->data + at;
+        float scale = r->scale[row];
+        for (uint32_t i = 0; i < n; i++) out[i] = scale * (float)code[i];
+    }
+}
+
+void mni_rows_get(const mni_rows *r, uint32_t row, float *out)
+{
+    decode(r, row, 0, r->dim, out);
+    if (r->metric == MANN_COSINE && r->dtype != MNI_F32) to_unit(out, r->dim);
+}
+
+/* --- distances ---------------------------------------------------------------------------------------------- */
+
+/* Kernel sums to distances, in place. NaN can only come from a damaged file, or from an inner product
+ * of numbers near the end of the range: it counts as infinitely far. */
+static void sums_to_distances(mann_metric metric, float *out, size_t n)
+{
+    const float factor = metric == MANN_COSINE ? 0.5f : metric == MANN_INNER ? -1.0f : 1.0f;
+    for (size_t i = 0; i < n; i++) {
+        float d = factor * out[i];
+        out[i] = d == d ? d : INFINITY;
+    }
+}
+
+/* A row longer than the buffer: its norm first, then the sum piece by piece. */
+static void scan_long_row(const mni_rows *r, mni_rows_fn kernel, const float *queries, size_t n_queries,
+                          uint32_t row, float *out, size_t out_stride)
+{
+    float buffer[BUFFER], sum;
+    double lane[LANES] = { 0 }, factor = 1.0;
+    if (r->metric == MANN_COSINE) {
+        for (uint32_t at = 0; at < r->dim; at += BUFFER) {
+            uint32_t n = r->dim - at < BUFFER ? r->dim - at : BUFFER;
+            decode(r, row, at, n, buffer);
+            add_squares(lane, buffer, n);
+        }
+        factor = unit_factor(sum_lanes(lane));
+    }
+    for (size_t q = 0; q < n_queries; q++) out[q * out_stride] = 0.0f;
+    for (uint32_t at = 0; at < r->dim; at += BUFFER) {
+        uint32_t n = r->dim - at < BUFFER ? r->dim - at : BUFFER;
+        decode(r, row, at, n, buffer);
+        multiply(buffer, n, factor);
+        for (size_t q = 0; q < n_queries; q++) {
+            kernel(queries + q * r->dim + at, buffer, 1, n, n, &sum);
+            out[q * out_stride] += sum;
+        }
+    }
+}
+
+static void scan_decoded(const mni_rows *r, mni_rows_fn kernel, const float *queries, size_t n_queries,
+                         uint32_t begin, uint32_t end, float *out)
+{
+    float buffer[BUFFER];
+    const uint32_t n = end - begin, at_once = r->dim ? BUFFER / r->dim : n;
+    for (uint32_t i = 0; i < n; ) {
+        if (at_once == 0) {
+            scan_long_row(r, kernel, queries, n_queries, begin + i, out + i, n);
+            i++;
+            continue;
+        }
+        uint32_t m = n - i < at_once ? n - i : at_once;
+        for (uint32_t j = 0; j < m; j++) mni_rows_get(r, begin + i + j, buffer + (size_t)j * r->dim);
+        for (size_t q = 0; q < n_queries; q++)
+            kernel(queries + q * r->dim, buffer, m, r->dim, r->dim, out + q * n + i);
+        i += m;
+    }
+}
+
+void mni_rows_scan_many(const mni_rows *r, const float *queries, size_t n_queries, uint32_t begin,
+                        uint32_t end, float *out)
+{
+    const mni_kern_dist *k = mni_kern_dist_best();
+    const mni_rows_fn kernel = r->metric == MANN_INNER ? k->ip_rows : k->l2_rows;
+    const size_t n = end - begin;
+    if (r->dtype == MNI_F32) {
+        const float *rows = (const float *)r->data + (size_t)begin * r->dim;
+        for (size_t q = 0; q < n_queries; q++)
+            kernel(queries + q * r->dim, rows, n, r->dim, r->dim, out + q * n);
+    } else {
+        scan_decoded(r, kernel, queries, n_queries, begin, end, out);
+    }
+    sums_to_distances(r->metric, out, n_queries * n);
+}
+
+void mni_rows_scan(const mni_rows *r, const float *query, uint32_t begin, uint32_t end, float *out)
+{
+    mni_rows_scan_many(r, query, 1, begin, end, out);
+}
+
+/* --- the rest ----------------------------------------------------------------------------------------------- */
+
+static mann_status check_row(const mni_rows *r, uint32_t row, mann_error *err)
+{
+    float buffer[BUFFER];
+    double lane[LANES] = { 0 };
+    for (uint32_t at = 0; at < r->dim; at += BUFFER) {
+        uint32_t n = r->dim - at < BUFFER ? r->dim - at : BUFFER;
+        decode(r, row, at, n, buffer);
+        for (uint32_t i = 0; i < n; i++)
+            if (!isfinite(buffer[i]))
+                return mni_fail(err, MANN_E_FORMAT, "vectors: value %lu of row %lu is not finite",
+                                (unsigned long)(at + i), (unsigned long)row);
+        add_squares(lane, buffer, n);
+    }
+    double squares = sum_lanes(lane);
+    /* int8 rounds each value by up to 1/254 of the largest: the norm of a unit vector may be off by
+     * the sum of those, and is brought back when the row is read; but it is never zero. */
+    int fits = r->dtype == MNI_F32 ? fabs(squares - 1.0) <= 2 * UNIT_SLACK : squares > 0.0;
+    if (r->metric == MANN_COSINE && !fits)
+        return mni_fail(err, MANN_E_FORMAT, "vectors: row %lu has squared length %g, cosine wants 1",
+                        (unsigned long)row, squares);
+    return MANN_OK;
+}
+
+mann_status mni_rows_check(const mni_rows *r, mann_error *err)
+{
+    for (uint32_t row = 0; row < r->n; row++) MNI_TRY(check_row(r, row, err));
+    return MANN_OK;
+}
+
+float mni_score(mann_metric metric, float distance)
+{
+    if (metric != MANN_COSINE) return -distance;
+    float s = 1.0f - distance;
+    return s > 1.0f ? 1.0f : s < -1.0f ? -1.0f : s;
+}
