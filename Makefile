@@ -267,3 +267,25 @@ clean:
 
 help:
 	@sed -n 's/^#: \{0,1\}//p' Makefile
+
+# --- fuzz -----------------------------------------------------------------------------------------------------------------------
+# `make fuzz-container` builds the target with clang's libFuzzer and runs it for FUZZ_SECONDS; new inputs go
+# to a folder that git does not see. `make fuzz-replay` runs the committed corpus with any compiler.
+FUZZ_CC      = clang
+FUZZ_SECONDS = 60
+FUZZ_LIB     = $(BASE) $(OS) $(KERN) $(STORE)
+FUZZ_SAN     = -fsanitize=address,undefined -fno-sanitize-recover=all
+
+fuzz-container fuzz-journal fuzz-npy: FORCE
+	name=$@; name=$${name#fuzz-}; mkdir -p tests/fuzz/fuzz-found/$$name && \
+	$(FUZZ_CC) $(ALL_C) -O1 -Itests/fuzz -fsanitize=fuzzer $(FUZZ_SAN) -o tests/fuzz/fuzz-$$name \
+		tests/fuzz/fuzz_$$name.c $(FUZZ_LIB) $(LIBS) && \
+	./tests/fuzz/fuzz-$$name -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=512 \
+		tests/fuzz/fuzz-found/$$name tests/fuzz/corpus/$$name
+
+fuzz-replay: FORCE
+	for name in container journal npy; do \
+		$(CC) $(ALL_C) $(FUZZ_SAN) -Itests/fuzz -o tests/fuzz/fuzz-replay-$$name tests/fuzz/replay.c \
+			tests/fuzz/fuzz_$$name.c $(FUZZ_LIB) $(LIBS) && \
+		./tests/fuzz/fuzz-replay-$$name tests/fuzz/corpus/$$name/* || exit 1; \
+	done
