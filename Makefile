@@ -84,7 +84,7 @@ TEST_API =
 TEST_CLI =
 
 # --- bench ------------------------------------------------------------------------------------------------------------------------
-BENCH = bench/bench.c bench/bench_kern.c bench/bench_gemm.c
+BENCH = bench/bench.c bench/bench_kern.c bench/bench_rows.c bench/bench_gemm.c
 
 LIB_SRC  = $(BASE) $(OS) $(KERN) $(IMAGE_IN) $(IMAGE_OUT) $(STORE) $(NN) $(INDEX) $(EVAL) $(TRAIN) \
 	$(RECOG) $(API)
