@@ -1,7 +1,7 @@
-/* bench_rows.c - an experiment kept for its answer: is it better to walk one row at a time, to
- * fetch ahead by hand, or to walk four rows abreast so that the query is loaded once for all?
- * All three compute l2 with AVX-512; dims are multiples of 64. The first is what
- * src/kern/dist_avx512.c does. SPDX-License-Identifier: MIT */
+/* bench_rows.c - an experiment kept for its answer: is it better to walk one row at a
+ * time, to fetch ahead by hand, or to walk four rows abreast so that the query is loaded
+ * once for all? All three compute l2 with AVX-512; dims are multiples of 64. The first is
+ * what src/kern/dist_avx512.c does. SPDX-License-Identifier: MIT */
 #include "bench.h"
 
 #include <stdio.h>
@@ -16,8 +16,9 @@ enum { FLOATS = 96 << 20, WIDTH = 16, SUMS = 4, ABREAST = 4, AHEAD_FLOATS = 1024
 
 typedef struct walk { const float *query, *base; size_t rows, dim; float *out; } walk;
 
-/* n rows side by side; n and ahead are constants at every call. The fetches run past the last
- * row, which is harmless for a prefetch; the matrix has room behind it all the same. */
+/* n rows side by side; n and ahead are constants at every call. The fetches run past the
+ * last row, which is harmless for a prefetch; the matrix has room behind it all the same.
+ * */
 MNI_AVX512 static MNI_INLINE void side_by_side(const walk *w, size_t row, const int n,
                                                const size_t ahead)
 {
@@ -37,8 +38,8 @@ MNI_AVX512 static MNI_INLINE void side_by_side(const walk *w, size_t row, const 
             }
         }
     for (int r = 0; r < n; r++)
-        w->out[row + (size_t)r] = _mm512_reduce_add_ps(
-            _mm512_add_ps(_mm512_add_ps(s[r][0], s[r][1]), _mm512_add_ps(s[r][2], s[r][3])));
+        w->out[row + (size_t)r] = _mm512_reduce_add_ps(_mm512_add_ps(
+            _mm512_add_ps(s[r][0], s[r][1]), _mm512_add_ps(s[r][2], s[r][3])));
 }
 
 MNI_AVX512 static void one_row(void *ctx)
@@ -58,7 +59,8 @@ MNI_AVX512 static void one_row_ahead(void *ctx)
 MNI_AVX512 static void four_rows(void *ctx)
 {
     const walk *w = ctx;
-    for (size_t i = 0; i + ABREAST <= w->rows; i += ABREAST) side_by_side(w, i, ABREAST, 0);
+    for (size_t i = 0; i + ABREAST <= w->rows; i += ABREAST)
+        side_by_side(w, i, ABREAST, 0);
     bench_use(w->out);
 }
 
@@ -72,9 +74,11 @@ void bench_kern_rows(void)
     float *out = bench_memory(FLOATS / 64 * sizeof *out);
     for (size_t d = 0; d < sizeof dims / sizeof *dims; d++) {
         walk w = { x, x, FLOATS / dims[d], dims[d], out };
-        const bench_rival rivals[] = { { one_row, &w }, { one_row_ahead, &w }, { four_rows, &w } };
+        const bench_rival rivals[] = { { one_row, &w },
+                                       { one_row_ahead, &w },
+                                       { four_rows, &w } };
         bench_time t[3];
-        bench_in_turn(rivals, 3, 0.3, t);
+        bench_in_turn(rivals, 3, 0.6, t);
         for (int i = 0; i < 3; i++) {
             char name[64];
             snprintf(name, sizeof name, "kern.walk %s dim=%zu", names[i], dims[d]);
