@@ -14,6 +14,7 @@
 
 #include "gemm_shapes.h"
 #include "os/clock.h"
+#include "os/cpu.h"
 
 enum { RUNS = 101 };
 
@@ -57,9 +58,12 @@ static void one_shape(const gemm_shape *s)
         if (r >= 0) t[0][r] = middle - start, t[1][r] = mni_clock_seconds() - middle;
     }
     for (int i = 0; i < 2; i++) qsort(t[i], (size_t)runs, sizeof t[i][0], ascending);
+    char cpu[128];
+    const char *const commit = getenv("BENCH_COMMIT");
+    mni_cpu_name(cpu, sizeof cpu);
     for (int i = 0; i < 2; i++)
-        printf("%s,%s,1,gemm %s %zux%zux%zu,%.6g,%.3f,%.4g,GFLOP/s,%.3f\n",
-               i ? "openblas" : "metricann",
+        printf("%s,%s,%s,%s,1,gemm %s %zux%zux%zu,%.6g,%.3f,%.4g,GFLOP/s,%.3f\n",
+               commit ? commit : "unknown", cpu, i ? "openblas" : "metricann",
                i ? openblas_get_corename() : mni_kern_nn_best()->name,
                gemm_kind_name(s->kind), s->m, s->n, s->k, t[i][runs / 2],
                (t[i][runs - 1] - t[i][0]) / t[i][runs / 2], flops / t[i][runs / 2] * 1e-9,
@@ -72,7 +76,7 @@ static void one_shape(const gemm_shape *s)
 
 int main(void)
 {
-    printf("who,simd,threads,workload,seconds,spread,value,unit,share\n");
+    printf("commit,cpu,who,simd,threads,workload,seconds,spread,value,unit,share\n");
     for (int i = 0; i < gemm_n_shapes; i++) one_shape(&gemm_shapes[i]);
     return 0;
 }
