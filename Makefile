@@ -35,7 +35,8 @@ OS = src/os/vfs.c src/os/vfs_posix.c src/os/vfs_mem.c src/os/vfs_faulty.c src/os
 
 # --- L2 kern: the only intrinsics --------------------------------------------------------------------------
 KERN = src/kern/crc32c.c src/kern/dist_c.c src/kern/dist_avx2.c src/kern/dist_avx512.c \
-	src/kern/dist_neon.c src/kern/kern_dist.c
+	src/kern/dist_neon.c src/kern/kern_dist.c src/kern/gemm.c src/kern/gemm_c.c \
+	src/kern/gemm_avx2.c src/kern/gemm_avx512.c src/kern/kern_nn.c
 
 # --- L2 image: bytes -> pixels -> network input -----------------------------------------------------------------
 # decoders
@@ -69,8 +70,13 @@ CLI =
 
 # --- tests ------------------------------------------------------------------------------------------------------------------------
 TEST_MAIN = tests/main.c
+<<<<<<< HEAD
 TEST_BASE = tests/test_base.c tests/test_vfs.c
 TEST_KERN = tests/test_kern_dist.c
+=======
+TEST_BASE = tests/test_base.c
+TEST_KERN = tests/test_kern_dist.c tests/test_kern_nn.c
+>>>>>>> kern
 TEST_IMAGE_IN =
 TEST_IMAGE_OUT =
 TEST_STORE = tests/test_container.c
@@ -83,7 +89,7 @@ TEST_API =
 TEST_CLI =
 
 # --- bench ------------------------------------------------------------------------------------------------------------------------
-BENCH =
+BENCH = bench/bench.c bench/bench_kern.c bench/bench_rows.c bench/bench_gemm.c
 
 LIB_SRC  = $(BASE) $(OS) $(KERN) $(IMAGE_IN) $(IMAGE_OUT) $(STORE) $(NN) $(INDEX) $(EVAL) $(TRAIN) \
 	$(RECOG) $(API)

@@ -1,5 +1,5 @@
-/* test_kern_dist.c - the kernel check: every level this CPU has, every dimension, every tail.
- * SPDX-License-Identifier: MIT */
+/* test_kern_dist.c - the kernel check: every level this CPU has, every dimension, every
+ * tail. SPDX-License-Identifier: MIT */
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -53,18 +53,19 @@ static reference in_double(const float *q, const float *x, size_t dim)
     return r;
 }
 
-static void near(const mni_kern_dist *k, const char *what, size_t dim, float got, double want,
-                 double terms)
+static void near(const mni_kern_dist *k, const char *what, size_t dim, float got,
+                 double want, double terms)
 {
     const double bound = (double)(dim + 8) * FLT_EPSILON * terms;
     if (!(fabs((double)got - want) <= bound))
-        test_fail(__FILE__, __LINE__, "%s %s dim %zu: %.9g, wanted %.9g within %g", k->name, what,
-                  dim, (double)got, want, bound);
+        test_fail(__FILE__, __LINE__, "%s %s dim %zu: %.9g, wanted %.9g within %g",
+                  k->name, what, dim, (double)got, want, bound);
 }
 
 /* Runs fn with canaries on both sides of the output. */
-static void run_guarded(mni_rows_fn fn, const char *name, const float *q, const float *base,
-                        size_t rows, size_t dim, size_t stride, float *out)
+static void run_guarded(mni_rows_fn fn, const char *name, const float *q,
+                        const float *base, size_t rows, size_t dim, size_t stride,
+                        float *out)
 {
     unsigned char room[16 + MAX_ROWS * sizeof(float) + 16];
     memset(room, CANARY, sizeof room);
@@ -75,12 +76,13 @@ static void run_guarded(mni_rows_fn fn, const char *name, const float *q, const 
     memcpy(out, room + 16, rows * sizeof *out);
 }
 
-/* One level, one dim, one stride, one fence side: all rows counts. Bits of a row must be the same in
- * every batch. */
+/* One level, one dim, one stride, one fence side: all rows counts. Bits of a row must be
+ * the same in every batch. */
 static void check_shape(const mni_kern_dist *k, size_t dim, size_t pad, int at_start)
 {
     const size_t stride = dim + pad, n = (MAX_ROWS - 1) * stride + dim;
-    float *q = test_fence(dim * sizeof *q, at_start), *base = test_fence(n * sizeof *base, at_start);
+    float *q = test_fence(dim * sizeof *q, at_start),
+          *base = test_fence(n * sizeof *base, at_start);
     fill(q, dim, 1);
     fill(base, n, 2);
     const mni_rows_fn fns[3] = { k->l2_rows, k->ip_rows, k->cos_rows };
@@ -88,9 +90,9 @@ static void check_shape(const mni_kern_dist *k, size_t dim, size_t pad, int at_s
     for (int f = 0; f < 3; f++) {
         run_guarded(fns[f], k->name, q, base, MAX_ROWS, dim, stride, all[f]);
         for (size_t rows = 0; rows < MAX_ROWS; rows++) {
-            const size_t first = MAX_ROWS - rows;           /* the last rows, up to the fence */
-            run_guarded(fns[f], k->name, q, rows ? base + first * stride : base, rows, dim, stride,
-                        some);
+            const size_t first = MAX_ROWS - rows; /* the last rows, up to the fence */
+            run_guarded(fns[f], k->name, q, rows ? base + first * stride : base, rows,
+                        dim, stride, some);
             CHECK(memcmp(some, all[f] + first, rows * sizeof *some) == 0);
             run_guarded(fns[f], k->name, q, base, rows, dim, stride, some);
             CHECK(memcmp(some, all[f], rows * sizeof *some) == 0);
@@ -113,7 +115,8 @@ static void every_dim_and_stride(void)
     for (int l = 0; l < n; l++)
         for (size_t dim = 0; dim <= 130; dim++)
             for (size_t pad = 0; pad < 4; pad++)
-                for (int side = 0; side < 2; side++) check_shape(&levels[l], dim, pad * pad * pad, side);
+                for (int side = 0; side < 2; side++)
+                    check_shape(&levels[l], dim, pad * pad * pad, side);
 }
 
 static void large_dims(void)
@@ -122,7 +125,8 @@ static void large_dims(void)
     mni_kern_dist levels[4];
     const int n = each_level(levels);
     for (int l = 0; l < n; l++)
-        for (size_t i = 0; i < sizeof dims / sizeof *dims; i++) check_shape(&levels[l], dims[i], 5, 0);
+        for (size_t i = 0; i < sizeof dims / sizeof *dims; i++)
+            check_shape(&levels[l], dims[i], 5, 0);
 }
 
 /* Many rows: the prefetching path, against the same rows one by one. */
@@ -138,7 +142,8 @@ static void a_row_alone_and_in_a_batch(void)
         fill(base, total, 3);
         fill(q, dim, 4);
         for (int l = 0; l < n; l++) {
-            const mni_rows_fn fns[3] = { levels[l].l2_rows, levels[l].ip_rows, levels[l].cos_rows };
+            const mni_rows_fn fns[3] = { levels[l].l2_rows, levels[l].ip_rows,
+                                         levels[l].cos_rows };
             for (int f = 0; f < 3; f++) {
                 fns[f](q, base, ROWS, dim, stride, batch);
                 for (size_t i = 0; i < ROWS; i++) {
@@ -151,7 +156,7 @@ static void a_row_alone_and_in_a_batch(void)
     }
 }
 
-/* Equal vectors: l2 is 0 and the cosine 1, both exactly, also for huge and tiny lengths. */
+/* Equal vectors: l2 is 0 and the cosine 1, both exactly, huge or tiny. */
 static void equal_vectors_are_exact(void)
 {
     static const float scales[] = { 1.0f, 1e-15f, 3e15f };
@@ -253,7 +258,8 @@ static void crc32c_all_lengths(void)
             CHECK_EQ(mni_crc32c_plain(0, b, n), want);
             const size_t cut = n / 3;               /* continued in two pieces */
             CHECK_EQ(mni_crc32c(mni_crc32c(0, b, cut), b + cut, n - cut), want);
-            CHECK_EQ(mni_crc32c_plain(mni_crc32c_plain(0, b, cut), b + cut, n - cut), want);
+            CHECK_EQ(mni_crc32c_plain(mni_crc32c_plain(0, b, cut), b + cut, n - cut),
+                     want);
             test_fence_free(room, n + shift, 0);
         }
 }

@@ -12,9 +12,9 @@ void mni_dist_ip_rows_c(const float *query, const float *base, size_t rows, size
 void mni_dist_cos_rows_c(const float *query, const float *base, size_t rows, size_t dim,
                          size_t stride, float *out);
 
-/* The last step of the cosine, the same at every level. In double, because there qq * xx neither
- * overflows nor is rounded: for equal vectors all three sums are the same float s, s * s is exact, its
- * root is s again and the answer is exactly 1. NaN stays NaN. */
+/* The last step of the cosine, the same at every level. In double, because there qq * xx
+ * neither overflows nor is rounded: for equal vectors all three sums are the same float
+ * s, s * s is exact, its root is s again and the answer is exactly 1. NaN stays NaN. */
 static inline float mni_dist_cosine(float qx, float qq, float xx)
 {
     if (qq == 0.0f || xx == 0.0f) return 0.0f;

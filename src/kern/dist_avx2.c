@@ -1,16 +1,20 @@
 /* dist_avx2.c - distances with 8 floats in one register and fused multiply-add.
  *
- * Why several sums a row: an FMA takes four cycles, and the next one onto the same register has to
- * wait for it; two can start in every cycle. With one sum a core does an eighth of what it can. Vector
- * number v of a row goes to sum v % SUMS:
+ * Why several sums a row: an FMA takes four cycles, and the next one onto the same
+ * register has to wait for it; two can start in every cycle. With one sum a core does an
+ * eighth of what it can. Vector number v of a row goes to sum v % 4:
  *
  *     row   | v0 | v1 | v2 | v3 | v4 | v5 | v6 | v7 | v8 (part) |
- *     sum     a0   a1   a2   a3   a0   a1   a2   a3   a0
+ *     sum     s0   s1   s2   s3   s0   s1   s2   s3   s0
  *
- * and at the end (a0 + a1) + (a2 + a3), then the 8 lanes are folded in halves. The last, partial
- * vector is loaded under a mask: lanes beyond `dim` are not touched and count as zero, which adds
- * exactly nothing. Rows are walked two at a time (the query is loaded once for both); a row's own
- * additions are the same in a pair as alone. SPDX-License-Identifier: MIT */
+ * and at the end (s0 + s1) + (s2 + s3), then the 8 lanes are folded in halves. The last,
+ * partial vector is loaded under a mask: lanes beyond `dim` are not touched and count as
+ * zero, which adds exactly nothing.
+ *
+ * Why one row at a time: a big matrix is read at the speed of the memory, and the
+ * processor fetches ahead best along one straight line. Walking four rows abreast to load
+ * the query once for all four was 2.5 times slower (dim 128), and asking for lines ahead
+ * by hand won nothing (bench/results/kern-rows.csv). SPDX-License-Identifier: MIT */
 #include "kern/kern_dist.h"
 
 #include "kern/dist.h"
@@ -20,13 +24,15 @@
 #include <immintrin.h>
 #include <stdint.h>
 
-enum { WIDTH = 8, GROUP = 2, SUMS = 4, COS_SUMS = 2, AHEAD_BYTES = 4096, LINE_FLOATS = 16 };
+enum { WIDTH = 8 };
 
-/* The mask of the first n lanes; n >= 8 is all of them. A window slides over ones, then zeros. */
+/* The mask of the first n lanes; n >= 8 is all of them. A window slides over ones, then
+ * zeros. */
 MNI_AVX2 static MNI_INLINE __m256i first_lanes(size_t n)
 {
-    static const int32_t window[2 * WIDTH] = { -1, -1, -1, -1, -1, -1, -1, -1 };
-    return _mm256_loadu_si256((const __m256i *)(const void *)(window + WIDTH - (n < WIDTH ? n : WIDTH)));
+    static const int32_t ones_zeros[2 * WIDTH] = { -1, -1, -1, -1, -1, -1, -1, -1 };
+    const int32_t *window = ones_zeros + WIDTH - (n < WIDTH ? n : WIDTH);
+    return _mm256_loadu_si256((const __m256i *)(const void *)window);
 }
 
 MNI_AVX2 static MNI_INLINE float fold(__m256 v)
@@ -36,124 +42,90 @@ MNI_AVX2 static MNI_INLINE float fold(__m256 v)
     return _mm_cvtss_f32(_mm_add_ss(s, _mm_shuffle_ps(s, s, 1)));
 }
 
-/* As in dist_avx512.c. */
-static MNI_INLINE void prefetch_group(const float *base, size_t i, size_t rows, size_t dim, size_t stride)
-{
-    const size_t ahead = AHEAD_BYTES / sizeof *base / (stride ? stride : 1) + GROUP;
-    if (rows < GROUP || i > rows - GROUP || ahead > rows - GROUP - i) return;
-    for (int r = 0; r < GROUP; r++) {
-        const float *row = base + (i + ahead + (size_t)r) * stride;
-        for (size_t j = 0; j < dim; j += LINE_FLOATS) MNI_PREFETCH(row + j);
-    }
-}
-
 enum metric { L2, IP };
 
-/* l2 or ip of n rows (n a constant: 1 or GROUP). */
-MNI_AVX2 static MNI_INLINE void block(enum metric metric, const float *q, const float *base,
-                                      size_t dim, size_t stride, float *out, const int n)
+MNI_AVX2 static MNI_INLINE __m256 add_term(enum metric metric, __m256 q, __m256 x,
+                                           __m256 sum)
 {
-    __m256 sum[GROUP][SUMS];
-    for (int r = 0; r < n; r++)
-        for (int u = 0; u < SUMS; u++) sum[r][u] = _mm256_setzero_ps();
-
-    size_t j = 0;
-    for (; j + SUMS * WIDTH <= dim; j += SUMS * WIDTH)
-        for (int u = 0; u < SUMS; u++) {
-            const __m256 a = _mm256_loadu_ps(q + j + u * WIDTH);
-            for (int r = 0; r < n; r++) {
-                const __m256 x = _mm256_loadu_ps(base + (size_t)r * stride + j + u * WIDTH);
-                const __m256 d = metric == L2 ? _mm256_sub_ps(a, x) : x;
-                sum[r][u] = _mm256_fmadd_ps(metric == L2 ? d : a, d, sum[r][u]);
-            }
-        }
-    for (int u = 0; u < SUMS; u++) {
-        const size_t at = j + (size_t)u * WIDTH;
-        if (at >= dim) break;
-        const __m256i m = first_lanes(dim - at);
-        const __m256 a = _mm256_maskload_ps(q + at, m);
-        for (int r = 0; r < n; r++) {
-            const __m256 x = _mm256_maskload_ps(base + (size_t)r * stride + at, m);
-            const __m256 d = metric == L2 ? _mm256_sub_ps(a, x) : x;
-            sum[r][u] = _mm256_fmadd_ps(metric == L2 ? d : a, d, sum[r][u]);
-        }
-    }
-    for (int r = 0; r < n; r++)
-        out[r] = fold(_mm256_add_ps(_mm256_add_ps(sum[r][0], sum[r][1]),
-                                    _mm256_add_ps(sum[r][2], sum[r][3])));
+    if (metric == IP) return _mm256_fmadd_ps(q, x, sum);
+    const __m256 d = _mm256_sub_ps(q, x);
+    return _mm256_fmadd_ps(d, d, sum);
 }
 
-MNI_AVX2 static void l2_rows_avx2(const float *query, const float *base, size_t rows, size_t dim,
-                                  size_t stride, float *out)
+/* The first n terms (all WIDTH, if there are as many) of what is left of a row. */
+MNI_AVX2 static MNI_INLINE __m256 add_part(enum metric metric, const float *q,
+                                           const float *x, size_t n, __m256 sum)
 {
-    size_t i = 0;
-    for (; i + GROUP <= rows; i += GROUP) {
-        prefetch_group(base, i, rows, dim, stride);
-        block(L2, query, base + i * stride, dim, stride, out + i, GROUP);
-    }
-    for (; i < rows; i++) block(L2, query, base + i * stride, dim, stride, out + i, 1);
+    const __m256i m = first_lanes(n);
+    return add_term(metric, _mm256_maskload_ps(q, m), _mm256_maskload_ps(x, m), sum);
 }
 
-MNI_AVX2 static void ip_rows_avx2(const float *query, const float *base, size_t rows, size_t dim,
-                                  size_t stride, float *out)
+/* One row; `metric` is a constant at every call. The sums are single variables: of an
+ * array, gcc 12 keeps a copy in memory, which costs short rows half their speed. */
+MNI_AVX2 static MNI_INLINE float one(enum metric metric, const float *q, const float *x,
+                                     size_t dim)
 {
-    size_t i = 0;
-    for (; i + GROUP <= rows; i += GROUP) {
-        prefetch_group(base, i, rows, dim, stride);
-        block(IP, query, base + i * stride, dim, stride, out + i, GROUP);
+    __m256 s0 = _mm256_setzero_ps(), s1 = s0, s2 = s0, s3 = s0;
+    for (; dim >= 4 * WIDTH; dim -= 4 * WIDTH, q += 4 * WIDTH, x += 4 * WIDTH) {
+        s0 = add_term(metric, _mm256_loadu_ps(q), _mm256_loadu_ps(x), s0);
+        s1 = add_term(metric, _mm256_loadu_ps(q + WIDTH), _mm256_loadu_ps(x + WIDTH), s1);
+        s2 = add_term(metric, _mm256_loadu_ps(q + 2 * WIDTH),
+                      _mm256_loadu_ps(x + 2 * WIDTH), s2);
+        s3 = add_term(metric, _mm256_loadu_ps(q + 3 * WIDTH),
+                      _mm256_loadu_ps(x + 3 * WIDTH), s3);
     }
-    for (; i < rows; i++) block(IP, query, base + i * stride, dim, stride, out + i, 1);
+    if (dim > 0) s0 = add_part(metric, q, x, dim, s0);
+    if (dim > WIDTH) s1 = add_part(metric, q + WIDTH, x + WIDTH, dim - WIDTH, s1);
+    if (dim > 2 * WIDTH)
+        s2 = add_part(metric, q + 2 * WIDTH, x + 2 * WIDTH, dim - 2 * WIDTH, s2);
+    if (dim > 3 * WIDTH)
+        s3 = add_part(metric, q + 3 * WIDTH, x + 3 * WIDTH, dim - 3 * WIDTH, s3);
+    return fold(_mm256_add_ps(_mm256_add_ps(s0, s1), _mm256_add_ps(s2, s3)));
 }
 
-/* q.x and x.x of n rows. Two accumulators each, as there are two sums to keep. */
-MNI_AVX2 static MNI_INLINE void cos_block(const float *q, const float *base, size_t dim,
-                                          size_t stride, float *qx, float *xx, const int n)
+MNI_AVX2 static void l2_rows_avx2(const float *query, const float *base, size_t rows,
+                                  size_t dim, size_t stride, float *out)
 {
-    __m256 qs[GROUP][COS_SUMS], xs[GROUP][COS_SUMS];
-    for (int r = 0; r < n; r++)
-        for (int u = 0; u < COS_SUMS; u++) qs[r][u] = xs[r][u] = _mm256_setzero_ps();
-
-    size_t j = 0;
-    for (; j + COS_SUMS * WIDTH <= dim; j += COS_SUMS * WIDTH)
-        for (int u = 0; u < COS_SUMS; u++) {
-            const __m256 a = _mm256_loadu_ps(q + j + u * WIDTH);
-            for (int r = 0; r < n; r++) {
-                const __m256 x = _mm256_loadu_ps(base + (size_t)r * stride + j + u * WIDTH);
-                qs[r][u] = _mm256_fmadd_ps(a, x, qs[r][u]);
-                xs[r][u] = _mm256_fmadd_ps(x, x, xs[r][u]);
-            }
-        }
-    for (int u = 0; u < COS_SUMS; u++) {
-        const size_t at = j + (size_t)u * WIDTH;
-        if (at >= dim) break;
-        const __m256i m = first_lanes(dim - at);
-        const __m256 a = _mm256_maskload_ps(q + at, m);
-        for (int r = 0; r < n; r++) {
-            const __m256 x = _mm256_maskload_ps(base + (size_t)r * stride + at, m);
-            qs[r][u] = _mm256_fmadd_ps(a, x, qs[r][u]);
-            xs[r][u] = _mm256_fmadd_ps(x, x, xs[r][u]);
-        }
-    }
-    for (int r = 0; r < n; r++) {
-        qx[r] = fold(_mm256_add_ps(qs[r][0], qs[r][1]));
-        xx[r] = fold(_mm256_add_ps(xs[r][0], xs[r][1]));
-    }
+    for (size_t i = 0; i < rows; i++) out[i] = one(L2, query, base + i * stride, dim);
 }
 
-MNI_AVX2 static void cos_rows_avx2(const float *query, const float *base, size_t rows, size_t dim,
-                                   size_t stride, float *out)
+MNI_AVX2 static void ip_rows_avx2(const float *query, const float *base, size_t rows,
+                                  size_t dim, size_t stride, float *out)
 {
-    float qx[GROUP], xx[GROUP], qq[1], same[1];
-    cos_block(query, query, dim, dim, same, qq, 1);
-    size_t i = 0;
-    for (; i + GROUP <= rows; i += GROUP) {
-        prefetch_group(base, i, rows, dim, stride);
-        cos_block(query, base + i * stride, dim, stride, qx, xx, GROUP);
-        for (int r = 0; r < GROUP; r++) out[i + (size_t)r] = mni_dist_cosine(qx[r], qq[0], xx[r]);
+    for (size_t i = 0; i < rows; i++) out[i] = one(IP, query, base + i * stride, dim);
+}
+
+typedef struct two_dots { float qx, xx; } two_dots;
+
+/* q.x and x.x in one walk, two sums for each. */
+MNI_AVX2 static MNI_INLINE two_dots dots(const float *q, const float *x, size_t dim)
+{
+    __m256 qx0 = _mm256_setzero_ps(), qx1 = qx0, xx0 = qx0, xx1 = qx0;
+    for (; dim >= 2 * WIDTH; dim -= 2 * WIDTH, q += 2 * WIDTH, x += 2 * WIDTH) {
+        const __m256 a = _mm256_loadu_ps(x), b = _mm256_loadu_ps(x + WIDTH);
+        qx0 = add_term(IP, _mm256_loadu_ps(q), a, qx0);
+        qx1 = add_term(IP, _mm256_loadu_ps(q + WIDTH), b, qx1);
+        xx0 = add_term(IP, a, a, xx0);
+        xx1 = add_term(IP, b, b, xx1);
     }
-    for (; i < rows; i++) {
-        cos_block(query, base + i * stride, dim, stride, qx, xx, 1);
-        out[i] = mni_dist_cosine(qx[0], qq[0], xx[0]);
+    if (dim > 0) {
+        qx0 = add_part(IP, q, x, dim, qx0);
+        xx0 = add_part(IP, x, x, dim, xx0);
+    }
+    if (dim > WIDTH) {
+        qx1 = add_part(IP, q + WIDTH, x + WIDTH, dim - WIDTH, qx1);
+        xx1 = add_part(IP, x + WIDTH, x + WIDTH, dim - WIDTH, xx1);
+    }
+    return (two_dots){ fold(_mm256_add_ps(qx0, qx1)), fold(_mm256_add_ps(xx0, xx1)) };
+}
+
+MNI_AVX2 static void cos_rows_avx2(const float *query, const float *base, size_t rows,
+                                   size_t dim, size_t stride, float *out)
+{
+    const float qq = dots(query, query, dim).xx;
+    for (size_t i = 0; i < rows; i++) {
+        const two_dots d = dots(query, base + i * stride, dim);
+        out[i] = mni_dist_cosine(d.qx, qq, d.xx);
     }
 }
 

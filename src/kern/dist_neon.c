@@ -1,6 +1,7 @@
-/* dist_neon.c - distances on aarch64, 4 floats in one register, after the plan of dist_avx2.c: vector
- * number v of a row goes to sum v % 4. NEON has no masked load; a partial last vector is copied into
- * a register's worth of zeros first. SPDX-License-Identifier: MIT */
+/* dist_neon.c - distances on aarch64, 4 floats in one register, after the plan of
+ * dist_avx2.c: vector number v of a row goes to sum v % 4. NEON has no masked load; a
+ * partial last vector is copied into a register's worth of zeros first.
+ * SPDX-License-Identifier: MIT */
 #include "kern/kern_dist.h"
 
 #include "kern/dist.h"
@@ -28,9 +29,11 @@ static MNI_INLINE float fold(const float32x4_t sum[SUMS])
 
 enum metric { L2, IP };
 
-static MNI_INLINE float one(enum metric metric, const float *q, const float *row, size_t dim)
+static MNI_INLINE float one(enum metric metric, const float *q, const float *row,
+                            size_t dim)
 {
-    float32x4_t sum[SUMS] = { vdupq_n_f32(0), vdupq_n_f32(0), vdupq_n_f32(0), vdupq_n_f32(0) };
+    float32x4_t sum[SUMS] = { vdupq_n_f32(0), vdupq_n_f32(0), vdupq_n_f32(0),
+                              vdupq_n_f32(0) };
     for (size_t j = 0; j < dim; j += SUMS * WIDTH)
         for (int u = 0; u < SUMS; u++) {
             const size_t at = j + (size_t)u * WIDTH;

@@ -7,7 +7,8 @@
 
 void mni_kern_dist_build(mni_kern_dist *k, unsigned cpu)
 {
-    *k = (mni_kern_dist){ "scalar", mni_dist_l2_rows_c, mni_dist_ip_rows_c, mni_dist_cos_rows_c };
+    *k = (mni_kern_dist){ "scalar", mni_dist_l2_rows_c, mni_dist_ip_rows_c,
+                          mni_dist_cos_rows_c };
     if (cpu & MNI_CPU_AVX2) mni_kern_dist_add_avx2(k);
     if (cpu & MNI_CPU_AVX512) mni_kern_dist_add_avx512(k);
     if (cpu & MNI_CPU_NEON) mni_kern_dist_add_neon(k);

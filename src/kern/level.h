@@ -1,8 +1,9 @@
 /* level.h - what a function of src/kern says to be compiled for one instruction set.
  *
- * The attribute stands on the function, not on the command line: every file is built with the same
- * flags on every CPU, and nothing outside a marked function can contain an instruction that an older
- * CPU lacks (compilers do not inline a marked function into an unmarked one).
+ * The attribute stands on the function, not on the command line: every file is built with
+ * the same flags on every CPU, and nothing outside a marked function can contain an
+ * instruction that an older CPU lacks (compilers do not inline a marked function into an
+ * unmarked one).
  *
  *     MNI_AVX2 static float sum8(__m256 v) { ... }
  *
@@ -15,17 +16,17 @@
 #if MNI_X86
 #define MNI_SSE42  __attribute__((target("sse4.2")))
 #define MNI_AVX2   __attribute__((target("avx2,fma,f16c")))
-#define MNI_AVX512 __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl")))
+#define MNI_AVX512                                                                       \
+    __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl")))
 #endif
 
-/* For bodies written once with a count as an argument and used with constant counts: inlined, the
- * loops over the count unroll and their arrays of accumulators become registers. */
+/* For bodies written once with a count as an argument and used with constant counts:
+ * inlined, the loops over the count unroll and their arrays of accumulators become
+ * registers. */
 #if defined(__GNUC__) || defined(__clang__)
 #define MNI_INLINE inline __attribute__((always_inline))
-#define MNI_PREFETCH(at) __builtin_prefetch(at)
 #else
 #define MNI_INLINE inline
-#define MNI_PREFETCH(at) ((void)(at))
 #endif
 
 #endif
