@@ -1,15 +1,33 @@
 # MetricANN - needs cc, make and nothing else. Works with GNU make and BSD make.
 #
-#   make                 the program ./metricann and the library libmetricann.a
-#   make help            all targets and switches
+#: make                  the program ./metricann and the library libmetricann.a
+#: make test             every fast test
+#: make test-slow        every test
+#: make check            lint, test, test-kern, test-san: what a committer runs
+#: make lint             layers, lengths, banned calls, exported names, the public header alone
+#: make test-kern        the kernels at every instruction set of this machine
+#: make test-san         the tests with AddressSanitizer and UndefinedBehaviorSanitizer
+#: make test-tsan        the tests with ThreadSanitizer
+#: make cover            which share of each file the fast tests run (gcc)
+#: make demo             the main job on drawn photos, in under a minute
+#: make bench            measurements as CSV; bench-kern: of the kernels alone
+#: make install          below $(DESTDIR)$(PREFIX); uninstall takes it away again
+#: make dist             dist/metricann-VERSION.tar.gz of the last commit
+#: make clean            removes all that was built
+#:
+#: Switches: CC=clang  CFLAGS=-O2  LDFLAGS=...  PREFIX=/usr/local  DESTDIR=
+#:           BLAS=1 uses OpenBLAS; STB=1 uses stb_image.h (third_party/stb/README.md)
+#: Static:   make CC=musl-gcc LDFLAGS=-static
+#: Several jobs at once: make -j4 test
 #
 # Lists are written out: one block per room of the house (src/README.md), lower rooms first.
 
-.SUFFIXES: .c .o
+.SUFFIXES: .c .o .san .tsan .cov
 
 CC      = cc
 AR      = ar
 CFLAGS  = -O3 -g
+LDFLAGS =
 WARN    = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef
 PREFIX  = /usr/local
 DESTDIR =
@@ -21,8 +39,15 @@ BLAS_1     = -DMNI_BLAS
 BLAS_LIB_1 = -lopenblas
 STB_1      = -DMNI_STB -Ithird_party/stb -I/usr/include/stb
 
-ALL_C = -std=c11 -ffp-contract=off $(WARN) $(CFLAGS) $(BLAS_$(BLAS)) $(STB_$(STB)) -Iinclude -Isrc
-LIBS  = $(BLAS_LIB_$(BLAS)) -lpthread -lm
+BASE_C = -std=c11 -ffp-contract=off $(WARN) $(BLAS_$(BLAS)) $(STB_$(STB)) -Iinclude -Isrc
+ALL_C  = $(BASE_C) $(CFLAGS)
+LIBS   = $(BLAS_LIB_$(BLAS)) -lpthread -lm
+
+# The same sources once more with a checker inside. Their objects end in .san .tsan .cov instead of .o,
+# so that objects of two sets of flags never meet.
+SAN_C  = $(BASE_C) -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+TSAN_C = $(BASE_C) -O1 -g -fsanitize=thread
+COV_C  = $(BASE_C) -O0 -g --coverage
 
 # --- L0 base: pure C11 -------------------------------------------------------------------------------
 BASE = src/base/status.c src/base/mem.c src/base/arena.c src/base/rng.c src/base/topk.c \
@@ -31,24 +56,34 @@ BASE = src/base/status.c src/base/mem.c src/base/arena.c src/base/rng.c src/base
 
 # --- L1 os: the only POSIX ------------------------------------------------------------------------------
 OS = src/os/vfs.c src/os/vfs_posix.c src/os/vfs_mem.c src/os/vfs_faulty.c src/os/thread.c \
-	src/os/pool.c src/os/cpu.c src/os/clock.c src/os/term.c
+	src/os/pool.c src/os/try.c src/os/cpu.c src/os/clock.c src/os/term.c
 
 # --- L2 kern: the only intrinsics --------------------------------------------------------------------------
 KERN = src/kern/crc32c.c src/kern/dist_c.c src/kern/dist_avx2.c src/kern/dist_avx512.c \
 	src/kern/dist_neon.c src/kern/kern_dist.c src/kern/gemm.c src/kern/gemm_c.c \
-	src/kern/gemm_avx2.c src/kern/gemm_avx512.c src/kern/kern_nn.c
+	src/kern/gemm_avx2.c src/kern/gemm_avx512.c src/kern/kern_nn.c src/kern/ew.c
 
 # --- L2 image: bytes -> pixels -> network input -----------------------------------------------------------------
 # decoders
-IMAGE_IN =
+IMAGE_IN = src/image/image.c src/image/decode.c src/image/exif.c src/image/inflate.c \
+	src/image/png_unfilter.c src/image/png_read.c src/image/jpeg_markers.c \
+	src/image/jpeg_huffman.c src/image/jpeg_scan.c src/image/jpeg_idct.c \
+	src/image/jpeg_pixels.c src/image/bmp.c src/image/pnm.c src/image/stb_bridge.c
 # resize, preparation, drawing, writing, synth
-IMAGE_OUT =
+IMAGE_OUT = src/image/resize.c src/image/prep.c src/image/font.c src/image/draw.c \
+	src/image/deflate.c src/image/png_write.c src/image/synth_shape.c src/image/synth_toy.c \
+	src/image/synth_plan.c src/image/synth_paint.c src/image/synth_view.c src/image/synth_scene.c \
+	src/image/synth_lens.c src/image/synth.c
 
 # --- L2 store: the file format --------------------------------------------------------------------------------------
-STORE = src/store/uuid.c src/store/sink.c src/store/writer.c src/store/reader.c
+STORE = src/store/uuid.c src/store/sink.c src/store/writer.c src/store/reader.c \
+	src/store/journal_scan.c src/store/journal.c src/store/npy.c src/store/foreign.c \
+	src/store/foreign_write.c
 
 # --- L3 nn: tensors, layers, networks ----------------------------------------------------------------------------------
-NN =
+NN = src/nn/resnet.c src/nn/conv.c src/nn/norm.c src/nn/relu.c src/nn/pooling.c src/nn/linear.c \
+	src/nn/unit.c src/nn/loss.c src/nn/triplet.c src/nn/contrastive.c src/nn/sgd.c src/nn/plan.c \
+	src/nn/scratch.c src/nn/network.c src/nn/infer.c src/nn/model.c src/nn/pixels.c
 
 # --- L3 index: search structures --------------------------------------------------------------------------------------
 INDEX = src/index/rows.c src/index/ann.c src/index/flat.c src/index/bare.c src/index/bare_file.c
@@ -57,36 +92,41 @@ INDEX = src/index/rows.c src/index/ann.c src/index/flat.c src/index/bare.c src/i
 EVAL = src/eval/metrics.c src/eval/episodes.c src/eval/calib.c src/eval/calib_use.c src/eval/openset.c
 
 # --- L4 train ----------------------------------------------------------------------------------------------------------------
-TRAIN =
+TRAIN = src/train/dataset.c
 
 # --- L4 recog: the gallery --------------------------------------------------------------------------------------------------
-RECOG =
+RECOG = src/recog/stable.c src/recog/state.c src/recog/base_file.c src/recog/gallery.c \
+	src/recog/change.c src/recog/replay.c src/recog/compact.c src/recog/search.c \
+	src/recog/identify.c src/recog/embed.c src/recog/photos.c src/recog/enrol.c \
+	src/recog/evaluate.c src/recog/verify.c src/recog/sheet.c src/recog/sheet_html.c
 
 # --- L5 api: the bodies of metricann.h -----------------------------------------------------------------------------------------
-API =
+API = src/api/bridge.c src/api/api_data.c src/api/api_model.c src/api/api_gallery.c \
+	src/api/api_eval.c src/api/api_index.c src/api/selftest.c
 
 # --- L6 cli: the program --------------------------------------------------------------------------------------------------------
-CLI =
+CLI_PARTS = src/cli/run.c src/cli/options.c src/cli/options_parse.c src/cli/options_help.c \
+	src/cli/options_print.c src/cli/talk.c src/cli/progress.c src/cli/out.c src/cli/report.c \
+	src/cli/inputs.c src/cli/common.c src/cli/queries.c src/cli/gallery_new.c \
+	src/cli/cmd_extract.c src/cli/cmd_build.c src/cli/cmd_search.c src/cli/cmd_change.c \
+	src/cli/cmd_eval.c src/cli/cmd_info.c src/cli/cmd_check.c src/cli/cmd_scan.c \
+	src/cli/cmd_synth.c src/cli/cmd_convert.c src/cli/cmd_help.c
+CLI = src/cli/program.c $(CLI_PARTS)
 
 # --- tests ------------------------------------------------------------------------------------------------------------------------
 TEST_MAIN = tests/main.c
-<<<<<<< HEAD
-TEST_BASE = tests/test_base.c tests/test_vfs.c
-TEST_KERN = tests/test_kern_dist.c
-=======
-TEST_BASE = tests/test_base.c
+TEST_BASE = tests/test_base.c tests/test_text.c tests/test_json.c tests/test_os.c tests/test_vfs.c
 TEST_KERN = tests/test_kern_dist.c tests/test_kern_nn.c
->>>>>>> kern
 TEST_IMAGE_IN =
 TEST_IMAGE_OUT =
-TEST_STORE = tests/test_container.c
-TEST_NN =
+TEST_STORE = tests/test_container.c tests/test_journal.c tests/test_foreign.c
+TEST_NN = tests/nn_oracle.c tests/test_nn_layers.c tests/test_nn_loss.c tests/test_nn_network.c
 TEST_INDEX = tests/test_index.c tests/test_bare.c
 TEST_EVAL = tests/test_metrics.c tests/test_calib.c
 TEST_TRAIN =
-TEST_RECOG =
+TEST_RECOG = tests/test_gallery.c
 TEST_API =
-TEST_CLI =
+TEST_CLI = tests/test_cli.c $(CLI_PARTS)
 
 # --- bench ------------------------------------------------------------------------------------------------------------------------
 BENCH = bench/bench.c bench/bench_kern.c bench/bench_rows.c bench/bench_gemm.c
@@ -99,6 +139,9 @@ LIB_OBJ   = $(LIB_SRC:.c=.o)
 CLI_OBJ   = $(CLI:.c=.o)
 TEST_OBJ  = $(TEST_SRC:.c=.o)
 BENCH_OBJ = $(BENCH:.c=.o)
+SAN_OBJ   = $(LIB_SRC:.c=.san) $(TEST_SRC:.c=.san)
+TSAN_OBJ  = $(LIB_SRC:.c=.tsan) $(TEST_SRC:.c=.tsan)
+COV_OBJ   = $(LIB_SRC:.c=.cov) $(TEST_SRC:.c=.cov)
 
 all: metricann libmetricann.a
 
@@ -107,25 +150,119 @@ libmetricann.a: $(LIB_OBJ)
 	$(AR) rcs $@ $(LIB_OBJ)
 
 metricann: $(CLI_OBJ) libmetricann.a
-	$(CC) $(ALL_C) -o $@ $(CLI_OBJ) libmetricann.a $(LIBS)
+	$(CC) $(ALL_C) $(LDFLAGS) -o $@ $(CLI_OBJ) libmetricann.a $(LIBS)
 
 tests/run: $(TEST_OBJ) libmetricann.a
-	$(CC) $(ALL_C) -o $@ $(TEST_OBJ) libmetricann.a $(LIBS)
+	$(CC) $(ALL_C) $(LDFLAGS) -o $@ $(TEST_OBJ) libmetricann.a $(LIBS)
 
-test: tests/run
-	./tests/run --fast
+tests/run-san: $(SAN_OBJ)
+	$(CC) $(SAN_C) $(LDFLAGS) -o $@ $(SAN_OBJ) $(LIBS)
+
+tests/run-tsan: $(TSAN_OBJ)
+	$(CC) $(TSAN_C) $(LDFLAGS) -o $@ $(TSAN_OBJ) $(LIBS)
+
+tests/run-cov: $(COV_OBJ)
+	$(CC) $(COV_C) $(LDFLAGS) -o $@ $(COV_OBJ) $(LIBS)
+
+bench/bench: $(BENCH_OBJ) libmetricann.a
+	$(CC) $(ALL_C) $(LDFLAGS) -o $@ $(BENCH_OBJ) libmetricann.a $(LIBS)
 
 .c.o:
 	$(CC) $(ALL_C) -c $< -o $@
+.c.san:
+	$(CC) $(SAN_C) -c $< -o $@
+.c.tsan:
+	$(CC) $(TSAN_C) -c $< -o $@
+.c.cov:
+	$(CC) $(COV_C) -c $< -o $@
 
 # Coarse, and never stale: every object depends on the flags and on the content of all headers.
-$(LIB_OBJ) $(CLI_OBJ) $(TEST_OBJ) $(BENCH_OBJ): build.flags
+$(LIB_OBJ) $(CLI_OBJ) $(TEST_OBJ) $(BENCH_OBJ) $(SAN_OBJ) $(TSAN_OBJ) $(COV_OBJ): build.flags
 build.flags: FORCE
-	@{ echo "$(CC) $(ALL_C)"; find include src tests bench -name '*.h' | sort | xargs cksum; } \
-		| cmp -s - $@ || { echo "$(CC) $(ALL_C)"; find include src tests bench -name '*.h' \
-		| sort | xargs cksum; } > $@
+	@{ echo "$(CC) $(ALL_C) $(LDFLAGS) $(LIBS)"; echo "$(SAN_C) $(TSAN_C) $(COV_C)"; \
+		find include src tests bench -name '*.h' 2> /dev/null | sort | xargs cksum; } > $@.new
+	@if cmp -s $@.new $@; then rm -f $@.new; else mv -f $@.new $@; fi
 FORCE:
 
+VERSION = sed -n 's/.*MNI_VERSION_TEXT "\(.*\)"/\1/p' src/base/version.h
+ROOT    = $(DESTDIR)$(PREFIX)
+
+# --- what people call -------------------------------------------------------------------------------
+.PHONY: all test check lint test-kern test-san test-tsan test-slow bench bench-kern demo cover \
+	install uninstall dist clean help
+
+test: all tests/run
+	./tests/run --fast
+
+test-slow: all tests/run
+	./tests/run
+
+check: lint test test-kern test-san
+
+lint: libmetricann.a
+	CC="$(CC)" sh tests/lint/lint.sh
+	CC="$(CC)" sh tests/lint/selftest.sh
+
+# The kernels at every level of this machine, one after the other.
+test-kern: tests/run
+	@for cap in scalar avx2 avx512 avx512vnni neon; do echo "METRICANN_SIMD=$$cap"; \
+		METRICANN_SIMD=$$cap ./tests/run --fast 'kern*' || exit 1; done
+
+test-san: all tests/run-san
+	ASAN_OPTIONS=allocator_may_return_null=1 ./tests/run-san --fast
+
+test-tsan: all tests/run-tsan
+	TSAN_OPTIONS=halt_on_error=1:allocator_may_return_null=1 ./tests/run-tsan --fast
+
+bench: bench/bench
+	@./bench/bench
+
+bench-kern: bench/bench
+	@./bench/bench kern
+
+demo: metricann
+	sh bench/demo.sh
+
+cover: tests/run-cov
+	find src -name '*.gcda' -exec rm -f {} +
+	./tests/run-cov --fast
+	@sh tests/cover.sh $(LIB_SRC)
+
+# What the program can say about itself is written by it: man page and completions.
+install: all
+	mkdir -p "$(ROOT)/bin" "$(ROOT)/lib/pkgconfig" "$(ROOT)/include"
+	cp metricann "$(ROOT)/bin/metricann" && chmod 755 "$(ROOT)/bin/metricann"
+	cp libmetricann.a "$(ROOT)/lib/libmetricann.a" && chmod 644 "$(ROOT)/lib/libmetricann.a"
+	cp include/metricann.h "$(ROOT)/include/metricann.h" && chmod 644 "$(ROOT)/include/metricann.h"
+	@version=$$($(VERSION)) && printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' \
+		'includedir=$${prefix}/include' '' 'Name: metricann' \
+		'Description: few-shot image recognition' "Version: $$version" \
+		'Cflags: -I$${includedir}' 'Libs: -L$${libdir} -lmetricann $(LIBS)' \
+		> "$(ROOT)/lib/pkgconfig/metricann.pc"
+	@say() { mkdir -p "$(ROOT)/share/$$1" && f="$(ROOT)/share/$$1/$$2" && shift 2 && \
+		{ ./metricann "$$@" > "$$f" 2> /dev/null && test -s "$$f" || rm -f "$$f"; }; }; \
+		say man/man1 metricann.1 help --man; \
+		say bash-completion/completions metricann help --completion bash; \
+		say zsh/site-functions _metricann help --completion zsh; \
+		say fish/vendor_completions.d metricann.fish help --completion fish
+
+uninstall:
+	rm -f "$(ROOT)/bin/metricann" "$(ROOT)/lib/libmetricann.a" "$(ROOT)/include/metricann.h" \
+		"$(ROOT)/lib/pkgconfig/metricann.pc" "$(ROOT)/share/man/man1/metricann.1" \
+		"$(ROOT)/share/bash-completion/completions/metricann" \
+		"$(ROOT)/share/zsh/site-functions/_metricann" \
+		"$(ROOT)/share/fish/vendor_completions.d/metricann.fish"
+
+dist:
+	@version=$$($(VERSION)) && mkdir -p dist && \
+		git archive --prefix="metricann-$$version/" HEAD | gzip -9n > "dist/metricann-$$version.tar.gz" && \
+		echo "dist/metricann-$$version.tar.gz"
+
 clean:
-	rm -f metricann libmetricann.a build.flags tests/run
-	find src tests bench -name '*.o' -exec rm -f {} +
+	rm -f metricann libmetricann.a build.flags build.flags.new bench/bench
+	rm -f tests/run tests/run-san tests/run-tsan tests/run-cov
+	find src tests bench \( -name '*.o' -o -name '*.san' -o -name '*.tsan' -o -name '*.cov' \
+		-o -name '*.gcno' -o -name '*.gcda' \) -exec rm -f {} + 2> /dev/null || true
+
+help:
+	@sed -n 's/^#: \{0,1\}//p' Makefile

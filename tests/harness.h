@@ -1,6 +1,7 @@
 /* harness.h - one binary, one table, a real exit status.
  *
- * A test is a function without arguments; CHECK records a failure and leaves the function. Random
+ * A test is a function without arguments; CHECK records a failure and leaves the function, by longjmp:
+ * only on the main thread (workers note what they see, the test checks it after the join). Random
  * input comes from test_seed(): printed with every failure, replayed with --seed.
  * SPDX-License-Identifier: MIT */
 #ifndef TESTS_HARNESS_H

@@ -1,6 +1,6 @@
 /* main.c - runs the tests of the table in suites.h and counts.
  *
- *     tests/run [--seed N] [--list] [--fast] [--must-fail] [suite[.case] ...]
+ *     tests/run [--seed N] [--list] [--fast] [--must-fail] [suite[.case] | prefix* ...]
  *
  * --must-fail turns on one case that fails, to prove that a failure reaches the exit status.
  * SPDX-License-Identifier: MIT */
@@ -8,6 +8,7 @@
 #define _DEFAULT_SOURCE 1
 #include <ftw.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +37,9 @@ static jmp_buf leave;
 static char message[1024];
 static uint64_t seed = 1;
 static char dir[256];
+static char running[256];
+static const int crashes[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL };
+static struct sigaction former[sizeof crashes / sizeof *crashes];
 
 _Noreturn void test_fail(const char *file, int line, const char *fmt, ...)
 {
@@ -123,7 +127,37 @@ void test_oom(mann_status (*body)(void *ctx), void *ctx, long max)
     }
 }
 
+/* A crash ends the run; say at least which test it was. Then the former handler (a sanitizer's, or
+ * the default) gets its turn: the instruction is simply met again. */
+static void on_crash(int sig)
+{
+    static const char text[] = "CRASHED in ";
+    if (write(1, text, sizeof text - 1) < 0 || write(1, running, strlen(running)) < 0 ||
+        write(1, "\n", 1) < 0)
+        _exit(3);
+    for (size_t i = 0; i < sizeof crashes / sizeof *crashes; i++)
+        if (crashes[i] == sig) sigaction(sig, &former[i], NULL);
+}
+
+static void catch_crashes(void)
+{
+    struct sigaction a;
+    memset(&a, 0, sizeof a);
+    a.sa_handler = on_crash;
+    sigemptyset(&a.sa_mask);
+    for (size_t i = 0; i < sizeof crashes / sizeof *crashes; i++)
+        sigaction(crashes[i], &a, &former[i]);
+}
+
 static void always_fails(void) { CHECK(1 + 1 == 3); }
+
+/* "kern*" stands for all names that begin so. */
+static int matches(const char *filter, const char *name)
+{
+    size_t n = strlen(filter);
+    if (n && filter[n - 1] == '*') return strncmp(filter, name, n - 1) == 0;
+    return strcmp(filter, name) == 0;
+}
 
 static int wanted(const char *suite, const char *name, int n, char **filters)
 {
@@ -131,7 +165,7 @@ static int wanted(const char *suite, const char *name, int n, char **filters)
     char full[256];
     snprintf(full, sizeof full, "%s.%s", suite, name);
     for (int i = 0; i < n; i++)
-        if (strcmp(filters[i], suite) == 0 || strcmp(filters[i], full) == 0) return 1;
+        if (strcmp(filters[i], suite) == 0 || matches(filters[i], full)) return 1;
     return 0;
 }
 
@@ -141,12 +175,18 @@ static void run_one(const char *suite, const test_case *c, totals *t)
 {
     struct timespec a, b;
     long live = mni_mem_live();
+    volatile int how = 0;                   /* 0 passed, 1 failed, 2 skipped */
     clock_gettime(CLOCK_MONOTONIC, &a);
-    int how = setjmp(leave);
-    if (how == 0) {
+    snprintf(running, sizeof running, "%s.%s", suite, c->name);
+    switch (setjmp(leave)) {
+    case 0:
         c->run();
-        if (mni_mem_live() != live)
-            snprintf(message, sizeof message, "%ld blocks leaked", mni_mem_live() - live), how = 1;
+        if (mni_mem_live() == live) break;
+        snprintf(message, sizeof message, "%ld blocks leaked", mni_mem_live() - live);
+        how = 1;
+        break;
+    case 1: how = 1; break;
+    default: how = 2; break;
     }
     mni_mem_fail_after(-1);
     remove_dir();
@@ -173,10 +213,12 @@ int main(int argc, char **argv)
         else if (strcmp(argv[first], "--seed") == 0 && first + 1 < argc &&
                  mni_parse_u64(argv[first + 1], &seed)) first++;
         else {
-            fprintf(stderr, "usage: run [--seed N] [--list] [--fast] [--must-fail] [suite[.case] ...]\n");
+            fprintf(stderr, "usage: run [--seed N] [--list] [--fast] "
+                            "[--must-fail] [suite[.case] | prefix* ...]\n");
             return 2;
         }
     }
+    catch_crashes();
     totals t = { 0, 0, 0 };
     for (const test_suite *s = suites; s->name; s++)
         for (const test_case *c = s->cases; c->name; c++) {

@@ -1,11 +1,21 @@
 /* suites.h - one line per suite; SUITE(x) is the array x_tests in some tests/test_*.c.
- * No include guard: included twice on purpose. */
+ * No include guard: included twice on purpose. SPDX-License-Identifier: MIT */
 SUITE(base)
 SUITE(kern_dist)
+SUITE(text)
+SUITE(json)
+SUITE(os)
 SUITE(vfs)
+SUITE(kern_nn)
 SUITE(container)
+SUITE(gallery)
+SUITE(journal)
+SUITE(nn_layers)
+SUITE(nn_loss)
+SUITE(nn_network)
+SUITE(cli)
+SUITE(foreign)
 SUITE(index)
 SUITE(bare)
 SUITE(metrics)
 SUITE(calib)
-SUITE(kern_nn)

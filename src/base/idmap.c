@@ -30,6 +30,13 @@ static int widen(mni_idmap *m)
     return 1;
 }
 
+int mni_idmap_reserve(mni_idmap *m, size_t more)
+{
+    while (4 * (m->n + more + 1) > 3 * m->n_slots)
+        if (!widen(m)) return 0;
+    return 1;
+}
+
 int mni_idmap_put(mni_idmap *m, uint64_t key, uint32_t value)
 {
     if (4 * (m->n + 1) > 3 * m->n_slots && !widen(m)) return 0;

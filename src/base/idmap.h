@@ -11,6 +11,7 @@
 typedef struct mni_idslot { uint64_t key; uint32_t value; uint32_t used; } mni_idslot;
 typedef struct mni_idmap { mni_idslot *slots; size_t n_slots, n; } mni_idmap;   /* {0} is empty */
 
+int  mni_idmap_reserve(mni_idmap *m, size_t more);    /* the next `more` puts cannot fail; 0 when memory ends */
 int  mni_idmap_put(mni_idmap *m, uint64_t key, uint32_t value);   /* 0 when memory ends */
 int  mni_idmap_get(const mni_idmap *m, uint64_t key, uint32_t *value);   /* 1 if found */
 int  mni_idmap_remove(mni_idmap *m, uint64_t key);                /* 1 if it was there */

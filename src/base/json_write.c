@@ -84,7 +84,7 @@ void mni_json_real(mni_json *j, double v, int digits)
 {
     start(j);
     if (!isfinite(v)) mni_text_add(j->out, "null");
-    else mni_text_f(j->out, "%.*g", digits, v == 0 ? 0.0 : v);      /* no "-0" */
+    else mni_text_real(j->out, v, digits);
 }
 
 void mni_json_number(mni_json *j, double v) { mni_json_real(j, v, 6); }

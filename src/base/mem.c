@@ -2,10 +2,11 @@
  *
  * Aligned blocks carry a small header so that one mni_free serves both kinds:
  *
- *   start           user pointer (16- or 64-byte aligned)
- *   |  ... | start  |
+ *   start            user pointer (16- or 64-byte aligned)
+ *   |  ... |  shift  |
  *
- * Every block, aligned or not, keeps the pointer from malloc in the word before the user's bytes.
+ * Every block, aligned or not, keeps its distance from what malloc gave in the word before the
+ * user's bytes.
  * SPDX-License-Identifier: MIT */
 #include "base/mem.h"
 
@@ -22,20 +23,22 @@ static atomic_long fail_in = -1;
 long mni_mem_live(void) { return atomic_load_explicit(&live, memory_order_relaxed); }
 void mni_mem_fail_after(long n) { atomic_store_explicit(&fail_in, n, memory_order_relaxed); }
 
-/* Counts down to 0 and stays there: from that allocation on, every one fails. */
+/* Counts down to 0 and stays there: from that allocation on, every one fails. A compare-exchange,
+ * because two threads that both saw 1 must not take it past 0 to "never". */
 static int must_fail(void)
 {
     long left = atomic_load_explicit(&fail_in, memory_order_relaxed);
-    if (left < 0) return 0;
-    if (left == 0) return 1;
-    atomic_fetch_sub_explicit(&fail_in, 1, memory_order_relaxed);
-    return 0;
+    while (left > 0)
+        if (atomic_compare_exchange_weak_explicit(&fail_in, &left, left - 1, memory_order_relaxed,
+                                                  memory_order_relaxed))
+            return 0;
+    return left == 0;
 }
 
 static void *place(char *start, size_t align)
 {
-    uintptr_t at = ((uintptr_t)start + sizeof(void *) + align - 1) & ~(uintptr_t)(align - 1);
-    ((void **)at)[-1] = start;
+    uintptr_t at = ((uintptr_t)start + sizeof(size_t) + align - 1) & ~(uintptr_t)(align - 1);
+    ((size_t *)at)[-1] = (size_t)(at - (uintptr_t)start);
     return (void *)at;
 }
 
@@ -43,7 +46,7 @@ static void *allocate(size_t count, size_t size, size_t align, int zero)
 {
     if (size && count > (SIZE_MAX / 2) / size) return NULL;
     if (must_fail()) return NULL;
-    size_t bytes = count * size + align + sizeof(void *);
+    size_t bytes = count * size + align + sizeof(size_t);
     char *start = zero ? calloc(1, bytes) : malloc(bytes);
     if (!start) return NULL;
     atomic_fetch_add_explicit(&live, 1, memory_order_relaxed);
@@ -61,7 +64,7 @@ void mni_free(void *block)
 {
     if (!block) return;
     atomic_fetch_sub_explicit(&live, 1, memory_order_relaxed);
-    free(((void **)block)[-1]);
+    free((char *)block - ((size_t *)block)[-1]);
 }
 
 /* malloc gives 16-byte alignment on every target we build for, so a plain block always starts
@@ -71,17 +74,13 @@ void *mni_realloc(void *block, size_t count, size_t size)
     if (!block) return mni_alloc(count, size);
     if (size && count > (SIZE_MAX / 2) / size) return NULL;
     if (must_fail()) return NULL;
-    char *old = ((void **)block)[-1];
-    size_t shift = (size_t)((char *)block - old);
-    char *start = realloc(old, count * size + PLAIN + sizeof(void *));
+    size_t shift = ((size_t *)block)[-1];
+    char *start = realloc((char *)block - shift, count * size + PLAIN + sizeof(size_t));
     if (!start) return NULL;
-    char *moved = place(start, PLAIN);
-    size_t now = (size_t)(moved - start);
-    if (now != shift) {             /* a libc with 8-byte blocks: bring the bytes into place */
-        memmove(moved, start + shift, count * size);
-        ((void **)moved)[-1] = start;
-    }
-    return moved;
+    uintptr_t first = ((uintptr_t)start + sizeof(size_t) + PLAIN - 1) & ~(uintptr_t)(PLAIN - 1);
+    if (first - (uintptr_t)start != shift)      /* a libc with 8-byte blocks: bring bytes into place */
+        memmove((char *)first, start + shift, count * size);
+    return place(start, PLAIN);
 }
 
 void *mni_memdup(const void *bytes, size_t n_bytes)

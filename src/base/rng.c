@@ -56,7 +56,7 @@ void mni_rng_shuffle(mni_rng *r, uint32_t *out, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {
         uint32_t j = mni_rng_below(r, i + 1);
-        out[i] = out[j];
+        if (j != i) out[i] = out[j];
         out[j] = i;
     }
 }

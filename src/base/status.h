@@ -22,7 +22,7 @@
 mann_status mni_fail(mann_error *err, mann_status code, const char *fmt, ...) MNI_PRINTF(3, 4);
 
 /* Puts "prefix: " before the sentence already in `err`: outer calls know the file's name, inner
- * calls know what is wrong with it. Returns the code that was in the record. */
+ * calls know what is wrong with it. Sets and returns `code`. */
 mann_status mni_fail_prefix(mann_error *err, mann_status code, const char *fmt, ...)
     MNI_PRINTF(3, 4);
 

@@ -30,6 +30,7 @@ void mni_text_f(mni_text *t, const char *fmt, ...)
 {
     char small[256];
     va_list ap;
+    if (t->failed) return;
     va_start(ap, fmt);
     int n = vsnprintf(small, sizeof small, fmt, ap);
     va_end(ap);
@@ -72,14 +73,51 @@ int mni_parse_u64(const char *text, uint64_t *out)
     return 1;
 }
 
+/* strtod and printf use the point of the locale of the program that links us, "3,5" for many. Asking
+ * printf is the one portable and thread-safe way to learn it. */
+static void locale_point(char out[16])
+{
+    char half[24];
+    int n = snprintf(half, sizeof half, "%.1f", 0.5);
+    snprintf(out, 16, "%.*s", n - 2, half + 1);
+}
+
 int mni_parse_double(const char *text, double *out)
 {
-    if (!*text || *text == ' ') return 0;
+    size_t n = strlen(text);
+    if (n == 0 || strspn(text, "+-.0123456789eE") != n) return 0;   /* no hex, inf, nan, space */
     char *end;
     double v = strtod(text, &end);
-    if (*end || !isfinite(v)) return 0;
+    if (*end == '.') {
+        mni_text local = { 0 };
+        char point[16];
+        locale_point(point);
+        mni_text_add_n(&local, text, (size_t)(end - text));
+        mni_text_add(&local, point);
+        mni_text_add(&local, end + 1);
+        v = strtod(mni_text_get(&local), &end);
+        int whole = !local.failed && !*end;
+        mni_text_fini(&local);
+        if (!whole || !isfinite(v)) return 0;
+    } else if (*end || !isfinite(v)) {
+        return 0;
+    }
     *out = v;
     return 1;
+}
+
+void mni_text_real(mni_text *t, double v, int digits)
+{
+    char c[64];
+    int n = snprintf(c, sizeof c, "%.*g", digits, v == 0 ? 0.0 : v);        /* no "-0" */
+    for (int i = 0; i < n;) {
+        int run = (int)strspn(c + i, "+-0123456789einfa");
+        mni_text_add_n(t, c + i, (size_t)run);
+        i += run;
+        if (i >= n) break;
+        mni_text_char(t, '.');                      /* whatever the locale calls its point */
+        i += (int)strcspn(c + i, "+-0123456789e");
+    }
 }
 
 int mni_parse_size(const char *text, uint64_t *out)
@@ -87,6 +125,7 @@ int mni_parse_size(const char *text, uint64_t *out)
     char number[32];
     size_t n = strspn(text, "0123456789.");
     double v;
+    if (mni_parse_u64(text, out)) return 1;         /* exact, also above 2^53 */
     if (n == 0 || n >= sizeof number) return 0;
     memcpy(number, text, n);
     number[n] = '\0';

@@ -16,11 +16,14 @@ void mni_text_add(mni_text *t, const char *chars);
 void mni_text_add_n(mni_text *t, const char *chars, size_t n);
 void mni_text_char(mni_text *t, char c);
 void mni_text_f(mni_text *t, const char *fmt, ...) MNI_PRINTF(2, 3);
+/* v with 1..17 significant digits as %g writes it, with a point in every locale and never "-0". */
+void mni_text_real(mni_text *t, double v, int digits);
 void mni_text_clear(mni_text *t);               /* keeps the storage */
 void mni_text_fini(mni_text *t);
 static inline const char *mni_text_get(const mni_text *t) { return t->chars ? t->chars : ""; }
 
 /* Whole-string numbers: 1 if all of `text` was one number in range, else 0 and *out untouched.
+ * Decimal point in every locale; no hex, no space.
  * u64 accepts decimal only; sizes accept a suffix K, M, G (powers of 1024) with optional B / iB. */
 int mni_parse_u64(const char *text, uint64_t *out);
 int mni_parse_double(const char *text, double *out);        /* finite only */

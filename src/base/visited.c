@@ -25,7 +25,7 @@ int mni_visited_grow(mni_visited *v, uint32_t n_rows)
 void mni_visited_next(mni_visited *v)
 {
     if (++v->epoch != 0) return;
-    memset(v->stamps, 0, (size_t)v->n_rows * sizeof *v->stamps);
+    if (v->n_rows) memset(v->stamps, 0, (size_t)v->n_rows * sizeof *v->stamps);
     v->epoch = 1;
 }
 

@@ -7,6 +7,7 @@
 #define MNI_NN_MODEL_H
 
 #include "base/status.h"
+#include "nn/resnet.h"
 #include "os/pool.h"
 #include "store/container.h"
 
@@ -18,8 +19,13 @@ typedef struct mni_model_shape {
     uint64_t n_parameters;
 } mni_model_shape;
 
+/* architecture: "pixels", or a preset of resnet.h, whose input size may be set by "mini@32". dim 0: the
+ * architecture's own. Weights are drawn from the seed. */
 mann_status mni_model_new(mni_model **out, const char *architecture, uint32_t dim, uint64_t seed,
                           mann_error *err);
+/* From a description; `name` is what info prints (at most 63 bytes). Weights are drawn from the seed. */
+mann_status mni_model_new_resnet(mni_model **out, const char *name, const mni_resnet_config *c,
+                                 uint64_t seed, mann_error *err);
 void        mni_model_free(mni_model *m);
 mni_model_shape mni_model_shape_of(const mni_model *m);
 
@@ -33,6 +39,16 @@ mann_status mni_model_attach(mni_model *m, const char tag[4], const void *bytes,
                              mann_error *err);
 /* Borrowed until the next attach; NULL and 0 if there is none. */
 const void *mni_model_attached(const mni_model *m, const char tag[4], size_t *n_bytes);
+
+/* The description, or NULL for pixels. Borrowed. */
+const mni_resnet_config *mni_model_resnet(const mni_model *m);
+/* Blocks of mni_resnet_n_params and _n_stats floats: copied in; borrowed out. set folds the norms anew. */
+mann_status mni_model_set_weights(mni_model *m, const float *params, const float *stats, mann_error *err);
+const float *mni_model_params(const mni_model *m);
+const float *mni_model_stats(const mni_model *m);
+/* How save writes the weights: MNI_F32 (default) or MNI_F16. F16 rounds the weights in memory too, at
+ * once, so that the model in memory and the one opened from its file are the same to the bit. */
+mann_status mni_model_store_as(mni_model *m, mni_dtype dtype, mann_error *err);
 
 /* Hash of architecture, weights and the attachment "PREP": two models of one fingerprint give the
  * same vector for the same photo. */

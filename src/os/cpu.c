@@ -3,11 +3,13 @@
 #include "os/feature.h"
 #include "os/cpu.h"
 
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#endif
 
 unsigned mni_cpu_detect(void)
 {
@@ -44,9 +46,24 @@ unsigned mni_cpu_cap(unsigned cpu, const char *cap)
 
 unsigned mni_cpu_allowed(void) { return mni_cpu_cap(mni_cpu_detect(), getenv("METRICANN_SIMD")); }
 
+/* A container or taskset may have given this process fewer cores than the machine has. The raw call
+ * fills whole bytes of the mask and returns how many; its C wrapper would need _GNU_SOURCE. */
+static long allowed_cores(void)
+{
+    long n = 0;
+#if defined(__linux__) && defined(SYS_sched_getaffinity)
+    unsigned char mask[1024];
+    long n_bytes = syscall(SYS_sched_getaffinity, 0, sizeof mask, mask);
+    for (long i = 0; i < n_bytes; i++)
+        for (unsigned bits = mask[i]; bits; bits &= bits - 1) n++;
+#endif
+    return n;
+}
+
 unsigned mni_cpu_count(void)
 {
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    long n = allowed_cores();
+    if (n < 1) n = sysconf(_SC_NPROCESSORS_ONLN);
     return n < 1 ? 1 : n > 1024 ? 1024 : (unsigned)n;
 }
 

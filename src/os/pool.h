@@ -27,7 +27,7 @@ void mni_parallel_for(mni_pool *pool, size_t n, size_t grain, mni_range_fn fn, v
 
 static inline size_t mni_chunk_count(size_t n, size_t grain)
 {
-    return grain ? (n + grain - 1) / grain : n;
+    return grain ? n / grain + (n % grain != 0) : n;
 }
 
 uint32_t mni_pool_threads(const mni_pool *pool);     /* including the caller's; 1 for NULL */

@@ -38,7 +38,7 @@ mann_status mni_read_file(const mni_vfs *v, const char *path, uint64_t limit, ui
     *n_bytes = 0;
     MNI_TRY(mni_open(v, path, MNI_OPEN_READ, &f, err));
     mann_status s = v->ops->size(f, &size, err);
-    if (s == MANN_OK && size > limit)
+    if (s == MANN_OK && (size > limit || size >= SIZE_MAX))
         s = mni_fail(err, MANN_E_LIMIT, "%s: %llu bytes, at most %llu are read", path,
                      (unsigned long long)size, (unsigned long long)limit);
     if (s == MANN_OK && !(block = mni_alloc((size_t)size + 1, 1)))
@@ -76,9 +76,15 @@ mann_status mni_replace_file(const mni_vfs *v, const char *path, const void *byt
 {
     char temp[4096];
     mni_file *f;
-    MNI_TRY(mni_temp_name(path, temp, sizeof temp, err));
-    MNI_TRY(mni_open(v, temp, MNI_OPEN_WRITE | MNI_OPEN_CREATE | MNI_OPEN_TRUNCATE, &f, err));
-    mann_status s = mni_write(f, bytes, n_bytes, 0, err);
+    mann_status s = MANN_E_EXISTS;
+    /* Exclusive: never through a symbolic link that somebody laid in a shared folder. What a crashed
+     * process of the same number left behind is stepped over. */
+    for (int tries = 0; s == MANN_E_EXISTS && tries < 64; tries++) {
+        MNI_TRY(mni_temp_name(path, temp, sizeof temp, err));
+        s = mni_open(v, temp, MNI_OPEN_WRITE | MNI_OPEN_CREATE | MNI_OPEN_EXCLUSIVE, &f, err);
+    }
+    if (s != MANN_OK) return s;
+    s = mni_write(f, bytes, n_bytes, 0, err);
     if (s == MANN_OK) s = mni_sync(f, err);
     mann_status closed = mni_close(f, s == MANN_OK ? err : NULL);
     if (s == MANN_OK) s = closed;

@@ -152,5 +152,6 @@ void mni_vfs_faulty_init(mni_vfs_faulty *f, const mni_vfs *inner)
         faulty_map, faulty_unmap, faulty_lock, faulty_close, faulty_replace, faulty_remove,
         faulty_sync_dir, faulty_stat, faulty_list, faulty_mkdir
     };
-    *f = (mni_vfs_faulty){ .vfs = { &ops }, .inner = inner, .which = MNI_FAULT_ANY, .fail_in = -1 };
+    *f = (mni_vfs_faulty){ .vfs = { &ops }, .inner = inner,
+                           .which = MNI_FAULT_ANY, .fail_in = -1 };
 }

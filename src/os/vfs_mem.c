@@ -454,7 +454,8 @@ static mann_status mem_stat(const mni_vfs *v, const char *path, mni_stat *out, m
         *out = (mni_stat){ .kind = MNI_IS_FILE, .n_bytes = e->live->now.n_bytes,
                            .mtime = e->live->mtime, .device = 1, .inode = e->live->inode };
     else if (folder_there(m, mni_text_get(&normal)))
-        *out = (mni_stat){ .kind = MNI_IS_DIR, .device = 1, .inode = e ? e->folder_inode : 0 };
+        *out = (mni_stat){ .kind = MNI_IS_DIR, .device = 1,
+                           .inode = e ? e->folder_inode : 0 };
     else s = absent(path, err);
     return leave(m, &normal, s);
 }

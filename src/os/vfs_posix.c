@@ -17,11 +17,11 @@
 
 #include "base/mem.h"
 
-typedef struct posix_file {
+typedef struct fs_file {
     mni_file base;
     int fd;
     char path[];
-} posix_file;
+} fs_file;
 
 static mann_status failed(mann_error *err, const char *what, const char *path)
 {
@@ -33,10 +33,10 @@ static mann_status failed(mann_error *err, const char *what, const char *path)
     return mni_fail(err, s, "%s: cannot %s: %s", path, what, strerror(e));
 }
 
-static int fd_of(mni_file *f) { return ((posix_file *)f)->fd; }
-static const char *path_of(mni_file *f) { return ((posix_file *)f)->path; }
+static int fd_of(mni_file *f) { return ((fs_file *)f)->fd; }
+static const char *path_of(mni_file *f) { return ((fs_file *)f)->path; }
 
-static mann_status posix_open(const mni_vfs *v, const char *path, unsigned flags, mni_file **out,
+static mann_status fs_open(const mni_vfs *v, const char *path, unsigned flags, mni_file **out,
                               mann_error *err)
 {
     int how = flags & MNI_OPEN_WRITE ? O_RDWR : O_RDONLY;
@@ -44,7 +44,7 @@ static mann_status posix_open(const mni_vfs *v, const char *path, unsigned flags
     if (flags & MNI_OPEN_EXCLUSIVE) how |= O_EXCL;
     if (flags & MNI_OPEN_TRUNCATE) how |= O_TRUNC;
     size_t n = strlen(path);
-    posix_file *f = mni_alloc(1, sizeof *f + n + 1);
+    fs_file *f = mni_alloc(1, sizeof *f + n + 1);
     if (!f) return mni_fail(err, MANN_E_NOMEM, "%s: file handle", path);
     memcpy(f->path, path, n + 1);
     f->base.vfs = v;
@@ -53,6 +53,10 @@ static mann_status posix_open(const mni_vfs *v, const char *path, unsigned flags
     struct stat st;
     if (f->fd < 0 || fstat(f->fd, &st) != 0) {
         mann_status s = failed(err, flags & MNI_OPEN_WRITE ? "open for writing" : "open", path);
+        if (s == MANN_E_READ_ONLY && !(flags & MNI_OPEN_WRITE)) {   /* not even readable */
+            s = MANN_E_IO;
+            if (err) err->code = s;
+        }
         if (f->fd >= 0) close(f->fd);
         mni_free(f);
         return s;
@@ -67,7 +71,7 @@ static mann_status posix_open(const mni_vfs *v, const char *path, unsigned flags
     return MANN_OK;
 }
 
-static mann_status posix_read(mni_file *f, void *bytes, size_t n, uint64_t at, size_t *got,
+static mann_status fs_read(mni_file *f, void *bytes, size_t n, uint64_t at, size_t *got,
                               mann_error *err)
 {
     *got = 0;
@@ -81,28 +85,29 @@ static mann_status posix_read(mni_file *f, void *bytes, size_t n, uint64_t at, s
     return MANN_OK;
 }
 
-static mann_status posix_write(mni_file *f, const void *bytes, size_t n, uint64_t at, mann_error *err)
+static mann_status fs_write(mni_file *f, const void *bytes, size_t n, uint64_t at, mann_error *err)
 {
     for (size_t done = 0; done < n;) {
         ssize_t step = pwrite(fd_of(f), (const char *)bytes + done, n - done, (off_t)(at + done));
         if (step < 0 && errno == EINTR) continue;
-        if (step < 0) return failed(err, "write", path_of(f));
+        if (step == 0) errno = ENOSPC;          /* a promise POSIX does not quite make */
+        if (step <= 0) return failed(err, "write", path_of(f));
         done += (size_t)step;
     }
     return MANN_OK;
 }
 
-static mann_status posix_truncate(mni_file *f, uint64_t n_bytes, mann_error *err)
+static mann_status fs_truncate(mni_file *f, uint64_t n_bytes, mann_error *err)
 {
     return ftruncate(fd_of(f), (off_t)n_bytes) == 0 ? MANN_OK : failed(err, "cut", path_of(f));
 }
 
-static mann_status posix_sync(mni_file *f, mann_error *err)
+static mann_status fs_sync(mni_file *f, mann_error *err)
 {
     return fsync(fd_of(f)) == 0 ? MANN_OK : failed(err, "sync", path_of(f));
 }
 
-static mann_status posix_size(mni_file *f, uint64_t *n_bytes, mann_error *err)
+static mann_status fs_size(mni_file *f, uint64_t *n_bytes, mann_error *err)
 {
     struct stat st;
     if (fstat(fd_of(f), &st) != 0) return failed(err, "ask the size of", path_of(f));
@@ -112,10 +117,10 @@ static mann_status posix_size(mni_file *f, uint64_t *n_bytes, mann_error *err)
 
 static const char nothing[1];           /* what an empty file maps to */
 
-static mann_status posix_map(mni_file *f, const void **bytes, size_t *n_bytes, mann_error *err)
+static mann_status fs_map(mni_file *f, const void **bytes, size_t *n_bytes, mann_error *err)
 {
     uint64_t size;
-    MNI_TRY(posix_size(f, &size, err));
+    MNI_TRY(fs_size(f, &size, err));
     if (size > SIZE_MAX / 2)
         return mni_fail(err, MANN_E_LIMIT, "%s: too large for this machine's addresses", path_of(f));
     *n_bytes = (size_t)size;
@@ -127,21 +132,27 @@ static mann_status posix_map(mni_file *f, const void **bytes, size_t *n_bytes, m
     return MANN_OK;
 }
 
-static void posix_unmap(const mni_vfs *v, const void *bytes, size_t n_bytes)
+static void fs_unmap(const mni_vfs *v, const void *bytes, size_t n_bytes)
 {
     (void)v;
     if (n_bytes) munmap((void *)(uintptr_t)bytes, n_bytes);
 }
 
-static mann_status posix_lock(mni_file *f, mann_error *err)
+static mann_status fs_lock(mni_file *f, mann_error *err)
 {
-    if (flock(fd_of(f), LOCK_EX | LOCK_NB) == 0) return MANN_OK;
+    struct stat mine, named;
+    if (flock(fd_of(f), LOCK_EX | LOCK_NB) == 0) {
+        if (fstat(fd_of(f), &mine) == 0 && stat(path_of(f), &named) == 0 && mine.st_ino == named.st_ino &&
+            mine.st_dev == named.st_dev)
+            return MANN_OK;
+        return mni_fail(err, MANN_E_NOT_FOUND, "%s: was removed while it was being locked", path_of(f));
+    }
     if (errno == EWOULDBLOCK)
         return mni_fail(err, MANN_E_LOCKED, "%s: another process (or handle) is writing", path_of(f));
     return failed(err, "lock", path_of(f));
 }
 
-static mann_status posix_close(mni_file *f, mann_error *err)
+static mann_status fs_close(mni_file *f, mann_error *err)
 {
     mann_status s = MANN_OK;
     if (close(fd_of(f)) != 0 && errno != EINTR) s = failed(err, "close", path_of(f));
@@ -149,19 +160,19 @@ static mann_status posix_close(mni_file *f, mann_error *err)
     return s;
 }
 
-static mann_status posix_replace(const mni_vfs *v, const char *from, const char *to, mann_error *err)
+static mann_status fs_replace(const mni_vfs *v, const char *from, const char *to, mann_error *err)
 {
     (void)v;
     return rename(from, to) == 0 ? MANN_OK : failed(err, "rename into place", to);
 }
 
-static mann_status posix_remove(const mni_vfs *v, const char *path, mann_error *err)
+static mann_status fs_remove(const mni_vfs *v, const char *path, mann_error *err)
 {
     (void)v;
     return unlink(path) == 0 ? MANN_OK : failed(err, "remove", path);
 }
 
-static mann_status posix_sync_dir(const mni_vfs *v, const char *dir, mann_error *err)
+static mann_status fs_sync_dir(const mni_vfs *v, const char *dir, mann_error *err)
 {
     (void)v;
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -173,7 +184,7 @@ static mann_status posix_sync_dir(const mni_vfs *v, const char *dir, mann_error 
     return s;
 }
 
-static mann_status posix_stat(const mni_vfs *v, const char *path, mni_stat *out, mann_error *err)
+static mann_status fs_stat(const mni_vfs *v, const char *path, mni_stat *out, mann_error *err)
 {
     (void)v;
     struct stat st;
@@ -186,7 +197,7 @@ static mann_status posix_stat(const mni_vfs *v, const char *path, mni_stat *out,
     return MANN_OK;
 }
 
-static mann_status posix_list(const mni_vfs *v, const char *dir, mni_list_fn fn, void *ctx,
+static mann_status fs_list(const mni_vfs *v, const char *dir, mni_list_fn fn, void *ctx,
                               mann_error *err)
 {
     (void)v;
@@ -207,7 +218,7 @@ static mann_status posix_list(const mni_vfs *v, const char *dir, mni_list_fn fn,
     return s;
 }
 
-static mann_status posix_mkdir(const mni_vfs *v, const char *path, mann_error *err)
+static mann_status fs_mkdir(const mni_vfs *v, const char *path, mann_error *err)
 {
     (void)v;
     struct stat st;
@@ -219,9 +230,9 @@ static mann_status posix_mkdir(const mni_vfs *v, const char *path, mann_error *e
 const mni_vfs *mni_vfs_posix(void)
 {
     static const mni_vfs_ops ops = {
-        "posix", posix_open, posix_read, posix_write, posix_truncate, posix_sync, posix_size,
-        posix_map, posix_unmap, posix_lock, posix_close, posix_replace, posix_remove,
-        posix_sync_dir, posix_stat, posix_list, posix_mkdir
+        "posix", fs_open, fs_read, fs_write, fs_truncate, fs_sync, fs_size,
+        fs_map, fs_unmap, fs_lock, fs_close, fs_replace, fs_remove,
+        fs_sync_dir, fs_stat, fs_list, fs_mkdir
     };
     static const mni_vfs vfs = { &ops };
     return &vfs;

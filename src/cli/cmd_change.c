@@ -1,0 +1,323 @@
+/* cmd_change.c - add, remove, relabel, compact. SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "cli/gallery_new.h"
+#include "cli/queries.h"
+#include "os/vfs.h"
+
+static int open_to_write(mni_cli *c, mann_gallery **g)
+{
+    mann_status s = mni_cli_gallery(c, c->options.files[0], MANN_OPEN_WRITE, g);
+    if (s == MANN_OK) return MNI_EXIT_OK;
+    return mni_cli_fail(c, s == MANN_E_READ_ONLY ? MNI_FROM_OUTPUT : MNI_FROM_INPUT, s);
+}
+
+/* One sentence or one object: what was changed, and how much is there now. */
+static int report(mni_cli *c, mann_gallery *g, const char *key, uint64_t n,
+                  const char *sentence)
+{
+    mann_gallery_info info = { .struct_size = sizeof info };
+    mann_status s = mann_gallery_describe(g, &info, &c->err);
+    if (s != MANN_OK) return mni_cli_fail(c, MNI_FROM_INPUT, s);
+    if (mni_cli_json(c)) {
+        mni_json j;
+        mni_out_json(c, &j);
+        mni_json_object(&j);
+        mni_json_key(&j, "gallery");
+        mni_json_string(&j, c->options.files[0]);
+        mni_json_key(&j, key);
+        mni_json_u64(&j, n);
+        mni_json_key(&j, "rows");
+        mni_json_u64(&j, info.n_rows);
+        mni_json_key(&j, "classes");
+        mni_json_u64(&j, info.n_classes);
+        mni_json_end(&j);
+        mni_text_char(&c->out, '\n');
+    } else if (!mni_cli_quiet(c)) {
+        mni_out_name(&c->out, c->options.files[0]);
+        mni_text_add(&c->out, ": ");
+        mni_out_name(&c->out, sentence);
+        mni_text_f(&c->out, "; now %llu records of %u classes\n",
+                   (unsigned long long)info.n_rows, info.n_classes);
+    }
+    return MNI_EXIT_OK;
+}
+
+/* --- add ---------------------------------------------------------------------------- */
+
+static int add_datasets(mni_cli *c, mann_gallery *g)
+{
+    mann_add_report sum = { .struct_size = sizeof sum };
+    mann_pool *pool;
+    mann_status s = mni_cli_pool(c, &pool);
+    for (size_t i = 1; i < c->options.n_files && s == MANN_OK; i++) {
+        mann_dataset *set;
+        mann_add_report one = { .struct_size = sizeof one };
+        if (mni_is_image_file(c->options.files[i]))
+            return mni_cli_usage(c, "which class does %s show? --class NAME is missing",
+                                 c->options.files[i]);
+        s = mann_dataset_open(&set, c->options.files[i], &c->hooks, &c->err);
+        if (s != MANN_OK) break;
+        s = mann_gallery_add_images(g, set, pool, &c->hooks, &one, &c->err);
+        mann_dataset_free(set);
+        mni_talk_added(&c->talk, &one);
+        sum.n_added += one.n_added;
+        sum.n_present += one.n_present;
+        sum.n_skipped += one.n_skipped;
+    }
+    if (s != MANN_OK) return mni_cli_fail(c, MNI_FROM_INPUT, s);
+    char sentence[160];
+    snprintf(sentence, sizeof sentence,
+             "added %llu photos, %llu were there, %llu skipped",
+             (unsigned long long)sum.n_added, (unsigned long long)sum.n_present,
+             (unsigned long long)sum.n_skipped);
+    int code = report(c, g, "added", sum.n_added, sentence);
+    return code == MNI_EXIT_OK && sum.n_added + sum.n_present == 0 ? MNI_EXIT_INPUT
+                                                                   : code;
+}
+
+static int add_vectors(mni_cli *c, mann_gallery *g, const char *path)
+{
+    mni_rows rows;
+    if (c->options.n_files > 1)
+        return mni_cli_usage(c, "photos and --vectors at once: give one of them");
+    int code = mni_rows_read(c, path, &rows);
+    if (code != MNI_EXIT_OK) return code;
+    size_t n = rows.m.rows;
+    mann_status s = mni_rows_add(c, g, &rows, mni_opt_text(&c->options, MNI_OPT_CLASS));
+    mni_rows_fini(&rows);
+    if (s != MANN_OK)
+        return mni_cli_fail(c, s == MANN_E_ARG ? MNI_FROM_INPUT : MNI_FROM_OUTPUT, s);
+    char sentence[80];
+    snprintf(sentence, sizeof sentence, "added %zu vectors", n);
+    return report(c, g, "added", n, sentence);
+}
+
+/* Photos that are named one by one: every one of them must be readable, or nothing is
+ * added. */
+static int add_photos(mni_cli *c, mann_gallery *g, const char *klass)
+{
+    mni_inputs list = { 0 };
+    mni_photos p = { .n = 0 };
+    mann_status s = MANN_OK;
+    for (size_t i = 1; i < c->options.n_files && s == MANN_OK; i++)
+        s = mni_inputs_add(&list, c->options.files[i], mni_is_image_file, &c->err);
+    if (s == MANN_OK && list.n == 0)
+        s = mni_fail(&c->err, MANN_E_NOT_FOUND, "no photos for class '%s'", klass);
+    if (s == MANN_OK) s = mni_photos_embed(c, g, list.items, list.n, &p);
+    for (size_t i = 0; i < p.n && s == MANN_OK; i++)
+        if (p.problems[i].code != MANN_OK) {
+            s = p.problems[i].code;
+            c->err = p.problems[i];
+        }
+    int code = s == MANN_OK ? MNI_EXIT_OK : mni_cli_fail(c, MNI_FROM_INPUT, s);
+    if (code == MNI_EXIT_OK) {
+        const char **classes = mni_alloc(p.n, sizeof *classes),
+                   **sources = mni_alloc(p.n, sizeof *sources);
+        for (size_t i = 0; classes && sources && i < p.n; i++) {
+            classes[i] = klass;
+            sources[i] = list.items[i].path;
+        }
+        s = !classes || !sources
+                ? mni_fail(&c->err, MANN_E_NOMEM, "%zu names", p.n)
+                : mann_gallery_add(g, classes, sources,
+                                   (mann_matrix){ p.vectors, p.n, p.dim, 0 }, NULL, NULL,
+                                   &c->err);
+        mni_free(classes);
+        mni_free(sources);
+        char sentence[400];
+        snprintf(sentence, sizeof sentence, "added %zu photo%s of '%.300s'", p.n,
+                 p.n == 1 ? "" : "s", klass);
+        code = s == MANN_OK ? report(c, g, "added", p.n, sentence)
+                            : mni_cli_fail(c, MNI_FROM_OUTPUT, s);
+    }
+    mni_photos_fini(&p);
+    mni_inputs_fini(&list);
+    return code;
+}
+
+int mni_cmd_add(mni_cli *c)
+{
+    const char *vectors = mni_opt_text(&c->options, MNI_OPT_VECTORS),
+               *klass = mni_opt_text(&c->options, MNI_OPT_CLASS);
+    if (!vectors && c->options.n_files < 2)
+        return mni_cli_usage(c, "what to add? a DATASET, --class NAME IMAGE..., or "
+                                "--vectors FILE is missing");
+    mann_gallery *g;
+    int code = open_to_write(c, &g);
+    if (code != MNI_EXIT_OK) return code;
+    code = vectors ? add_vectors(c, g, vectors)
+           : klass ? add_photos(c, g, klass)
+                   : add_datasets(c, g);
+    mann_gallery_free(g);
+    return code;
+}
+
+/* --- remove, relabel ---------------------------------------------------------------- */
+
+/* --id as numbers (owned). */
+static mann_status listed_ids(mni_cli *c, uint64_t **ids, size_t *n)
+{
+    const char *const *items;
+    *n = mni_opt_list(&c->options, MNI_OPT_ID, &items);
+    *ids = mni_alloc(*n, sizeof **ids);
+    if (!*ids) return mni_fail(&c->err, MANN_E_NOMEM, "%zu ids", *n);
+    for (size_t i = 0; i < *n; i++) mni_parse_u64(items[i], &(*ids)[i]);
+    return MANN_OK;
+}
+
+static int remove_classes(mni_cli *c, mann_gallery *g, size_t *gone)
+{
+    const char *const *names;
+    char hint[128];
+    size_t n = mni_opt_list(&c->options, MNI_OPT_CLASS, &names), some = 0;
+    for (size_t i = 0; i < n; i++)
+        if (!mni_cli_has_class(g, names[i], hint, sizeof hint))
+            return mni_cli_usage(c, "the gallery has no class '%s'%s", names[i], hint);
+    for (size_t i = 0; i < n; i++) {
+        mann_status s = mann_gallery_remove_class(g, names[i], &some, &c->err);
+        if (s != MANN_OK) return mni_cli_fail(c, MNI_FROM_USER, s);
+        *gone += some;
+    }
+    return MNI_EXIT_OK;
+}
+
+static int remove_ids(mni_cli *c, mann_gallery *g, size_t *gone)
+{
+    uint64_t *ids;
+    size_t n, some = 0;
+    mann_status s = listed_ids(c, &ids, &n);
+    if (s == MANN_OK && n) s = mann_gallery_remove(g, ids, n, &some, &c->err);
+    mni_free(ids);
+    if (s != MANN_OK) return mni_cli_fail(c, MNI_FROM_USER, s);
+    *gone += some;
+    if (some == n) return MNI_EXIT_OK;
+    mni_talk_say(&c->talk, MANN_NOTE_WARNING, "%zu of %zu ids are not in the gallery",
+                 n - some, n);
+    return some ? MNI_EXIT_OK : MNI_EXIT_USAGE;
+}
+
+int mni_cmd_remove(mni_cli *c)
+{
+    const mni_options *o = &c->options;
+    if (!mni_opt_given(o, MNI_OPT_CLASS) && !mni_opt_given(o, MNI_OPT_ID))
+        return mni_cli_usage(c, "what to remove? --class NAME or --id N is missing");
+    mann_gallery *g;
+    size_t gone = 0;
+    int code = open_to_write(c, &g);
+    if (code != MNI_EXIT_OK) return code;
+    if (mni_opt_given(o, MNI_OPT_CLASS)) code = remove_classes(c, g, &gone);
+    if (code == MNI_EXIT_OK && mni_opt_given(o, MNI_OPT_ID))
+        code = remove_ids(c, g, &gone);
+    char sentence[80];
+    snprintf(sentence, sizeof sentence, "removed %zu records", gone);
+    if (code == MNI_EXIT_OK) code = report(c, g, "removed", gone, sentence);
+    mann_gallery_free(g);
+    return code;
+}
+
+typedef struct gather {
+    const char *klass;
+    uint64_t *ids;
+    size_t n, cap;
+    int failed;
+} gather;
+
+static int gather_class(void *user, const mann_record *r)
+{
+    gather *w = user;
+    if (!r->class_name || strcmp(r->class_name, w->klass) != 0) return 0;
+    if (!mni_grow((void **)&w->ids, &w->cap, w->n + 1, sizeof *w->ids))
+        return w->failed = 1;
+    w->ids[w->n++] = r->id;
+    return 0;
+}
+
+static mann_status ids_of_class(mni_cli *c, mann_gallery *g, const char *klass,
+                                uint64_t **ids, size_t *n)
+{
+    gather w = { .klass = klass };
+    mann_status s = mann_gallery_each(g, gather_class, &w, &c->err);
+    if (s == MANN_OK && w.failed)
+        s = mni_fail(&c->err, MANN_E_NOMEM, "ids of '%s'", klass);
+    *ids = w.ids;
+    *n = w.n;
+    return s;
+}
+
+int mni_cmd_relabel(mni_cli *c)
+{
+    const mni_options *o = &c->options;
+    const char *to = mni_opt_text(o, MNI_OPT_CLASS),
+               *from = mni_opt_text(o, MNI_OPT_FROM);
+    char hint[128];
+    if (!to) return mni_cli_usage(c, "the new class is missing: --class NAME");
+    if (!from == !mni_opt_given(o, MNI_OPT_ID))
+        return mni_cli_usage(c, "which records? give one of --id LIST and --from NAME");
+    mann_gallery *g;
+    uint64_t *ids = NULL;
+    size_t n = 0;
+    int code = open_to_write(c, &g);
+    if (code != MNI_EXIT_OK) return code;
+    if (from && !mni_cli_has_class(g, from, hint, sizeof hint)) {
+        mann_gallery_free(g);
+        return mni_cli_usage(c, "the gallery has no class '%s'%s", from, hint);
+    }
+    mann_status s = from ? ids_of_class(c, g, from, &ids, &n) : listed_ids(c, &ids, &n);
+    if (s == MANN_OK && n) s = mann_gallery_relabel(g, ids, n, to, &c->err);
+    mni_free(ids);
+    char sentence[400];
+    snprintf(sentence, sizeof sentence, "%zu record%s moved to '%.300s'", n,
+             n == 1 ? "" : "s", to);
+    code = s == MANN_OK ? report(c, g, "relabelled", n, sentence)
+                        : mni_cli_fail(c, MNI_FROM_USER, s);
+    mann_gallery_free(g);
+    return code;
+}
+
+/* --- compact ------------------------------------------------------------------------ */
+
+int mni_cmd_compact(mni_cli *c)
+{
+    mann_gallery *g;
+    mann_pool *pool;
+    mann_gallery_info before = { .struct_size = sizeof before },
+                      after = { .struct_size = sizeof after };
+    int code = open_to_write(c, &g);
+    if (code != MNI_EXIT_OK) return code;
+    mann_status s = mni_cli_pool(c, &pool);
+    if (s == MANN_OK) s = mann_gallery_describe(g, &before, &c->err);
+    if (s == MANN_OK) s = mann_gallery_compact(g, pool, &c->hooks, &c->err);
+    if (s == MANN_OK) s = mann_gallery_describe(g, &after, &c->err);
+    mann_gallery_free(g);
+    if (s != MANN_OK) return mni_cli_fail(c, MNI_FROM_OUTPUT, s);
+    uint64_t was = before.file_bytes + before.journal_bytes,
+             is = after.file_bytes + after.journal_bytes;
+    if (mni_cli_json(c)) {
+        mni_json j;
+        mni_out_json(c, &j);
+        mni_json_object(&j);
+        mni_json_key(&j, "gallery");
+        mni_json_string(&j, c->options.files[0]);
+        mni_json_key(&j, "bytes_before");
+        mni_json_u64(&j, was);
+        mni_json_key(&j, "bytes_after");
+        mni_json_u64(&j, is);
+        mni_json_key(&j, "rows");
+        mni_json_u64(&j, after.n_rows);
+        mni_json_key(&j, "generation");
+        mni_json_u64(&j, after.generation);
+        mni_json_end(&j);
+        mni_text_char(&c->out, '\n');
+    } else if (!mni_cli_quiet(c)) {
+        char a[24], b[24];
+        mni_format_bytes(a, sizeof a, was);
+        mni_format_bytes(b, sizeof b, is);
+        mni_out_name(&c->out, c->options.files[0]);
+        mni_text_f(&c->out, ": %s before, %s after, %llu records\n", a, b,
+                   (unsigned long long)after.n_rows);
+    }
+    return MNI_EXIT_OK;
+}

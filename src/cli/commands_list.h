@@ -1,0 +1,147 @@
+/* commands_list.h - one row per command: all that the program knows but the code.
+ * No include guard: included several times on purpose, as an enumeration, as prototypes,
+ * as a table.
+ *
+ * COMMAND(ID, function, name, aliases, usage, least files, most files, summary, about,
+ *         examples)
+ *
+ * A new command is one row here, its options in options_list.h, a file cmd_NAME.c with
+ * `int mni_cmd_NAME(mni_cli *c)`, and that file's name in the Makefile. The order is that
+ * of the overview. Aliases are separated by blanks. Files: how many arguments that are no
+ * options; MANY: no upper limit. Examples: lines of command and explanation in turn.
+ * SPDX-License-Identifier: MIT */
+COMMAND(EXTRACT, extract, "extract", "embed", "DATASET --model MODEL -o GALLERY", 1, 1,
+    "turn a folder of photos into a gallery of vectors",
+    "DATASET is a folder with one sub-folder per class, or a manifest with lines of "
+    "path, tab, class. Every photo becomes a vector; what is written is a gallery "
+    "without an index, which can be searched at once. Photos that cannot be read are "
+    "skipped, told one by one and counted. If the output is there already it is "
+    "continued: photos that it holds are not embedded again.",
+    "metricann extract photos/ --model pixels -o vectors.mann\n"
+    "embed every photo below photos/ with the built-in thumbnail model\n"
+    "metricann extract photos/ --model best_model.mann -o vectors.mann --npy vectors/\n"
+    "the same with a trained model, and also one vectors/CLASS/001.npy per photo\n")
+COMMAND(BUILD, build, "build", "build-index", "INPUT -o GALLERY", 1, 1,
+    "add the search index to a gallery, or build one from vectors",
+    "INPUT is a gallery from extract, a file of vectors (.npy .fvecs .bvecs .fbin .u8bin "
+    ".i8bin), or a folder of CLASS/001.npy as extract --npy writes. A folder of photos "
+    "needs --model and is extracted first. Without -o a gallery is rebuilt in place.",
+    "metricann build vectors.mann -o gallery.mann\n"
+    "index what extract wrote; 'auto' chooses the kind of index\n"
+    "metricann build base.fvecs --metric l2 -o base.mann\n"
+    "a gallery of bare vectors, ids are the row numbers\n")
+COMMAND(SEARCH, search, "search", "query find identify", "GALLERY [IMAGE|DIR...]",
+    1, MANY,
+    "say which class a photo shows, or that it is unknown",
+    "Each photo is answered by its nearest classes and a verdict: known, unsure or "
+    "unknown. Folders are searched for photos. --rows answers with single rows instead "
+    "of classes, --vectors asks with vectors of your own.",
+    "metricann search gallery.mann photo.jpg\n"
+    "the five nearest classes and the verdict\n"
+    "metricann search gallery.mann new/ --jsonl --sheet answers.html\n"
+    "a line of JSON per photo, and a contact sheet to look at\n")
+COMMAND(ADD, add, "add", "update updater insert enrol", "GALLERY [DATASET|IMAGE...]",
+    1, MANY,
+    "add photos, classes or vectors to a gallery",
+    "With --class every IMAGE is added to that class; without it DATASET is a folder of "
+    "class folders, and only photos that are not yet there are added. What was added is "
+    "durable when the command returns and is found at once: nothing is rebuilt.",
+    "metricann add gallery.mann --class 'red mug' mug1.jpg mug2.jpg\n"
+    "a new class from two photos\n"
+    "metricann add gallery.mann photos/\n"
+    "everything in photos/ that the gallery does not hold yet\n")
+COMMAND(REMOVE, remove, "remove", "delete rm", "GALLERY (--class NAME | --id LIST)", 1, 1,
+    "remove classes or single records",
+    "Removed records are never found again, from the moment the command returns; compact "
+    "gives their room back. Ids are not reused.",
+    "metricann remove gallery.mann --class 'red mug'\n"
+    "forget a whole class\n"
+    "metricann remove gallery.mann --id 17,18\n"
+    "forget two records\n")
+COMMAND(RELABEL, relabel, "relabel", "rename",
+    "GALLERY --class NAME (--id LIST | --from NAME)", 1, 1,
+    "move records to another class, or rename a class",
+    "The vectors stay; only the class of the records changes. --from takes every record "
+    "of a class.",
+    "metricann relabel gallery.mann --id 17 --class 'blue mug'\n"
+    "record 17 was filed under the wrong name\n"
+    "metricann relabel gallery.mann --from mug --class cup\n"
+    "rename a class\n")
+COMMAND(COMPACT, compact, "compact", "optimize optimise vacuum", "GALLERY", 1, 1,
+    "fold added records into the index, drop removed ones",
+    "Rewrites the gallery in one piece: the journal is folded in, removed records are "
+    "cut out and their room is given back. Readers keep what they have open.",
+    "metricann compact gallery.mann\n"
+    "after many changes\n"
+    "metricann compact gallery.mann --json\n"
+    "the same, sizes before and after as JSON\n")
+COMMAND(EVAL, eval, "eval", "evaluate test", "GALLERY DATASET", 2, 2,
+    "measure how well a gallery recognises the photos of a data set",
+    "Every photo of DATASET is asked of the gallery; a photo that is itself in the "
+    "gallery does not count as its own answer. With --refs only the gallery's model is "
+    "used: so many photos of each class become references and the rest are asked. "
+    "--episodes draws small tasks of --way classes.",
+    "metricann eval gallery.mann unseen/\n"
+    "accuracy, MRR, mAP and the open-set error rates\n"
+    "metricann eval gallery.mann unseen/ --episodes 1000 --way 20 --shot 1 --min-recall "
+    "0.9\n"
+    "20-way 1-shot accuracy; exit status 1 if it is below 90 %\n")
+COMMAND(INFO, info, "info", "stats describe", "FILE", 1, 1,
+    "describe a gallery, a model, an index or a file of vectors", "",
+    "metricann info gallery.mann\n"
+    "counts, sizes, index, model and threshold\n"
+    "metricann info base.fvecs --json\n"
+    "rows and columns of a vector file, as JSON\n")
+COMMAND(VERIFY, verify, "verify", "check fsck", "GALLERY", 1, 1,
+    "read every byte of a gallery and check it",
+    "Checksums, structure, links and vectors. Exit status 1 and a sentence if something "
+    "is wrong.",
+    "metricann verify gallery.mann\n"
+    "after copying it from another machine\n"
+    "metricann verify gallery.mann -q && echo good\n"
+    "in a script\n")
+COMMAND(SCAN, scan, "scan", "", "DATASET", 1, 1,
+    "look at a data set before using it",
+    "Decodes every photo and lists those that cannot be read, with the reason; counts "
+    "classes, their sizes and the sizes of the photos. Exit status 1 if there are bad "
+    "photos.",
+    "metricann scan photos/\n"
+    "what is in there, and what is broken\n"
+    "metricann scan photos/ --json > scan.json\n"
+    "the same for a program\n")
+COMMAND(SYNTH, synth, "synth", "synthesise synthesize generate", "-o DIR", 0, 0,
+    "draw a procedural data set of toy-like objects",
+    "Writes DIR/class_000001/view_01.png and so on. The picture is a function of seed, "
+    "class and view alone, so that any slice of any size can be drawn on any machine.",
+    "metricann synth -o toys --classes 100 --views 6\n"
+    "600 pictures under all conditions\n"
+    "metricann synth -o easy --conditions pose,light --strength 0.3 --first-view 7\n"
+    "views 7 to 12 of the same objects, only turned and lit a little\n")
+COMMAND(CONVERT, convert, "convert", "", "INPUT -o OUTPUT", 1, 1,
+    "convert vectors between file formats, or take them out of a gallery",
+    "The format follows the file name: .npy .fvecs .bvecs .fbin .u8bin .i8bin; with "
+    "--integers .npy .ivecs .ibin. INPUT may be a gallery: then --ids and --labels write "
+    "the ids and a table of id, class and source beside the vectors.",
+    "metricann convert base.fvecs -o base.npy\n"
+    "for numpy\n"
+    "metricann convert gallery.mann -o vectors.npy --ids ids.npy --labels labels.tsv\n"
+    "everything a gallery knows, for another program\n")
+COMMAND(SELFTEST, selftest, "selftest", "self-test", "", 0, 0,
+    "check the program on this machine", "Fast code against plain code, a known picture "
+    "against its known vector, save and open, checksums. Exit status 1 if a check fails.",
+    "metricann selftest\n"
+    "on a new kind of machine\n"
+    "METRICANN_SIMD=scalar metricann selftest -v\n"
+    "without vector instructions, and with every check named\n")
+COMMAND(HELP, help, "help", "", "[COMMAND]", 0, 1,
+    "explain a command; manual page, shell completions", "",
+    "metricann help search\n"
+    "the options of search\n"
+    "metricann help --man > metricann.1\n"
+    "the manual page (roff)\n")
+COMMAND(VERSION, version, "version", "", "", 0, 0,
+    "print the version and the instruction set in use", "",
+    "metricann version\n"
+    "version, instruction set, cores\n"
+    "metricann version --json\n"
+    "the same as JSON\n")

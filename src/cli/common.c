@@ -1,0 +1,155 @@
+/* common.c - what several commands do: opening models and galleries, search settings. See
+ * cli.h. SPDX-License-Identifier: MIT */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "cli/cli.h"
+#include "os/vfs.h"
+
+const char *mni_metric_name(uint32_t metric)
+{
+    return metric == MANN_COSINE  ? "cosine"
+           : metric == MANN_INNER ? "ip"
+           : metric == MANN_L2    ? "l2"
+                                  : "?";
+}
+
+const char *mni_store_name(uint32_t store)
+{
+    return store == MANN_STORE_F32 ? "f32" : store == MANN_STORE_F16 ? "f16"
+         : store == MANN_STORE_INT8 ? "int8" : "?";
+}
+
+static int ends_in_one_of(const char *path, const char *const *endings)
+{
+    for (; *endings; endings++)
+        if (mni_text_ends(path, *endings)) return 1;
+    return 0;
+}
+
+int mni_is_vector_file(const char *path)
+{
+    static const char *const endings[] = { ".npy",   ".fvecs", ".bvecs",
+                                           ".ivecs", ".fbin",  ".u8bin",
+                                           ".i8bin", ".ibin",  NULL };
+    return ends_in_one_of(path, endings);
+}
+
+int mni_is_image_file(const char *path)
+{
+    static const char *const endings[] = { ".png", ".jpg", ".jpeg", ".jpe", ".jfif",
+                                           ".bmp", ".dib", ".ppm",  ".pgm", ".pbm",
+                                           ".pnm", ".pam", ".gif",  NULL };
+    return ends_in_one_of(path, endings);
+}
+
+int mni_is_container(const char *path)
+{
+    char head[8];
+    size_t got = 0;
+    mni_file *f;
+    if (mni_open(mni_vfs_posix(), path, MNI_OPEN_READ, &f, NULL) != MANN_OK) return 0;
+    mann_status s = mni_read(f, head, sizeof head, 0, &got, NULL);
+    mni_close(f, NULL);
+    return s == MANN_OK && got == sizeof head && memcmp(head, "METRANN", 8) == 0;
+}
+
+mann_status mni_cli_model(mni_cli *c, const char *name, mann_model **out)
+{
+    if (mni_text_same(name, "pixels"))
+        return mann_model_new(out, "pixels", 0, 0, &c->err);
+    return mann_model_open(out, name, &c->err);
+}
+
+mann_status mni_cli_gallery(mni_cli *c, const char *path, uint32_t flags,
+                            mann_gallery **out)
+{
+    mni_stat st;
+    *out = NULL;
+    MNI_TRY(mni_vfs_posix()->ops->stat(mni_vfs_posix(), path, &st, &c->err));
+    if (st.kind != MNI_IS_FILE)
+        return mni_fail(&c->err, MANN_E_FORMAT,
+                        "%s: is a folder or device, wanted a gallery file", path);
+    if (st.n_bytes == 0)
+        return mni_fail(&c->err, MANN_E_FORMAT, "%s: is empty, wanted a gallery file",
+                        path);
+    if (mni_is_vector_file(path) && !mni_is_container(path))
+        return mni_fail(&c->err, MANN_E_FORMAT,
+                        "%s: is a file of vectors, wanted a gallery ('metricann build %s "
+                        "-o gallery.mann' makes one)",
+                        path, path);
+    MNI_TRY(mann_gallery_open(out, path, flags, &c->err));
+    if (!c->options.values[MNI_OPT_MODEL].row ||
+        !mni_opt_given(&c->options, MNI_OPT_MODEL))
+        return MANN_OK;
+    mann_model *model;
+    mann_status s = mni_cli_model(c, mni_opt_text(&c->options, MNI_OPT_MODEL), &model);
+    if (s == MANN_OK) s = mann_gallery_use_model(*out, model, &c->err);
+    mann_model_free(model);
+    if (s == MANN_OK) return MANN_OK;
+    mann_gallery_free(*out);
+    *out = NULL;
+    return s;
+}
+
+void mni_cli_search(const mni_cli *c, mann_search *s)
+{
+    const mni_options *o = &c->options;
+    const char *how = mni_opt_text(o, MNI_OPT_AGGREGATE);
+    mann_search_fill(s, sizeof *s, mni_opt_u32(o, MNI_OPT_K));
+    s->ef = mni_opt_u32(o, MNI_OPT_EF);
+    s->nprobe = mni_opt_u32(o, MNI_OPT_NPROBE);
+    s->aggregate = how[1] == 'a'   ? MANN_AGGREGATE_MAX
+                   : how[0] == 'm' ? MANN_AGGREGATE_MEAN
+                                   : MANN_AGGREGATE_VOTE;
+    s->best_m = mni_opt_u32(o, MNI_OPT_BEST_M);
+    s->false_accept = (float)mni_opt_float(o, MNI_OPT_FAR);
+    s->min_margin = (float)mni_opt_float(o, MNI_OPT_MARGIN);
+}
+
+mann_status mni_cli_ids(mni_cli *c, const char *path, uint64_t **ids, size_t *n)
+{
+    const float most = 16777216.0f;             /* floats count exactly up to here */
+    mann_vectors *v;
+    *ids = NULL;
+    MNI_TRY(mann_vectors_read(&v, path, &c->err));
+    mann_matrix m = mann_vectors_matrix(v);
+    size_t stride = m.stride ? m.stride : m.cols;
+    mann_status s = MANN_OK;
+    *n = m.rows * m.cols;
+    if (!(*ids = mni_alloc(*n, sizeof **ids)))
+        s = mni_fail(&c->err, MANN_E_NOMEM, "%s: %zu ids", path, *n);
+    for (size_t i = 0; i < *n && s == MANN_OK; i++) {
+        float x = m.data[i / m.cols * stride + i % m.cols];
+        if (!(x >= 0 && x <= most && x == floorf(x)))
+            s = mni_fail(&c->err, MANN_E_FORMAT,
+                         "%s: id %zu is %g, wanted a whole number from 0 to %.0f", path,
+                         i, (double)x, (double)most);
+        else (*ids)[i] = (uint64_t)x;
+    }
+    mann_vectors_free(v);
+    if (s != MANN_OK) { mni_free(*ids); *ids = NULL; }
+    return s;
+}
+
+/* Classes are never renumbered: numbers below n_classes whose class is gone are passed
+ * over. */
+int mni_cli_has_class(mann_gallery *g, const char *name, char *hint, size_t size)
+{
+    unsigned best = (unsigned)strlen(name) / 3 + 1;
+    char word[4096];
+    mann_gallery_info info = { .struct_size = sizeof info };
+    hint[0] = '\0';
+    if (mann_gallery_describe(g, &info, NULL) != MANN_OK) return 0;
+    for (uint32_t i = 0; i < info.n_classes; i++) {
+        if (mann_gallery_class_name(g, i, word, sizeof word, NULL) != MANN_OK) continue;
+        if (strcmp(name, word) == 0) return 1;
+        unsigned d = mni_edit_distance(name, word);
+        if (d >= best) continue;
+        best = d;
+        snprintf(hint, size, ", did you mean '%.60s'?", word);
+    }
+    return 0;
+}

@@ -1,0 +1,212 @@
+/* options_list.h - one row per option: every spelling, default and range of the program.
+ * No include guard: included twice on purpose, as an enumeration and as a table.
+ *
+ * OPTION(ID, name, letter, kind, values, default, low, high, commands, aliases, help)
+ * OPTION_AGAIN(...): the same ID, with another meaning in other commands.
+ *
+ * kind      FLAG, U32, U64, FLOAT, SIZE, STRING, PATH, CHOICE, LIST (commas), MANY
+ *           (repeat the option)
+ * values    what --help calls the value; for CHOICE, and LIST with '|':
+ *           "name=spelling=spelling|name|..."
+ * default   as one would type it; "" = none, or decided elsewhere (the help says by whom)
+ * low, high range of a number, or of the items of a LIST if high > 0; both 0: no limits
+ * commands  mask: C(SEARCH) | C(EVAL), or ALL; rows of one ID must not share a command
+ * aliases   separated by blanks. '_' equals '-', and case does not matter in names of two
+ *           letters or more: efSearch needs "efsearch", num_workers "num-workers"
+ * SPDX-License-Identifier: MIT */
+
+/* --- files -------------------------------------------------------------------------- */
+OPTION(OUTPUT, "output", 'o', PATH, "FILE", "", 0, 0, C(EXTRACT) | C(BUILD),
+    "out output-file out-file gallery-out index-out",
+    "the gallery to write")
+OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "FILES", "", 0, 0, C(SEARCH), "output-file",
+    "with --vectors: file of ids, comma, file of distances (ids.npy,dist.npy)")
+OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "DIR", "", 0, 0, C(SYNTH),
+    "out out-dir output-dir",
+    "folder to draw into; made if it is not there")
+OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "FILE", "", 0, 0, C(CONVERT), "out output-file",
+    "file to write; its name says the format")
+OPTION(MODEL, "model", 'm', PATH, "MODEL", "", 0, 0,
+    C(EXTRACT) | C(BUILD) | C(SEARCH) | C(ADD) | C(EVAL),
+    "weights checkpoint model-path model-file",
+    "a model file, or 'pixels' for the built-in thumbnail model; not needed where the "
+    "gallery has its own")
+OPTION(GALLERY, "gallery", 0, PATH, "GALLERY", "", 0, 0,
+    C(SEARCH) | C(ADD) | C(REMOVE) | C(RELABEL) | C(COMPACT) | C(EVAL) | C(VERIFY),
+    "db database index-file index-path",
+    "the gallery, instead of naming it as the first file")
+OPTION(DATA, "data", 0, MANY, "PATH", "", 0, 0,
+    C(EXTRACT) | C(ADD) | C(EVAL) | C(SCAN),
+    "dataset data-dir data-path new-data val-data image images input",
+    "a data set or photo, instead of naming it after the gallery")
+OPTION_AGAIN(DATA, "data", 0, MANY, "PATH", "", 0, 0, C(SEARCH),
+    "query query-image image images input photo",
+    "a photo or folder, instead of naming it after the gallery")
+OPTION(NPY, "npy", 0, PATH, "DIR", "", 0, 0, C(EXTRACT), "npy-dir features-dir",
+    "also write DIR/CLASS/001.npy, one vector each")
+OPTION(NO_MODEL, "no-model", 0, FLAG, "", "no", 0, 0, C(EXTRACT) | C(BUILD),
+    "without-model",
+    "keep only the model's fingerprint in the gallery, not the model")
+OPTION(STORE, "store", 0, CHOICE, "f32=float32=float|f16=float16=half|int8=i8", "f32",
+    0, 0, C(EXTRACT) | C(BUILD), "dtype storage precision", "how vectors are kept")
+OPTION(VECTORS, "vectors", 0, PATH, "FILE", "", 0, 0, C(SEARCH) | C(ADD),
+    "query-vectors queries embeddings",
+    "vectors of your own instead of photos (.npy .fvecs .bvecs .fbin ...)")
+OPTION(LABELS, "labels", 0, PATH, "FILE", "", 0, 0, C(BUILD) | C(ADD),
+    "class-file label-file",
+    "with vectors: a text file with one class name per row")
+OPTION_AGAIN(LABELS, "labels", 0, PATH, "FILE", "", 0, 0, C(CONVERT),
+    "class-file label-file",
+    "from a gallery: write lines of id, class, source (separated by tabs)")
+OPTION(IDS, "ids", 0, PATH, "FILE", "", 0, 0, C(BUILD) | C(ADD), "id-file",
+    "with vectors: a file of ids (.npy .ivecs .ibin, up to 2^24); a row of a known id "
+    "replaces it")
+OPTION_AGAIN(IDS, "ids", 0, PATH, "FILE", "", 0, 0, C(CONVERT), "id-file",
+    "from a gallery: write the ids of the rows (.npy .ivecs .ibin)")
+OPTION(INTEGERS, "integers", 0, FLAG, "", "no", 0, 0, C(CONVERT), "as-ids int",
+    "write whole numbers (ids, neighbours) instead of floats")
+
+/* --- the gallery and its index ------------------------------------------------------ */
+OPTION(METRIC, "metric", 0, CHOICE,
+    "cosine=cos=angular|l2=euclidean=euclid=l2sq|ip=dot=inner=inner-product=innerproduct",
+    "", 0, 0,
+    C(EXTRACT) | C(BUILD), "distance space similarity metric-type",
+    "measure of closeness; default cosine with a model, l2 for bare vectors")
+OPTION(INDEX, "index", 'i', STRING, "SPEC", "auto", 0, 0, C(BUILD),
+    "index-type index-spec factory index-factory",
+    "kind of index: auto, Flat, HNSW16, IVF1024,Flat, IVF1024,PQ32 ...")
+OPTION(TYPE, "type", 0, CHOICE, "flat|hnsw|ivf=ivfflat=ivf-flat|ivfpq=ivf-pq", "", 0, 0,
+    C(BUILD), "kind algo algorithm",
+    "the same in words, together with --M, --nlist, --pq-m")
+OPTION(M, "M", 0, U32, "N", "16", 2, 256, C(BUILD),
+    "connectivity hnsw-m links max-connections",
+    "hnsw: links per node")
+OPTION(EF_CONSTRUCTION, "ef-construction", 0, U32, "N", "200", 1, 100000, C(BUILD),
+    "efconstruction ef-construct expansion-add efc",
+    "hnsw: width of the search while building")
+OPTION(NLIST, "nlist", 0, U32, "N", "", 1, 16777216, C(BUILD),
+    "nlists n-list n-lists num-clusters",
+    "ivf: number of lists; default about 4 sqrt(rows)")
+OPTION(PQ_M, "pq-m", 0, U32, "N", "32", 1, 4096, C(BUILD), "pq-parts num-subquantizers",
+    "ivfpq: bytes per code")
+OPTION(FAR, "far", 0, FLOAT, "RATE", "0.01", 1e-9, 0.5, C(EXTRACT) | C(BUILD),
+    "false-accept false-accept-rate fpir far-target",
+    "share of strangers that may be taken for somebody")
+OPTION_AGAIN(FAR, "far", 0, FLOAT, "RATE", "", 1e-9, 0.5, C(SEARCH) | C(EVAL),
+    "false-accept false-accept-rate fpir far-target",
+    "share of strangers that may be taken for somebody; default the gallery's")
+
+/* --- asking ------------------------------------------------------------------------- */
+OPTION(K, "k", 'k', U32, "N", "5", 1, 1000000, C(SEARCH),
+    "top-k topk n-neighbors neighbors limit num-results",
+    "how many classes (or rows) to answer")
+OPTION_AGAIN(K, "k", 'k', U32, "N", "10", 1, 1000000, C(EVAL),
+    "top-k topk n-neighbors neighbors limit",
+    "how many classes to ask for")
+OPTION(ROWS, "rows", 0, FLAG, "", "no", 0, 0, C(SEARCH), "rows-only no-group",
+    "answer with the nearest rows, whatever their class")
+OPTION(ONLY, "only", 0, MANY, "CLASS", "", 0, 0, C(SEARCH), "filter-class in-class",
+    "consider this class only; may be repeated")
+OPTION(EF, "ef", 0, U32, "N", "", 1, 1000000, C(SEARCH) | C(EVAL),
+    "efsearch ef-search expansion-search num-candidates",
+    "hnsw: width of the search; default max(64, 2k)")
+OPTION(NPROBE, "nprobe", 0, U32, "N", "", 1, 16777216, C(SEARCH) | C(EVAL),
+    "n-probe nprobes probes",
+    "ivf: lists to look into; default measured at build time")
+OPTION(AGGREGATE, "aggregate", 0, CHOICE, "max=best|mean=average=avg|vote=majority",
+    "max", 0, 0,
+    C(SEARCH) | C(EVAL), "aggregation pooling", "how the rows of a class speak for it")
+OPTION(BEST_M, "best-m", 0, U32, "N", "", 1, 1000000, C(SEARCH) | C(EVAL), "best",
+    "mean: of the best N rows of a class; vote: of the N nearest rows")
+OPTION(MARGIN, "margin", 0, FLOAT, "X", "0.01", 0, 2, C(SEARCH) | C(EVAL), "min-margin",
+    "'known' needs this lead over the second class")
+OPTION(SHEET, "sheet", 0, PATH, "FILE", "", 0, 0, C(SEARCH), "contact-sheet html png",
+    "contact sheet of queries and hits: F.png or F.html")
+OPTION(OUT_DIR, "out", 0, PATH, "DIR", "", 0, 0, C(SEARCH),
+    "out-dir output-dir results-dir",
+    "write DIR/batch_search_results.json and a contact sheet PNG per query")
+OPTION(BATCH, "batch", 0, U32, "N", "64", 1, 65536, C(SEARCH), "batch-size bs",
+    "photos embedded together; answers do not depend on it")
+OPTION_AGAIN(BATCH, "batch", 0, U32, "N", "64", 1, 65536, C(EXTRACT) | C(ADD) | C(EVAL),
+    "batch-size bs",
+    "accepted for scripts; chosen by the library, results do not depend on it")
+
+/* --- changing ----------------------------------------------------------------------- */
+OPTION(CLASS, "class", 'c', STRING, "NAME", "", 0, 0, C(ADD), "label class-name",
+    "the class that the photos or vectors belong to")
+OPTION_AGAIN(CLASS, "class", 'c', MANY, "NAME", "", 0, 0, C(REMOVE), "label class-name",
+    "remove this class; may be repeated")
+OPTION_AGAIN(CLASS, "class", 'c', STRING, "NAME", "", 0, 0, C(RELABEL),
+    "to label class-name new-class",
+    "the class that the records get")
+OPTION(FROM, "from", 0, STRING, "NAME", "", 0, 0, C(RELABEL), "old-class",
+    "take every record of this class")
+OPTION(ID, "id", 0, LIST, "N,...", "", 0, 18446744073709551615.0, C(REMOVE) | C(RELABEL),
+    "row-id record",
+    "ids of records, separated by commas")
+
+/* --- measuring ---------------------------------------------------------------------- */
+OPTION(REFS, "refs", 0, U32, "N", "", 1, 1000000, C(EVAL), "references n-refs",
+    "use N photos of each class as references and ask the others; ignores what the "
+    "gallery holds")
+OPTION(OPEN_SET, "open-set", 0, FLAG, "", "no", 0, 0, C(EVAL), "open strangers",
+    "hold out every second class as strangers and measure how they are refused")
+OPTION(EPISODES, "episodes", 0, U32, "N", "", 1, 10000000, C(EVAL), "n-episodes",
+    "draw N small tasks instead: --way classes with --shot references each")
+OPTION(WAY, "way", 0, U32, "N", "20", 2, 1000000, C(EVAL), "n-way ways",
+    "episodes: classes in a task")
+OPTION(SHOT, "shot", 0, U32, "N", "1", 1, 1000, C(EVAL), "n-shot shots k-shot",
+    "episodes: references of a class")
+OPTION(QUERY, "query", 0, U32, "N", "1", 1, 1000, C(EVAL), "n-query query-per-class",
+    "episodes: photos asked of a class")
+OPTION(MIN_RECALL, "min-recall", 0, FLOAT, "X", "", 0, 1, C(EVAL),
+    "min-accuracy fail-under",
+    "exit status 1 if Recall@1 (episodes: accuracy) is below this share")
+
+/* --- drawing ------------------------------------------------------------------------ */
+OPTION(CLASSES, "classes", 0, U32, "N", "100", 1, 10000000, C(SYNTH),
+    "n-classes num-classes", "how many objects")
+OPTION(VIEWS, "views", 0, U32, "N", "6", 1, 1000000, C(SYNTH),
+    "n-views num-views images-per-class",
+    "pictures of each")
+OPTION(SIZE, "size", 0, U32, "PIXELS", "96", 8, 1024, C(SYNTH),
+    "image-size img-size resolution",
+    "width and height")
+OPTION(CONDITIONS, "conditions", 0, LIST,
+    "all|none|pose|light=lighting|background=bg|scale|crop|occlusion=occlude|blur|noise",
+    "all", 0, 0, C(SYNTH),
+    "condition", "what differs between views")
+OPTION(STRENGTH, "strength", 0, FLOAT, "X", "1", 0, 1, C(SYNTH), "difficulty",
+    "how much it differs")
+OPTION(FIRST_CLASS, "first-class", 0, U64, "N", "1", 0, 1e15, C(SYNTH), "class-offset",
+    "number of the first object")
+OPTION(FIRST_VIEW, "first-view", 0, U64, "N", "1", 0, 1e15, C(SYNTH), "view-offset",
+    "number of the first view")
+OPTION(SEED, "seed", 0, U64, "N", "1", 0, 0, C(EXTRACT) | C(BUILD) | C(EVAL) | C(SYNTH),
+    "random-seed random-state",
+    "same seed, same result")
+
+/* --- help --------------------------------------------------------------------------- */
+OPTION(MAN, "man", 0, FLAG, "", "no", 0, 0, C(HELP), "", "print the manual page (roff)")
+OPTION(COMPLETION, "completion", 0, CHOICE, "bash|zsh|fish", "", 0, 0, C(HELP),
+    "completions",
+    "print the completion script of a shell")
+
+/* --- every command ------------------------------------------------------------------ */
+OPTION(THREADS, "threads", 'j', U32, "N", "0", 0, 1024, ALL,
+    "num-threads n-threads nthreads num-workers workers n-jobs jobs",
+    "threads to use; 0 = all cores")
+OPTION(JSON, "json", 0, FLAG, "", "no", 0, 0, ALL, "", "answer as one JSON document")
+OPTION(JSONL, "jsonl", 0, FLAG, "", "no", 0, 0, ALL, "ndjson json-lines",
+    "answer as JSON, one line per query")
+OPTION(QUIET, "quiet", 'q', FLAG, "", "no", 0, 0, ALL, "silent",
+    "no progress, no remarks; warnings stay")
+OPTION(VERBOSE, "verbose", 'v', FLAG, "", "no", 0, 0, ALL, "",
+    "more remarks, and the time of each phase")
+OPTION(LOG, "log", 0, PATH, "FILE", "", 0, 0, ALL, "log-file logfile",
+    "write remarks, progress and phases as JSON lines")
+OPTION(CONFIG, "config", 0, PATH, "FILE", "", 0, 0, ALL, "config-file cfg",
+    "read 'option = value' lines; the command line goes first")
+OPTION(PRINT_CONFIG, "print-config", 0, FLAG, "", "no", 0, 0, ALL, "show-config",
+    "print the settings in force, as --config reads them, and stop")
+OPTION(SHOW_HELP, "help", 'h', FLAG, "", "no", 0, 0, ALL, "usage", "print this")

@@ -1,0 +1,132 @@
+/* base_file.c - the gallery's file as a set of views. See state.h; the sections are listed in
+ * src/recog/README.md. Counts are checked against section lengths here; numbers inside bulk arrays
+ * (classes, offsets, rows) are range-checked where they are followed. SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "base/mem.h"
+#include "recog/meta.h"
+#include "recog/state.h"
+
+void mni_meta_encode(const mni_meta *m, uint8_t out[MNI_META_BYTES])
+{
+    uint32_t bits;
+    memset(out, 0, MNI_META_BYTES);
+    mni_put32(out, m->metric);
+    mni_put32(out + 4, m->dim);
+    mni_put32(out + 8, m->store);
+    mni_put32(out + 12, m->n_classes);
+    mni_put32(out + 16, m->n_live_classes);
+    mni_put32(out + 20, m->embedded_model);
+    mni_put64(out + 24, m->n_rows);
+    mni_put64(out + 32, m->next_id);
+    mni_put64(out + 40, m->fingerprint);
+    mni_put64(out + 48, m->stamp);
+    mni_put64(out + 56, m->seed);
+    mni_put32(out + 64, m->n_calibrated_rows);
+    memcpy(&bits, &m->false_accept, sizeof bits);
+    mni_put32(out + 68, bits);
+}
+
+static mann_status meta_decode(mni_meta *m, const uint8_t *p, const char *name, mann_error *err)
+{
+    uint32_t bits = mni_get32(p + 68);
+    *m = (mni_meta){
+        .metric = mni_get32(p), .dim = mni_get32(p + 4), .store = mni_get32(p + 8),
+        .n_classes = mni_get32(p + 12), .n_live_classes = mni_get32(p + 16),
+        .embedded_model = mni_get32(p + 20), .n_rows = mni_get64(p + 24),
+        .next_id = mni_get64(p + 32), .fingerprint = mni_get64(p + 40),
+        .stamp = mni_get64(p + 48), .seed = mni_get64(p + 56),
+        .n_calibrated_rows = mni_get32(p + 64),
+    };
+    memcpy(&m->false_accept, &bits, sizeof bits);
+    if (m->metric < MANN_L2 || m->metric > MANN_COSINE)
+        return mni_fail(err, MANN_E_FORMAT, "%s: metric %u is not one of 1..3", name, (unsigned)m->metric);
+    if (m->dim == 0 || m->dim > MNI_MAX_DIM)
+        return mni_fail(err, MANN_E_FORMAT, "%s: %u dimensions, wanted 1..%u", name, (unsigned)m->dim,
+                        (unsigned)MNI_MAX_DIM);
+    if (m->store < MANN_STORE_F32 || m->store > MANN_STORE_INT8)
+        return mni_fail(err, MANN_E_FORMAT, "%s: storage %u is not one of 1..3", name, (unsigned)m->store);
+    if (m->n_rows > MNI_MAX_ROWS || m->n_classes > MNI_MAX_ROWS || m->n_live_classes > m->n_classes)
+        return mni_fail(err, MANN_E_FORMAT, "%s: %llu rows and %u classes (%u live) cannot be", name,
+                        (unsigned long long)m->n_rows, (unsigned)m->n_classes,
+                        (unsigned)m->n_live_classes);
+    if (!(m->false_accept > 0 && m->false_accept < 1))
+        return mni_fail(err, MANN_E_FORMAT, "%s: the stated false-accept rate is not in (0, 1)", name);
+    return MANN_OK;
+}
+
+mni_dtype mni_store_dtype(uint32_t store)
+{
+    return store == MANN_STORE_F16 ? MNI_F16 : store == MANN_STORE_INT8 ? MNI_I8 : MNI_F32;
+}
+
+static mann_status view_u32(const mni_reader *r, const char tag[4], uint64_t n, const uint32_t **out,
+                            mann_error *err)
+{
+    mni_section s;
+    MNI_TRY(mni_reader_need(r, tag, MNI_U32, n, &s, err));
+    *out = s.data;
+    return MANN_OK;
+}
+
+static mann_status view_vectors(mni_base *b, mann_error *err)
+{
+    mni_section s;
+    mni_dtype dtype = mni_store_dtype(b->meta.store);
+    MNI_TRY(mni_reader_need(b->reader, "VECS", dtype, b->meta.n_rows * b->meta.dim, &s, err));
+    b->rows = (mni_rows){ .data = s.data, .n = (uint32_t)b->meta.n_rows, .dim = b->meta.dim,
+                          .dtype = dtype, .metric = (mann_metric)b->meta.metric };
+    if (dtype != MNI_I8) return MANN_OK;
+    MNI_TRY(mni_reader_need(b->reader, "VSCL", MNI_F32, b->meta.n_rows, &s, err));
+    b->rows.scale = s.data;
+    return MANN_OK;
+}
+
+static mann_status view_sections(mni_base *b, mann_error *err)
+{
+    const mni_reader *r = b->reader;
+    mni_section s;
+    MNI_TRY(mni_reader_need(r, "META", MNI_BYTES, MNI_META_BYTES, &s, err));
+    MNI_TRY(meta_decode(&b->meta, s.data, mni_reader_name(r), err));
+    uint64_t n = b->meta.n_rows, c = b->meta.n_classes;
+    MNI_TRY(mni_reader_need(r, "RECS", MNI_BYTES, n * MNI_RECORD_BYTES, &s, err));
+    b->records = s.data;
+    MNI_TRY(mni_reader_need(r, "HEAP", MNI_BYTES, UINT64_MAX, &b->heap, err));
+    MNI_TRY(mni_reader_need(r, "NMOF", MNI_U64, c + 1, &s, err));
+    b->name_at = s.data;
+    MNI_TRY(mni_reader_need(r, "NMHP", MNI_BYTES, UINT64_MAX, &b->name_heap, err));
+    MNI_TRY(view_u32(r, "NMIX", c, &b->by_name, err));
+    MNI_TRY(view_u32(r, "IDIX", n, &b->by_id, err));
+    MNI_TRY(view_u32(r, "CLOF", c + 1, &b->class_at, err));
+    MNI_TRY(view_u32(r, "CLRW", n, &b->class_rows, err));
+    MNI_TRY(view_vectors(b, err));
+    mni_reader_find(r, "MODL", &b->model);
+    mni_reader_find(r, "ROOT", &b->roots);
+    if (mni_reader_find(r, MNI_CALIB_TAG, &s))
+        MNI_TRY(mni_calib_decode(&b->calib, s.data, (size_t)s.n_bytes, err));
+    return mni_ann_open(&b->ann, r, &b->rows, err);
+}
+
+mann_status mni_base_open(mni_base **out, const mni_vfs *v, const char *path, unsigned flags,
+                          mann_error *err)
+{
+    *out = NULL;
+    mni_base *b = mni_alloc(1, sizeof *b);
+    if (!b) return mni_fail(err, MANN_E_NOMEM, "%s: gallery", path);
+    atomic_init(&b->refs, 1);
+    mann_status s = mni_reader_open(&b->reader, v, path, flags, err);
+    if (s == MANN_OK && mni_reader_kind(b->reader) != MNI_FILE_GALLERY)
+        s = mni_fail(err, MANN_E_MISMATCH, "%s: is a MetricANN file, but not a gallery", path);
+    if (s == MANN_OK) s = view_sections(b, err);
+    if (s != MANN_OK) { mni_base_release(b); return s; }
+    *out = b;
+    return MANN_OK;
+}
+
+void mni_base_release(mni_base *b)
+{
+    if (!b || atomic_fetch_sub(&b->refs, 1) != 1) return;
+    mni_ann_free(b->ann);
+    mni_reader_free(b->reader);
+    mni_free(b);
+}

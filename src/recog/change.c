@@ -1,0 +1,480 @@
+/* change.c - adding, removing and relabelling records.
+ *
+ * Order of every change, so that nothing is half:
+ *   1. check the input; 2. prepare: rows behind the published end of the tail, a copy of the dead bitmap,
+ *   room in the maps; 3. journal record, written and synced; 4. publish: swap the state under the mutex.
+ * A failure before 3 leaves no trace; 4 cannot fail. SPDX-License-Identifier: MIT */
+#include "recog/change.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+
+/* --- live rows per class ------------------------------------------------------------------------------------ */
+
+static uint32_t base_class_rows(const mni_base *b, uint32_t klass)
+{
+    uint32_t from = b->class_at[klass], to = b->class_at[klass + 1];
+    return to > from ? to - from : 0;
+}
+
+static mann_status grow_live(mni_gallery *g, size_t n_classes, mann_error *err)
+{
+    const mni_base *b = g->state->base;
+    int fresh = g->live == NULL;
+    size_t had = g->live_cap;
+    if (!mni_grow((void **)&g->live, &g->live_cap, n_classes + 1, sizeof *g->live))
+        return mni_fail(err, MANN_E_NOMEM, "%s: counts of %zu classes", g->path, n_classes);
+    memset(g->live + had, 0, (g->live_cap - had) * sizeof *g->live);
+    if (!fresh) return MANN_OK;
+    for (uint32_t k = 0; k < b->meta.n_classes; k++) g->live[k] = base_class_rows(b, k);
+    return MANN_OK;
+}
+
+/* --- a change ------------------------------------------------------------------------------------------------- */
+
+mann_status mni_change_begin(mni_change *c, mni_gallery *g, mann_error *err)
+{
+    *c = (mni_change){ .g = g };
+    const mni_state *s = g->state;      /* only writers swap it, and we are the writer */
+    MNI_TRY(grow_live(g, s->n_classes, err));
+    c->next = mni_state_new(s->base, s->tail, s->dead);
+    if (!c->next) return mni_fail(err, MANN_E_NOMEM, "%s: state", g->path);
+    atomic_fetch_add(&s->base->refs, 1);
+    atomic_fetch_add(&s->tail->refs, 1);
+    if (s->dead) atomic_fetch_add(&s->dead->refs, 1);
+    c->next->n_tail = s->n_tail;
+    c->next->n_classes = s->n_classes;
+    c->next->n_live_classes = s->n_live_classes;
+    c->next->n_live = s->n_live;
+    return MANN_OK;
+}
+
+/* The key of a tail class in by_name: the hash of its name, or the next free one. */
+static uint64_t free_name_key(const mni_tail *t, const char *name, size_t n_chars)
+{
+    uint32_t klass;
+    uint64_t key = mni_hash_bytes(name, n_chars, 0);
+    while (mni_idmap_get(&t->by_name, key, &klass)) key++;
+    return key;
+}
+
+static mann_status new_class(mni_change *c, const char *name, uint32_t *klass, mann_error *err)
+{
+    mni_gallery *g = c->g;
+    mni_tail *t = c->next->tail;
+    size_t n_chars = strlen(name);
+    if (c->next->n_classes >= MNI_MAX_ROWS)
+        return mni_fail(err, MANN_E_LIMIT, "%s: holds %u classes already", g->path,
+                        (unsigned)c->next->n_classes);
+    MNI_TRY(grow_live(g, (size_t)c->next->n_classes + 1, err));
+    char **slot = mni_stable_make(&t->names, t->n_names + c->n_new_names);
+    char *copy = slot ? mni_strdup(name) : NULL;
+    mni_mutex_lock(&g->lock);           /* readers look names up in the same map */
+    int ok = copy && mni_idmap_put(&t->by_name, free_name_key(t, name, n_chars), c->next->n_classes);
+    mni_mutex_unlock(&g->lock);
+    if (!ok) {
+        mni_free(copy);
+        return mni_fail(err, MANN_E_NOMEM, "%s: class %s", g->path, name);
+    }
+    *slot = copy;
+    c->n_new_names++;
+    *klass = c->next->n_classes++;
+    return MANN_OK;
+}
+
+mann_status mni_change_class(mni_change *c, const char *name, size_t n_chars, uint32_t *klass, mann_error *err)
+{
+    if (n_chars == 0 || n_chars > MNI_MAX_NAME)
+        return mni_fail(err, MANN_E_ARG, "%s: a class name of %zu bytes, wanted 1..%d", c->g->path, n_chars,
+                        MNI_MAX_NAME);
+    if (memchr(name, '\0', n_chars))
+        return mni_fail(err, MANN_E_ARG, "%s: a class name holds a zero byte", c->g->path);
+    mni_text copy = { 0 };
+    mni_text_add_n(&copy, name, n_chars);
+    if (copy.failed) {
+        mni_text_fini(&copy);
+        return mni_fail(err, MANN_E_NOMEM, "%s: a class name", c->g->path);
+    }
+    mann_status s = MANN_OK;
+    if (!mni_state_find_class(c->next, mni_text_get(&copy), klass))
+        s = new_class(c, mni_text_get(&copy), klass, err);
+    mni_text_fini(&copy);
+    return s;
+}
+
+mann_status mni_change_kill(mni_change *c, uint32_t row, mann_error *err)
+{
+    mni_dead *old = c->next->dead;
+    uint32_t bits = old ? old->n_bits : 0;
+    if (!c->own_dead || row >= bits) {
+        /* Room for the tail to grow a little, so that replaying many removals copies seldom. */
+        uint32_t want = mni_state_rows(c->next) + 1024;
+        size_t n_words = (size_t)(want > bits ? want : bits) / 64 + 1;
+        mni_dead *copy = mni_alloc(1, sizeof *copy + n_words * sizeof *copy->words);
+        if (!copy) return mni_fail(err, MANN_E_NOMEM, "%s: bitmap of %u rows", c->g->path, (unsigned)want);
+        atomic_init(&copy->refs, 1);
+        copy->n_bits = (uint32_t)(n_words * 64);
+        if (old) {
+            copy->n_dead = old->n_dead;
+            memcpy(copy->words, old->words, bits / 64 * sizeof *copy->words);
+        }
+        c->next->dead = copy;
+        c->own_dead = 1;
+        mni_dead_release(old);
+    }
+    if (!mni_grow((void **)&c->killed, &c->killed_cap, c->n_killed + 1, sizeof *c->killed))
+        return mni_fail(err, MANN_E_NOMEM, "%s: list of removed rows", c->g->path);
+    c->killed[c->n_killed++] = mni_state_class(c->next, row);
+    c->next->dead->words[row / 64] |= 1ull << row % 64;
+    c->next->dead->n_dead++;
+    c->next->n_live--;
+    return MANN_OK;
+}
+
+mann_status mni_change_add(mni_change *c, uint64_t id, uint64_t content_hash, uint64_t time, uint32_t klass,
+                           const char *source, size_t n_chars, const float *vector, mann_error *err)
+{
+    mni_state *s = c->next;
+    mni_tail *t = s->tail;
+    if (mni_state_rows(s) >= MNI_MAX_ROWS)
+        return mni_fail(err, MANN_E_LIMIT, "%s: holds %u rows already", c->g->path,
+                        (unsigned)mni_state_rows(s));
+    if (n_chars > MNI_MAX_SOURCE)
+        return mni_fail(err, MANN_E_LIMIT, "%s: a path of %zu bytes, at most %d", c->g->path, n_chars,
+                        MNI_MAX_SOURCE);
+    mni_tail_row *row = mni_stable_make(&t->rows, s->n_tail);
+    float *place = mni_stable_make(&t->vectors, s->n_tail);
+    char *copy = mni_alloc(n_chars + 1, 1);
+    if (!row || !place || !copy) {
+        mni_free(copy);
+        return mni_fail(err, MANN_E_NOMEM, "%s: a row", c->g->path);
+    }
+    if (n_chars) memcpy(copy, source, n_chars);
+    *row = (mni_tail_row){ id, content_hash, time, klass, copy };
+    memcpy(place, vector, t->dim * sizeof *place);
+    s->n_tail++;
+    s->n_live++;
+    return MANN_OK;
+}
+
+mann_status mni_change_seal(mni_change *c, mann_error *err)
+{
+    mni_tail *t = c->next->tail;
+    mni_mutex_lock(&c->g->lock);
+    int ok = mni_idmap_reserve(&t->by_id, c->next->n_tail - t->n_rows);
+    mni_mutex_unlock(&c->g->lock);
+    return ok ? MANN_OK : mni_fail(err, MANN_E_NOMEM, "%s: map of ids", c->g->path);
+}
+
+/* The rows that die first, then the new ones: an upsert of the only row of a class keeps it alive. */
+static void count_classes(mni_change *c)
+{
+    mni_gallery *g = c->g;
+    const mni_tail *t = c->next->tail;
+    for (size_t i = 0; i < c->n_killed; i++)
+        if (c->killed[i] != MANN_NO_CLASS && --g->live[c->killed[i]] == 0) c->next->n_live_classes--;
+    for (uint32_t i = t->n_rows; i < c->next->n_tail; i++) {
+        uint32_t klass = ((const mni_tail_row *)mni_stable_at(&t->rows, i))->klass;
+        if (klass != MANN_NO_CLASS && g->live[klass]++ == 0) c->next->n_live_classes++;
+    }
+}
+
+void mni_change_publish(mni_change *c)
+{
+    mni_gallery *g = c->g;
+    mni_tail *t = c->next->tail;
+    count_classes(c);
+    mni_mutex_lock(&g->lock);
+    for (; t->n_rows < c->next->n_tail; t->n_rows++) {
+        const mni_tail_row *row = mni_stable_at(&t->rows, t->n_rows);
+        mni_idmap_put(&t->by_id, row->id, t->n_rows);       /* reserved: cannot fail */
+    }
+    t->n_names += c->n_new_names;
+    mni_state *old = g->state;
+    g->state = c->next;
+    mni_mutex_unlock(&g->lock);
+    mni_state_release(old);
+    mni_free(c->killed);
+}
+
+static void drop_name(mni_tail *t, uint32_t i, uint32_t klass)
+{
+    char *name = *(char **)mni_stable_at(&t->names, i);
+    uint32_t found;
+    for (uint64_t key = mni_hash_bytes(name, strlen(name), 0); mni_idmap_get(&t->by_name, key, &found); key++)
+        if (found == klass) { mni_idmap_remove(&t->by_name, key); break; }
+    mni_free(name);
+}
+
+void mni_change_drop(mni_change *c)
+{
+    if (!c->next) return;
+    mni_tail *t = c->next->tail;
+    for (uint32_t i = t->n_rows; i < c->next->n_tail; i++)
+        mni_free(((mni_tail_row *)mni_stable_at(&t->rows, i))->source);
+    mni_mutex_lock(&c->g->lock);
+    while (c->n_new_names) {
+        c->n_new_names--;
+        drop_name(t, t->n_names + c->n_new_names, --c->next->n_classes);
+    }
+    mni_mutex_unlock(&c->g->lock);
+    mni_state_release(c->next);
+    mni_free(c->killed);
+    *c = (mni_change){ 0 };
+}
+
+/* --- journal records ---------------------------------------------------------------------------------------------- */
+
+mann_status mni_gallery_must_write(mni_gallery *g, mann_error *err)
+{
+    return g->writable ? MANN_OK
+                       : mni_fail(err, MANN_E_READ_ONLY, "%s: was opened for reading only", g->path);
+}
+
+void mni_change_put_text(mni_buf *b, const char *text)
+{
+    mni_buf_u32(b, text ? (uint32_t)strlen(text) : UINT32_MAX);
+    if (text) mni_buf_add(b, text, strlen(text));
+}
+
+mann_status mni_change_journal(mni_gallery *g, uint32_t type, const mni_buf *b, mann_error *err)
+{
+    if (b->failed) return mni_fail(err, MANN_E_NOMEM, "%s: journal record", g->path);
+    return mni_journal_append(g->journal, type, b->bytes, b->n_bytes, err);
+}
+
+/* Ends a change: durable first, visible second. `s` is how far it went. */
+static mann_status finish(mni_change *c, mann_status s, mann_error *err)
+{
+    mni_gallery *g = c->g;
+    if (s == MANN_OK) s = mni_change_seal(c, err);
+    if (s == MANN_OK) s = mni_journal_commit(g->journal, err);
+    if (s != MANN_OK) {
+        mni_journal_discard(g->journal);
+        mni_change_drop(c);
+        return s;
+    }
+    mni_change_publish(c);
+    mni_mutex_lock(&g->lock);
+    g->journal_bytes = mni_journal_bytes(g->journal);
+    mni_mutex_unlock(&g->lock);
+    return MANN_OK;
+}
+
+/* --- add ---------------------------------------------------------------------------------------------------------------- */
+
+/* What is stored is what was rounded: answers do not change when the tail is folded into the file. */
+static mann_status round_vector(const mni_meta *m, const float *in, float *out, uint8_t *code, uint64_t number,
+                                mann_error *err)
+{
+    float scale = 0;
+    mni_dtype dtype = mni_store_dtype(m->store);
+    memcpy(out, in, m->dim * sizeof *out);
+    MNI_TRY(mni_rows_prepare((mann_metric)m->metric, out, m->dim, "row", number, err));
+    if (dtype == MNI_F32) return MANN_OK;
+    mni_rows_encode(dtype, out, m->dim, code, &scale);
+    mni_rows one = { .data = code, .scale = &scale, .n = 1, .dim = m->dim, .dtype = dtype,
+                     .metric = (mann_metric)m->metric };
+    mni_rows_get(&one, 0, out);
+    return MANN_OK;
+}
+
+static mann_status add_one(mni_change *c, const mni_new_row *r, uint64_t id, const float *vector, mni_buf *buf,
+                           mann_error *err)
+{
+    uint32_t klass = MANN_NO_CLASS, old;
+    const char *source = r->source ? r->source : "";
+    if (r->klass) MNI_TRY(mni_change_class(c, r->klass, strlen(r->klass), &klass, err));
+    if (r->has_id && mni_state_find_id(c->next, id, &old)) MNI_TRY(mni_change_kill(c, old, err));
+    MNI_TRY(mni_change_add(c, id, r->content_hash, r->time, klass, source, strlen(source), vector, err));
+    buf->n_bytes = 0;
+    mni_buf_u64(buf, id);
+    mni_buf_u64(buf, r->content_hash);
+    mni_buf_u64(buf, r->time);
+    mni_change_put_text(buf, r->klass);
+    mni_change_put_text(buf, source);
+    mni_change_put_text(buf, NULL);                    /* the optional key: none yet */
+    for (uint32_t i = 0; i < c->next->tail->dim; i++) mni_buf_f32(buf, vector[i]);
+    return mni_change_journal(c->g, MNI_RECORD_ADD, buf, err);
+}
+
+static mann_status check_ids(const mni_gallery *g, const mni_new_row *rows, size_t n, mann_error *err)
+{
+    mni_idmap seen = { 0 };
+    mann_status s = MANN_OK;
+    uint32_t before;
+    for (size_t i = 0; i < n && s == MANN_OK; i++) {
+        if (!rows[i].has_id) continue;
+        if (rows[i].id >= UINT64_MAX - 1)
+            s = mni_fail(err, MANN_E_ARG, "%s: id %llu is reserved", g->path, (unsigned long long)rows[i].id);
+        else if (mni_idmap_get(&seen, rows[i].id, &before))
+            s = mni_fail(err, MANN_E_ARG, "%s: id %llu is given to rows %u and %zu of one call", g->path,
+                         (unsigned long long)rows[i].id, (unsigned)before, i);
+        else if (!mni_idmap_put(&seen, rows[i].id, (uint32_t)i))
+            s = mni_fail(err, MANN_E_NOMEM, "%s: map of ids", g->path);
+    }
+    mni_idmap_fini(&seen);
+    return s;
+}
+
+static mann_status add_rows(mni_change *c, const mni_new_row *rows, size_t n, uint64_t *ids, uint64_t *next_id,
+                            mann_error *err)
+{
+    const mni_meta *m = &c->next->base->meta;
+    mni_buf buf = { 0 };
+    mann_status s = MANN_OK;
+    for (size_t i = 0; i < n; i++)          /* a given id must not meet one that we give */
+        if (rows[i].has_id && rows[i].id >= *next_id) *next_id = rows[i].id + 1;
+    float *vector = mni_alloc(m->dim, sizeof *vector);
+    uint8_t *code = mni_alloc(m->dim, sizeof(float));
+    if (!vector || !code) s = mni_fail(err, MANN_E_NOMEM, "%s: a row", c->g->path);
+    for (size_t i = 0; i < n && s == MANN_OK; i++) {
+        uint64_t id = rows[i].has_id ? rows[i].id : (*next_id)++;
+        s = round_vector(m, rows[i].vector, vector, code, i, err);
+        if (s == MANN_OK) s = add_one(c, &rows[i], id, vector, &buf, err);
+        if (ids) ids[i] = id;
+    }
+    mni_free(vector);
+    mni_free(code);
+    mni_buf_fini(&buf);
+    return s;
+}
+
+mann_status mni_gallery_add(mni_gallery *g, const mni_new_row *rows, size_t n, uint64_t *ids_out,
+                            mann_error *err)
+{
+    mni_change c = { 0 };
+    MNI_TRY(mni_gallery_must_write(g, err));
+    MNI_TRY(check_ids(g, rows, n, err));
+    mni_mutex_lock(&g->writing);
+    uint64_t next_id = g->next_id;
+    mann_status s = mni_change_begin(&c, g, err);
+    if (s == MANN_OK) {
+        s = finish(&c, add_rows(&c, rows, n, ids_out, &next_id, err), err);
+        if (s == MANN_OK) g->next_id = next_id;
+    }
+    mni_mutex_unlock(&g->writing);
+    return s;
+}
+
+/* --- remove, relabel ------------------------------------------------------------------------------------------------------- */
+
+static mann_status remove_row(mni_change *c, uint32_t row, mni_buf *buf, mann_error *err)
+{
+    buf->n_bytes = 0;
+    mni_buf_u64(buf, mni_state_id(c->next, row));
+    MNI_TRY(mni_change_journal(c->g, MNI_RECORD_REMOVE, buf, err));
+    return mni_change_kill(c, row, err);
+}
+
+mann_status mni_gallery_remove(mni_gallery *g, const uint64_t *ids, size_t n, size_t *removed, mann_error *err)
+{
+    mni_change c = { 0 };
+    mni_buf buf = { 0 };
+    size_t count = 0;
+    uint32_t row;
+    MNI_TRY(mni_gallery_must_write(g, err));
+    mni_mutex_lock(&g->writing);
+    mann_status s = mni_change_begin(&c, g, err);
+    if (s == MANN_OK) {
+        for (size_t i = 0; i < n && s == MANN_OK; i++) {
+            if (!mni_state_find_id(c.next, ids[i], &row)) continue;
+            s = remove_row(&c, row, &buf, err);
+            count++;
+        }
+        s = finish(&c, s, err);
+    }
+    mni_mutex_unlock(&g->writing);
+    mni_buf_fini(&buf);
+    if (s == MANN_OK && removed) *removed = count;
+    return s;
+}
+
+static mann_status remove_class_rows(mni_change *c, uint32_t klass, size_t *count, mni_buf *buf, mann_error *err)
+{
+    const mni_base *b = c->next->base;
+    if (klass < b->meta.n_classes)
+        for (uint32_t i = b->class_at[klass]; i < b->class_at[klass + 1] && i < b->rows.n; i++) {
+            uint32_t row = b->class_rows[i];
+            if (row >= b->rows.n || !mni_state_alive(c->next, row)) continue;
+            MNI_TRY(remove_row(c, row, buf, err));
+            ++*count;
+        }
+    for (uint32_t i = 0; i < c->next->n_tail; i++) {
+        uint32_t row = b->rows.n + i;
+        if (mni_state_class(c->next, row) != klass || !mni_state_alive(c->next, row)) continue;
+        MNI_TRY(remove_row(c, row, buf, err));
+        ++*count;
+    }
+    return MANN_OK;
+}
+
+mann_status mni_gallery_remove_class(mni_gallery *g, const char *klass, size_t *removed, mann_error *err)
+{
+    mni_change c = { 0 };
+    mni_buf buf = { 0 };
+    size_t count = 0;
+    uint32_t number;
+    MNI_TRY(mni_gallery_must_write(g, err));
+    mni_mutex_lock(&g->writing);
+    mann_status s = mni_change_begin(&c, g, err);
+    if (s == MANN_OK) {
+        if (!mni_state_find_class(c.next, klass, &number))
+            s = mni_fail(err, MANN_E_NOT_FOUND, "%s: no class \"%s\"", g->path, klass);
+        else s = remove_class_rows(&c, number, &count, &buf, err);
+        s = finish(&c, s, err);
+    }
+    mni_mutex_unlock(&g->writing);
+    mni_buf_fini(&buf);
+    if (s == MANN_OK && removed) *removed = count;
+    return s;
+}
+
+/* The row dies and comes back at the end of the tail, with its id and another class: base rows are in a
+ * mapped file that nobody writes to. */
+mann_status mni_change_relabel(mni_change *c, uint32_t row, uint32_t klass, mann_error *err)
+{
+    mni_record r;
+    float *vector = mni_alloc(c->next->base->meta.dim, sizeof *vector);
+    if (!vector) return mni_fail(err, MANN_E_NOMEM, "%s: a row", c->g->path);
+    mni_state_record(c->next, row, &r);
+    mni_state_vector(c->next, row, vector);
+    mann_status s = mni_change_kill(c, row, err);
+    if (s == MANN_OK)
+        s = mni_change_add(c, r.id, r.content_hash, r.time, klass, r.source, r.source_chars, vector, err);
+    mni_free(vector);
+    return s;
+}
+
+mann_status mni_gallery_relabel(mni_gallery *g, const uint64_t *ids, size_t n, const char *klass,
+                                mann_error *err)
+{
+    mni_change c = { 0 };
+    mni_buf buf = { 0 };
+    uint32_t number = 0, row;
+    MNI_TRY(mni_gallery_must_write(g, err));
+    mni_mutex_lock(&g->writing);
+    mann_status s = mni_change_begin(&c, g, err);
+    if (s == MANN_OK) {
+        s = mni_change_class(&c, klass, strlen(klass), &number, err);
+        for (size_t i = 0; i < n && s == MANN_OK; i++) {
+            if (!mni_state_find_id(c.next, ids[i], &row)) {
+                s = mni_fail(err, MANN_E_NOT_FOUND, "%s: no record with id %llu", g->path,
+                             (unsigned long long)ids[i]);
+                break;
+            }
+            buf.n_bytes = 0;
+            mni_buf_u64(&buf, ids[i]);
+            mni_change_put_text(&buf, klass);
+            s = mni_change_journal(g, MNI_RECORD_RELABEL, &buf, err);
+            if (s == MANN_OK) s = mni_change_relabel(&c, row, number, err);
+        }
+        s = finish(&c, s, err);
+    }
+    mni_mutex_unlock(&g->writing);
+    mni_buf_fini(&buf);
+    return s;
+}

@@ -1,0 +1,385 @@
+/* compact.c - writing a new base: live rows of base and tail, in row order, become one checked file.
+ *
+ * The new file stands beside the old one until it is whole, then takes its name (store/container.h).
+ * Searches that run meanwhile keep the state they began with. If the plug is pulled between the new base
+ * and the new journal, the old journal no longer fits the base and is ignored: the base has it all.
+ * SPDX-License-Identifier: MIT */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "recog/gallery.h"
+
+/* Everything about the new base that is computed before the first byte is written. */
+typedef struct plan {
+    const mni_state *state;
+    mni_meta meta;
+    uint32_t *rows;                 /* n: rows of the state that live on, ascending */
+    uint32_t n;
+    uint8_t *codes;                 /* n x dim of the storage type */
+    float *scales;                  /* n, int8 only */
+    mni_rows view;                  /* of codes */
+    uint32_t *klass;                /* n */
+    mni_ann *ann;
+    mni_calib calib;
+} plan;
+
+static void plan_fini(plan *p)
+{
+    mni_free(p->rows);
+    mni_free(p->codes);
+    mni_free(p->scales);
+    mni_free(p->klass);
+    mni_ann_free(p->ann);
+}
+
+static mann_status no_memory(mann_error *err)
+{
+    return mni_fail(err, MANN_E_NOMEM, "gallery: not enough memory to write it anew");
+}
+
+/* Rows, their codes, their classes. */
+static mann_status gather(plan *p, mann_error *err)
+{
+    const mni_state *s = p->state;
+    uint32_t total = mni_state_rows(s), dim = p->meta.dim;
+    mni_dtype dtype = mni_store_dtype(p->meta.store);
+    size_t row_bytes = dim * mni_dtype_bytes(dtype);
+    p->rows = mni_alloc(s->n_live + 1, sizeof *p->rows);
+    p->klass = mni_alloc(s->n_live + 1, sizeof *p->klass);
+    p->codes = mni_alloc_aligned(s->n_live, row_bytes, 0);
+    p->scales = dtype == MNI_I8 ? mni_alloc(s->n_live + 1, sizeof *p->scales) : NULL;
+    float *vector = mni_alloc(dim, sizeof *vector);
+    if (!p->rows || !p->klass || !p->codes || !vector || (dtype == MNI_I8 && !p->scales)) {
+        mni_free(vector);
+        return no_memory(err);
+    }
+    for (uint32_t row = 0; row < total && p->n < s->n_live; row++) {
+        if (!mni_state_alive(s, row)) continue;
+        uint8_t *code = p->codes + (size_t)p->n * row_bytes;
+        if (row < s->base->rows.n) {        /* codes are copied, so that nothing is rounded twice */
+            memcpy(code, (const uint8_t *)s->base->rows.data + (size_t)row * row_bytes, row_bytes);
+            if (p->scales) p->scales[p->n] = s->base->rows.scale[row];
+        } else {
+            mni_state_vector(s, row, vector);
+            mni_rows_encode(dtype, vector, dim, code, p->scales ? &p->scales[p->n] : NULL);
+        }
+        p->klass[p->n] = mni_state_class(s, row);
+        p->rows[p->n++] = row;
+    }
+    mni_free(vector);
+    p->view = (mni_rows){ .data = p->codes, .scale = p->scales, .n = p->n, .dim = dim, .dtype = dtype,
+                          .metric = (mann_metric)p->meta.metric };
+    return MANN_OK;
+}
+
+/* Fewer classes than this say nothing about strangers. */
+enum { CALIBRATE_CLASSES = 8, CALIBRATE_QUERIES = 2048 };
+
+static mann_status calibrate(plan *p, mni_pool *pool, mann_error *err)
+{
+    float *rows = mni_alloc_aligned(p->n, p->meta.dim * sizeof *rows, 0);
+    uint32_t *labels = mni_alloc(p->n + 1, sizeof *labels), n = 0;
+    mann_status s = rows && labels ? MANN_OK : no_memory(err);
+    for (uint32_t i = 0; s == MANN_OK && i < p->n; i++) {
+        if (p->klass[i] == MANN_NO_CLASS) continue;
+        mni_rows_get(&p->view, i, rows + (size_t)n * p->meta.dim);
+        labels[n++] = p->klass[i];
+    }
+    if (s == MANN_OK)
+        s = mni_calib_measure(&p->calib, rows, labels, n, p->meta.dim, p->meta.n_classes,
+                              (mann_metric)p->meta.metric, CALIBRATE_QUERIES, p->meta.seed, pool, err);
+    if (s == MANN_OK) p->meta.n_calibrated_rows = n;
+    mni_free(rows);
+    mni_free(labels);
+    return s;
+}
+
+/* --- sections ---------------------------------------------------------------------------------------------------- */
+
+static void write_records(plan *p, mni_writer *w)
+{
+    uint64_t at = 0;
+    p->meta.stamp = mni_mix64(p->n + 1);
+    mni_writer_begin(w, "RECS", MNI_BYTES, MNI_ALIGN_PAGE);
+    for (uint32_t i = 0; i < p->n; i++) {
+        mni_record r;
+        uint8_t out[MNI_RECORD_BYTES] = { 0 };
+        mni_state_record(p->state, p->rows[i], &r);
+        mni_put64(out, r.id);
+        mni_put64(out + 8, r.content_hash);
+        mni_put64(out + 16, r.time);
+        mni_put64(out + 24, at);
+        mni_put32(out + 32, r.source_chars);
+        mni_put32(out + 40, p->klass[i]);
+        mni_writer_put(w, out, sizeof out);
+        at += r.source_chars;
+        p->meta.stamp = mni_hash_bytes(out, sizeof out, p->meta.stamp);
+    }
+    mni_writer_end(w);
+    mni_writer_begin(w, "HEAP", MNI_BYTES, MNI_ALIGN_SECTION);
+    for (uint32_t i = 0; i < p->n; i++) {
+        mni_record r;
+        mni_state_record(p->state, p->rows[i], &r);
+        mni_writer_put(w, r.source, r.source_chars);
+    }
+    mni_writer_end(w);
+}
+
+typedef struct named { const char *chars; uint32_t n_chars, klass; } named;
+
+static int by_name(const void *a, const void *b)
+{
+    const named *x = a, *y = b;
+    uint32_t n = x->n_chars < y->n_chars ? x->n_chars : y->n_chars;
+    int c = n ? memcmp(x->chars, y->chars, n) : 0;
+    return c ? c : x->n_chars < y->n_chars ? -1 : x->n_chars > y->n_chars;
+}
+
+static mann_status write_names(const plan *p, mni_writer *w, mann_error *err)
+{
+    uint32_t n = p->meta.n_classes;
+    uint64_t at = 0;
+    named *names = mni_alloc((size_t)n + 1, sizeof *names);
+    if (!names) return no_memory(err);
+    mni_writer_begin(w, "NMOF", MNI_U64, MNI_ALIGN_SECTION);
+    mni_writer_put(w, &at, sizeof at);
+    for (uint32_t k = 0; k < n; k++) {
+        names[k].klass = k;
+        names[k].chars = mni_state_name(p->state, k, &names[k].n_chars);
+        at += names[k].n_chars;
+        mni_writer_put(w, &at, sizeof at);
+    }
+    mni_writer_end(w);
+    mni_writer_begin(w, "NMHP", MNI_BYTES, MNI_ALIGN_SECTION);
+    for (uint32_t k = 0; k < n; k++) mni_writer_put(w, names[k].chars, names[k].n_chars);
+    mni_writer_end(w);
+    qsort(names, n, sizeof *names, by_name);
+    mni_writer_begin(w, "NMIX", MNI_U32, MNI_ALIGN_SECTION);
+    for (uint32_t k = 0; k < n; k++) mni_writer_put(w, &names[k].klass, sizeof names[k].klass);
+    mni_writer_end(w);
+    mni_free(names);
+    return MANN_OK;
+}
+
+typedef struct numbered { uint64_t id; uint32_t row; } numbered;
+
+static int by_id(const void *a, const void *b)
+{
+    uint64_t x = ((const numbered *)a)->id, y = ((const numbered *)b)->id;
+    return x < y ? -1 : x > y;
+}
+
+static mann_status write_ids(const plan *p, mni_writer *w, mann_error *err)
+{
+    numbered *ids = mni_alloc((size_t)p->n + 1, sizeof *ids);
+    if (!ids) return no_memory(err);
+    int sorted = 1;
+    for (uint32_t i = 0; i < p->n; i++) {
+        ids[i] = (numbered){ mni_state_id(p->state, p->rows[i]), i };
+        if (i && ids[i].id < ids[i - 1].id) sorted = 0;
+    }
+    if (!sorted) qsort(ids, p->n, sizeof *ids, by_id);
+    mni_writer_begin(w, "IDIX", MNI_U32, MNI_ALIGN_SECTION);
+    for (uint32_t i = 0; i < p->n; i++) mni_writer_put(w, &ids[i].row, sizeof ids[i].row);
+    mni_writer_end(w);
+    mni_free(ids);
+    return MANN_OK;
+}
+
+/* Counting sort of rows by class; rows without a class stand behind the last class. */
+static mann_status write_classes(plan *p, mni_writer *w, mann_error *err)
+{
+    uint32_t c = p->meta.n_classes;
+    uint32_t *at = mni_alloc((size_t)c + 2, sizeof *at);
+    uint32_t *rows = mni_alloc((size_t)p->n + 1, sizeof *rows);
+    if (!at || !rows) { mni_free(at); mni_free(rows); return no_memory(err); }
+    for (uint32_t i = 0; i < p->n; i++) at[(p->klass[i] < c ? p->klass[i] : c) + 1]++;
+    p->meta.n_live_classes = 0;
+    for (uint32_t k = 0; k < c; k++) p->meta.n_live_classes += at[k + 1] > 0;
+    for (uint32_t k = 0; k <= c; k++) at[k + 1] += at[k];
+    mni_writer_section(w, "CLOF", MNI_U32, MNI_ALIGN_SECTION, at, ((size_t)c + 1) * sizeof *at);
+    for (uint32_t i = 0; i < p->n; i++) rows[at[p->klass[i] < c ? p->klass[i] : c]++] = i;
+    mni_writer_section(w, "CLRW", MNI_U32, MNI_ALIGN_SECTION, rows, (size_t)p->n * sizeof *rows);
+    mni_free(at);
+    mni_free(rows);
+    return MANN_OK;
+}
+
+static mann_status write_sections(mni_gallery *g, plan *p, mni_writer *w, mann_error *err)
+{
+    const mni_base *old = p->state->base;
+    uint8_t meta[MNI_META_BYTES];
+    size_t row_bytes = p->view.dim * mni_dtype_bytes(p->view.dtype);
+    write_records(p, w);
+    MNI_TRY(write_names(p, w, err));
+    MNI_TRY(write_ids(p, w, err));
+    MNI_TRY(write_classes(p, w, err));
+    mni_writer_section(w, "VECS", p->view.dtype, MNI_ALIGN_PAGE, p->codes, p->n * row_bytes);
+    if (p->scales)
+        mni_writer_section(w, "VSCL", MNI_F32, MNI_ALIGN_SECTION, p->scales, p->n * sizeof *p->scales);
+    mni_ann_write(p->ann, w);
+    if (p->calib.n_sizes) {
+        uint8_t *bytes = mni_alloc(mni_calib_bytes(), 1);
+        if (!bytes) return no_memory(err);
+        mni_calib_encode(&p->calib, bytes);
+        mni_writer_section(w, MNI_CALIB_TAG, MNI_BYTES, MNI_ALIGN_SECTION, bytes, mni_calib_bytes());
+        mni_free(bytes);
+    }
+    if (old->model.n_bytes)
+        mni_writer_section(w, "MODL", MNI_BYTES, MNI_ALIGN_PAGE, old->model.data, (size_t)old->model.n_bytes);
+    mni_writer_begin(w, "ROOT", MNI_BYTES, MNI_ALIGN_SECTION);
+    for (uint32_t i = 0; i < g->n_roots; i++) mni_writer_put(w, g->roots[i], strlen(g->roots[i]) + 1);
+    mni_writer_end(w);
+    mni_meta_encode(&p->meta, meta);
+    mni_writer_section(w, "META", MNI_BYTES, MNI_ALIGN_SECTION, meta, sizeof meta);
+    return MANN_OK;
+}
+
+static mann_status write_base(mni_gallery *g, plan *p, const char *path, mann_error *err)
+{
+    const mni_reader *r = p->state->base->reader;
+    mni_writer *w;
+    MNI_TRY(mni_writer_new(&w, g->vfs, path, MNI_FILE_GALLERY, mni_reader_uuid(r),
+                           mni_reader_generation(r) + 1, err));
+    mann_status s = write_sections(g, p, w, err);
+    if (s != MANN_OK) { mni_writer_abort(w); return s; }
+    return mni_writer_finish(w, err);
+}
+
+/* --- the new base takes over ------------------------------------------------------------------------------------------ */
+
+static mann_status publish_base(mni_gallery *g, mann_error *err)
+{
+    mni_base *b;
+    mni_tail *t;
+    MNI_TRY(mni_base_open(&b, g->vfs, g->path, 0, err));
+    mann_status s = mni_tail_new(&t, b->meta.dim, err);
+    mni_state *fresh = s == MANN_OK ? mni_state_new(b, t, NULL) : NULL;
+    if (!fresh) {
+        mni_tail_release(t);
+        mni_base_release(b);
+        return no_memory(err);
+    }
+    mni_mutex_lock(&g->lock);
+    mni_state *old = g->state;
+    g->state = fresh;
+    mni_mutex_unlock(&g->lock);
+    mni_state_release(old);
+    mni_free(g->live);
+    g->live = NULL;
+    g->live_cap = 0;
+    s = mni_gallery_reset_journal(g, err);
+    mni_mutex_lock(&g->lock);
+    g->journal_bytes = mni_journal_bytes(g->journal);
+    mni_mutex_unlock(&g->lock);
+    return s;
+}
+
+static void tell(const mann_hooks *h, mann_note_level level, const char *sentence)
+{
+    if (h && h->note) h->note(h->user, level, sentence);
+}
+
+static mann_status make_plan(mni_gallery *g, plan *p, const char *spec, int measure, mni_pool *pool,
+                             const mann_hooks *h, mann_error *err)
+{
+    const mni_base *old = p->state->base;
+    p->meta = old->meta;
+    p->meta.n_classes = p->state->n_classes;
+    p->meta.n_rows = p->state->n_live;
+    p->meta.next_id = g->next_id;
+    p->calib = old->calib;
+    MNI_TRY(gather(p, err));
+    if (measure && !g->model_calib.n_sizes && p->state->n_live_classes >= CALIBRATE_CLASSES)
+        MNI_TRY(calibrate(p, pool, err));
+    else if (measure && !g->model_calib.n_sizes)
+        tell(h, MANN_NOTE_INFO, "too few classes to learn how near strangers come: every answer will be \"unsure\"");
+    return mni_ann_build(&p->ann, spec ? spec : mni_ann_spec(old->ann), &p->view, p->meta.seed, pool, h, err);
+}
+
+mann_status mni_gallery_build_locked(mni_gallery *g, const char *path, const char *spec, int measure,
+                                     mni_pool *pool, const mann_hooks *h, mann_error *err)
+{
+    mni_state *state = mni_gallery_state(g);
+    plan p = { .state = state };
+    int in_place = path == NULL || strcmp(path, g->path) == 0;
+    mann_status s = make_plan(g, &p, spec, measure, pool, h, err);
+    if (s == MANN_OK) s = write_base(g, &p, in_place ? g->path : path, err);
+    plan_fini(&p);
+    mni_state_release(state);
+    if (s == MANN_OK && in_place) s = publish_base(g, err);
+    return s;
+}
+
+mann_status mni_gallery_build(mni_gallery *g, const char *path, const char *spec, int measure,
+                              mni_pool *pool, const mann_hooks *h, mann_error *err)
+{
+    if (path == NULL && !g->writable)
+        return mni_fail(err, MANN_E_READ_ONLY, "%s: was opened for reading only", g->path);
+    mni_mutex_lock(&g->writing);
+    mann_status s = mni_gallery_build_locked(g, path, spec, measure, pool, h, err);
+    mni_mutex_unlock(&g->writing);
+    return s;
+}
+
+/* --- create -------------------------------------------------------------------------------------------------------------- */
+
+static mann_status write_model(mni_writer *w, const mni_model *m, mann_error *err)
+{
+    mni_buf buf = { 0 };
+    mni_writer *inner;
+    mann_status s = mni_writer_new_buf(&inner, &buf, MNI_FILE_MODEL,
+                                       mni_uuid_from(0, mni_model_fingerprint(m)), 0, err);
+    if (s == MANN_OK) {
+        mni_model_write(m, inner);
+        s = mni_writer_finish(inner, err);
+    }
+    if (s == MANN_OK) mni_writer_section(w, "MODL", MNI_BYTES, MNI_ALIGN_PAGE, buf.bytes, buf.n_bytes);
+    mni_buf_fini(&buf);
+    return s;
+}
+
+static mann_status write_empty(mni_writer *w, const mni_meta *m, const mann_gallery_config *c, mann_error *err)
+{
+    uint8_t meta[MNI_META_BYTES];
+    static const uint64_t zero[1];
+    static const struct { char tag[5]; mni_dtype dtype; size_t n_bytes; } sections[] = {
+        { "RECS", MNI_BYTES, 0 }, { "HEAP", MNI_BYTES, 0 }, { "NMOF", MNI_U64, 8 }, { "NMHP", MNI_BYTES, 0 },
+        { "NMIX", MNI_U32, 0 }, { "IDIX", MNI_U32, 0 }, { "CLOF", MNI_U32, 4 }, { "CLRW", MNI_U32, 0 },
+        { "ROOT", MNI_BYTES, 0 },
+    };
+    for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
+        mni_writer_section(w, sections[i].tag, sections[i].dtype, MNI_ALIGN_SECTION, zero, sections[i].n_bytes);
+    mni_writer_section(w, "VECS", mni_store_dtype(m->store), MNI_ALIGN_PAGE, zero, 0);
+    if (m->store == MANN_STORE_INT8) mni_writer_section(w, "VSCL", MNI_F32, MNI_ALIGN_SECTION, zero, 0);
+    mni_meta_encode(m, meta);
+    mni_writer_section(w, "META", MNI_BYTES, MNI_ALIGN_SECTION, meta, sizeof meta);
+    return c->model && c->embed_model ? write_model(w, c->model, err) : MANN_OK;
+}
+
+mann_status mni_gallery_create(mni_gallery **out, const mni_vfs *v, const char *path,
+                               const mann_gallery_config *c, mann_error *err)
+{
+    mni_stat st;
+    mni_writer *w;
+    *out = NULL;
+    if (v->ops->stat(v, path, &st, NULL) == MANN_OK)
+        return mni_fail(err, MANN_E_EXISTS, "%s: exists already", path);
+    mni_meta m = {
+        .metric = c->metric, .dim = c->dim, .store = c->store, .false_accept = c->false_accept,
+        .seed = c->seed, .fingerprint = c->model ? mni_model_fingerprint(c->model) : 0,
+        .embedded_model = c->model && c->embed_model, .stamp = 1,
+    };
+    uint64_t kind = mni_mix64(m.fingerprint ^ ((uint64_t)m.dim << 8 | m.metric << 4 | m.store));
+    MNI_TRY(mni_writer_new(&w, v, path, MNI_FILE_GALLERY, mni_uuid_from(c->seed, kind), 0, err));
+    mann_status s = write_empty(w, &m, c, err);
+    if (s != MANN_OK) { mni_writer_abort(w); return s; }
+    MNI_TRY(mni_writer_finish(w, err));
+    s = mni_gallery_open(out, v, path, MANN_OPEN_WRITE, err);
+    if (s == MANN_OK && c->model) s = mni_gallery_use_model(*out, c->model, err);
+    if (s != MANN_OK) { mni_gallery_free(*out); *out = NULL; }
+    return s;
+}

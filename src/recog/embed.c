@@ -1,0 +1,69 @@
+/* embed.c - photos to vectors with the gallery's own model. SPDX-License-Identifier: MIT */
+#include "base/mem.h"
+#include "os/try.h"
+#include "recog/embed.h"
+
+typedef struct job {
+    const mni_model *model;
+    const mni_recipe *recipe;
+    const mann_image *images;
+    float *input, *out;
+    size_t input_floats;
+} job;
+
+static mann_status prepare(void *ctx, size_t begin, size_t end, size_t chunk, mann_error *err)
+{
+    const job *j = ctx;
+    (void)chunk;
+    for (size_t i = begin; i < end; i++)
+        MNI_TRY(mni_prep_run(j->recipe, &j->images[i], j->input + i * j->input_floats, err));
+    return MANN_OK;
+}
+
+size_t mni_input_floats(const mni_model *m)
+{
+    mni_model_shape s = mni_model_shape_of(m);
+    return (size_t)s.input_channels * s.input_size * s.input_size;
+}
+
+enum { IMAGES_AT_ONCE = 64 };
+
+mann_status mni_embed_images(const mni_model *m, const mni_recipe *recipe, const mann_image *images, size_t n,
+                             mni_pool *pool, float *out, mann_error *err)
+{
+    job j = { m, recipe, images, NULL, out, mni_input_floats(m) };
+    uint32_t dim = mni_model_shape_of(m).dim;
+    size_t most = n < IMAGES_AT_ONCE ? n : IMAGES_AT_ONCE;
+    j.input = mni_alloc_aligned(most, j.input_floats * sizeof *j.input, 0);
+    if (!j.input) return mni_fail(err, MANN_E_NOMEM, "embed: input of %zu images", most);
+    mann_status s = MANN_OK;
+    for (size_t at = 0; at < n && s == MANN_OK; at += most) {
+        size_t now = n - at < most ? n - at : most;
+        j.images = images + at;
+        s = mni_parallel_try(pool, now, 1, prepare, &j, err);
+        if (s == MANN_OK) s = mni_model_forward(m, j.input, now, pool, out + at * dim, err);
+    }
+    mni_free(j.input);
+    return s;
+}
+
+mann_status mni_gallery_model(mni_gallery *g, const mni_model **m, mann_error *err)
+{
+    mni_mutex_lock(&g->lock);
+    *m = g->model;
+    mni_mutex_unlock(&g->lock);
+    if (*m) return MANN_OK;
+    if (mni_gallery_fingerprint(g) == 0)
+        return mni_fail(err, MANN_E_MISMATCH, "%s: holds bare vectors, made without a model: photos cannot be "
+                        "asked of it", g->path);
+    return mni_fail(err, MANN_E_MISMATCH, "%s: does not carry its model (fingerprint %016llx): give it with "
+                    "the model file", g->path, (unsigned long long)mni_gallery_fingerprint(g));
+}
+
+mann_status mni_gallery_embed(mni_gallery *g, const mann_image *images, size_t n, mni_pool *pool, float *out,
+                              mann_error *err)
+{
+    const mni_model *m;
+    MNI_TRY(mni_gallery_model(g, &m, err));
+    return mni_embed_images(m, &g->recipe, images, n, pool, out, err);
+}

@@ -1,0 +1,132 @@
+/* enrol.c - a set of photos into the gallery: resumable, idempotent, in durable groups.
+ *
+ * A photo is present if a live record of the same class has the same content: so a run that was
+ * interrupted goes on where it stopped, and running it twice changes nothing. When the tail has grown
+ * large it is folded into the file; how large depends on row counts alone, never on time.
+ * SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "os/clock.h"
+#include "recog/embed.h"
+
+enum { FOLD_ROWS = 65536 };             /* tail rows before a fold, and no fold before a quarter is new */
+
+typedef struct enrolment {
+    mni_gallery *g;
+    const mni_photos *set;
+    mni_pool *pool;
+    const mann_hooks *hooks;
+    mni_idmap present;                  /* content and class -> 1 */
+    mann_add_report report;
+} enrolment;
+
+static uint64_t content_key(uint64_t content_hash, const char *klass, size_t n_chars)
+{
+    return mni_hash_bytes(klass, n_chars, content_hash);
+}
+
+/* What the gallery holds already. */
+static mann_status list_present(enrolment *e, mann_error *err)
+{
+    mni_state *s = mni_gallery_state(e->g);
+    int ok = 1;
+    for (uint32_t row = 0; ok && row < mni_state_rows(s); row++) {
+        if (!mni_state_alive(s, row)) continue;
+        mni_record r;
+        uint32_t n = 0;
+        mni_state_record(s, row, &r);
+        const char *name = r.klass == MANN_NO_CLASS ? "" : mni_state_name(s, r.klass, &n);
+        ok = mni_idmap_put(&e->present, content_key(r.content_hash, name, n), 1);
+    }
+    mni_state_release(s);
+    return ok ? MANN_OK : mni_fail(err, MANN_E_NOMEM, "%s: list of contents", e->g->path);
+}
+
+static uint64_t key_of(const enrolment *e, uint64_t i, uint64_t content_hash)
+{
+    const char *klass;
+    e->set->path(e->set->ctx, i, &klass);
+    return content_key(content_hash, klass ? klass : "", klass ? strlen(klass) : 0);
+}
+
+static int is_present(void *ctx, uint64_t i, uint64_t content_hash)
+{
+    const enrolment *e = ctx;
+    uint32_t one;
+    return mni_idmap_get(&e->present, key_of(e, i, content_hash), &one);
+}
+
+static void note_bad(const enrolment *e, uint64_t i, const mni_photo *p)
+{
+    char sentence[512];
+    const char *klass;
+    if (!e->hooks || !e->hooks->note) return;
+    const char *path = e->set->path(e->set->ctx, i, &klass);
+    snprintf(sentence, sizeof sentence, "skipped %s: %s", path, p->error.text);
+    e->hooks->note(e->hooks->user, MANN_NOTE_WARNING, sentence);
+}
+
+static mann_status fold_if_large(enrolment *e, mann_error *err)
+{
+    mni_state *s = mni_gallery_state(e->g);
+    int large = s->n_tail >= FOLD_ROWS && s->n_tail >= s->base->rows.n / 4;
+    mni_state_release(s);
+    return large ? mni_gallery_build(e->g, NULL, NULL, 0, e->pool, e->hooks, err) : MANN_OK;
+}
+
+/* One group becomes one change: one sync for up to 256 photos. */
+static mann_status add_group(void *ctx, uint64_t first, size_t n, const mni_photo *photos, mann_error *err)
+{
+    enrolment *e = ctx;
+    double start = mni_clock_seconds();
+    mni_new_row *rows = mni_alloc(n, sizeof *rows);
+    size_t n_rows = 0;
+    mann_status s = rows ? MANN_OK : mni_fail(err, MANN_E_NOMEM, "%s: %zu rows", e->g->path, n);
+    for (size_t i = 0; s == MANN_OK && i < n; i++) {
+        const mni_photo *p = &photos[i];
+        uint64_t key = key_of(e, first + i, p->content_hash);
+        uint32_t one;
+        if (p->result == MNI_PHOTO_BAD) {
+            note_bad(e, first + i, p);
+            e->report.n_skipped++;
+        } else if (p->result == MNI_PHOTO_KNOWN || mni_idmap_get(&e->present, key, &one)) {
+            e->report.n_present++;          /* the second case: twice in this very group */
+        } else {
+            mni_new_row *r = &rows[n_rows++];
+            *r = (mni_new_row){ .vector = p->vector, .content_hash = p->content_hash, .time = p->mtime };
+            r->source = e->set->path(e->set->ctx, first + i, &r->klass);
+            if (!mni_idmap_put(&e->present, key, 1)) s = mni_fail(err, MANN_E_NOMEM, "%s: list of contents", e->g->path);
+        }
+    }
+    if (s == MANN_OK && n_rows) s = mni_gallery_add(e->g, rows, n_rows, NULL, err);
+    mni_free(rows);
+    if (s == MANN_OK) {
+        e->report.n_added += n_rows;
+        s = fold_if_large(e, err);
+    }
+    e->report.write_seconds += mni_clock_seconds() - start;
+    return s;
+}
+
+mann_status mni_gallery_enrol(mni_gallery *g, const mni_photos *photos, mni_pool *pool, const mann_hooks *h,
+                              mann_add_report *report, mann_error *err)
+{
+    enrolment e = { .g = g, .set = photos, .pool = pool, .hooks = h };
+    mni_phase_seconds seconds = { 0, 0 };
+    const mni_model *m;
+    if (!g->writable)
+        return mni_fail(err, MANN_E_READ_ONLY, "%s: was opened for reading only", g->path);
+    MNI_TRY(mni_gallery_model(g, &m, err));
+    mann_status s = list_present(&e, err);
+    if (s == MANN_OK && photos->root) s = mni_gallery_add_root(g, photos->root, err);
+    if (s == MANN_OK)
+        s = mni_embed_photos(m, &g->recipe, photos, "embed", is_present, add_group, &e, pool, h, &seconds, err);
+    e.report.decode_seconds = seconds.decode;
+    e.report.embed_seconds = seconds.embed;
+    e.report.struct_size = sizeof e.report;
+    if (report) *report = e.report;         /* also after a stop: what was added is there */
+    mni_idmap_fini(&e.present);
+    return s;
+}

@@ -1,0 +1,412 @@
+/* gallery.c - a gallery from open to free: base, journal, lock, published state. See state.h for what
+ * readers see and change.c for how it changes. SPDX-License-Identifier: MIT */
+#include "recog/gallery.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+
+/* --- state ------------------------------------------------------------------------------------------------- */
+
+mni_state *mni_gallery_state(mni_gallery *g)
+{
+    mni_mutex_lock(&g->lock);
+    mni_state *s = g->state;
+    atomic_fetch_add(&s->refs, 1);
+    mni_mutex_unlock(&g->lock);
+    return s;
+}
+
+/* The model's calibration, measured on many held-out classes, comes before the gallery's own. */
+void mni_gallery_thresholds(mni_gallery *g, const mni_state *s, float false_accept, float *known,
+                            float *unsure)
+{
+    mni_mutex_lock(&g->lock);
+    mni_calib c = g->model_calib.n_sizes ? g->model_calib : s->base->calib;
+    mni_mutex_unlock(&g->lock);
+    if (false_accept <= 0) false_accept = s->base->meta.false_accept;
+    float lax = 5 * false_accept < 0.5f ? 5 * false_accept : 0.5f;
+    *known = mni_calib_threshold(&c, s->n_live_classes, false_accept);
+    *unsure = mni_calib_threshold(&c, s->n_live_classes, lax > false_accept ? lax : false_accept);
+}
+
+uint64_t mni_gallery_fingerprint(mni_gallery *g)
+{
+    mni_state *s = mni_gallery_state(g);
+    uint64_t print = s->base->meta.fingerprint;
+    mni_state_release(s);
+    return print;
+}
+
+uint32_t mni_gallery_dim(mni_gallery *g)
+{
+    mni_state *s = mni_gallery_state(g);
+    uint32_t dim = s->base->meta.dim;
+    mni_state_release(s);
+    return dim;
+}
+
+/* --- the object ---------------------------------------------------------------------------------------------- */
+
+static char *with_ending(const char *path, const char *ending)
+{
+    mni_text t = { 0 };
+    mni_text_add(&t, path);
+    mni_text_add(&t, ending);
+    char *copy = t.failed ? NULL : mni_strdup(mni_text_get(&t));
+    mni_text_fini(&t);
+    return copy;
+}
+
+static mann_status new_object(mni_gallery **out, const mni_vfs *v, const char *path, mann_error *err)
+{
+    mni_gallery *g = *out = mni_alloc(1, sizeof *g);
+    if (!g) return mni_fail(err, MANN_E_NOMEM, "%s: gallery", path);
+    g->vfs = v;
+    g->path = mni_strdup(path);
+    g->journal_path = with_ending(path, "-journal");
+    g->lock_path = with_ending(path, "-lock");
+    int ok = g->path && g->journal_path && g->lock_path;
+    if (ok && mni_mutex_init(&g->lock)) g->n_sync_objects = 1;
+    if (ok && g->n_sync_objects == 1 && mni_mutex_init(&g->writing)) g->n_sync_objects = 2;
+    return g->n_sync_objects == 2 ? MANN_OK : mni_fail(err, MANN_E_NOMEM, "%s: gallery", path);
+}
+
+void mni_gallery_free(mni_gallery *g)
+{
+    if (!g) return;
+    mni_journal_close(g->journal, NULL);
+    mni_state_release(g->state);
+    mni_model_free(g->model);
+    for (uint32_t i = 0; i < g->n_roots; i++) mni_free(g->roots[i]);
+    if (g->has_lock) g->vfs->ops->remove(g->vfs, g->lock_path, NULL);
+    mni_close(g->lock_file, NULL);
+    if (g->n_sync_objects >= 2) mni_mutex_fini(&g->writing);
+    if (g->n_sync_objects >= 1) mni_mutex_fini(&g->lock);
+    mni_free(g->live);
+    mni_free(g->path);
+    mni_free(g->journal_path);
+    mni_free(g->lock_path);
+    mni_free(g);
+}
+
+/* --- the model ------------------------------------------------------------------------------------------------- */
+
+/* What the gallery needs from a model that it now owns. */
+static mann_status adopt_model(mni_gallery *g, mni_model *m, mann_error *err)
+{
+    size_t n;
+    mni_recipe recipe;
+    mni_calib calib = { 0 };
+    const void *prep = mni_model_attached(m, MNI_RECIPE_TAG, &n);
+    MNI_TRY(mni_recipe_decode(&recipe, prep, n, err));
+    const void *tails = mni_model_attached(m, MNI_CALIB_TAG, &n);
+    if (tails) MNI_TRY(mni_calib_decode(&calib, tails, n, err));
+    mni_mutex_lock(&g->lock);
+    mni_model *old = g->model;
+    g->model = m;
+    g->recipe = recipe;
+    g->model_calib = calib;
+    mni_mutex_unlock(&g->lock);
+    mni_model_free(old);
+    return MANN_OK;
+}
+
+static mann_status load_model(mni_gallery *g, const mni_base *b, mann_error *err)
+{
+    mni_reader *r;
+    mni_model *m;
+    if (b->model.n_bytes == 0) return MANN_OK;
+    MNI_TRY(mni_reader_open_bytes(&r, b->model.data, (size_t)b->model.n_bytes, "model inside the gallery",
+                                  0, err));
+    mann_status s = mni_model_read(&m, r, err);
+    mni_reader_free(r);
+    if (s == MANN_OK && mni_model_fingerprint(m) != b->meta.fingerprint)
+        s = mni_fail(err, MANN_E_FORMAT, "the model inside has fingerprint %016llx, the vectors were made "
+                     "with %016llx", (unsigned long long)mni_model_fingerprint(m),
+                     (unsigned long long)b->meta.fingerprint);
+    if (s == MANN_OK) s = adopt_model(g, m, err);
+    if (s != MANN_OK) mni_model_free(m);
+    return s;
+}
+
+/* A private copy: models are saved to memory and read back, so that no architecture needs a copier. */
+static mann_status copy_model(mni_model **out, const mni_model *m, mann_error *err)
+{
+    mni_buf buf = { 0 };
+    mni_writer *w;
+    mni_reader *r = NULL;
+    *out = NULL;
+    mann_status s = mni_writer_new_buf(&w, &buf, MNI_FILE_MODEL,
+                                       mni_uuid_from(0, mni_model_fingerprint(m)), 0, err);
+    if (s == MANN_OK) {
+        mni_model_write(m, w);
+        s = mni_writer_finish(w, err);
+    }
+    if (s == MANN_OK) s = mni_reader_open_bytes(&r, buf.bytes, buf.n_bytes, "model", 0, err);
+    if (s == MANN_OK) s = mni_model_read(out, r, err);
+    mni_reader_free(r);
+    mni_buf_fini(&buf);
+    return s;
+}
+
+mann_status mni_gallery_use_model(mni_gallery *g, const mni_model *m, mann_error *err)
+{
+    uint64_t mine = mni_gallery_fingerprint(g), theirs = mni_model_fingerprint(m);
+    mni_model *copy;
+    if (mine != theirs)
+        return mni_fail(err, MANN_E_MISMATCH, "%s: its vectors were made with model %016llx, not with %016llx",
+                        g->path, (unsigned long long)mine, (unsigned long long)theirs);
+    if (g->model) return MANN_OK;
+    MNI_TRY(copy_model(&copy, m, err));
+    mann_status s = adopt_model(g, copy, err);
+    if (s != MANN_OK) mni_model_free(copy);
+    return s;
+}
+
+/* --- open ---------------------------------------------------------------------------------------------------------- */
+
+/* The lock file goes with its owner; who locked it just when it went opens it anew. */
+static mann_status take_lock(mni_gallery *g, mann_error *err)
+{
+    mann_status s = MANN_E_NOT_FOUND;
+    for (int attempt = 0; attempt < 100 && s == MANN_E_NOT_FOUND; attempt++) {
+        mni_close(g->lock_file, NULL);
+        g->lock_file = NULL;
+        MNI_TRY(mni_open(g->vfs, g->lock_path, MNI_OPEN_WRITE | MNI_OPEN_CREATE, &g->lock_file, err));
+        s = g->vfs->ops->lock(g->lock_file, err);
+    }
+    g->has_lock = s == MANN_OK;
+    if (s == MANN_E_LOCKED)
+        return mni_fail(err, s, "%s: is being written by another process (or handle)", g->path);
+    return s;
+}
+
+static mann_status load_roots(mni_gallery *g, const mni_base *b, mann_error *err)
+{
+    const char *at = b->roots.data;
+    size_t left = (size_t)b->roots.n_bytes;
+    while (left && g->n_roots < MNI_MAX_ROOTS) {
+        const char *end = memchr(at, '\0', left);
+        if (!end) return mni_fail(err, MANN_E_FORMAT, "%s: the list of folders has no end", g->path);
+        char *copy = mni_strdup(at);
+        if (!copy) return mni_fail(err, MANN_E_NOMEM, "%s: gallery", g->path);
+        g->roots[g->n_roots++] = copy;
+        left -= (size_t)(end + 1 - at);
+        at = end + 1;
+    }
+    return MANN_OK;
+}
+
+/* A fresh state on `b` (taken in any case) and an empty tail. */
+static mann_status first_state(mni_state **out, mni_base *b, mann_error *err)
+{
+    mni_tail *t;
+    *out = NULL;
+    mann_status s = mni_tail_new(&t, b->meta.dim, err);
+    if (s == MANN_OK && !(*out = mni_state_new(b, t, NULL)))
+        s = mni_fail(err, MANN_E_NOMEM, "gallery: state");
+    if (s != MANN_OK) {
+        mni_tail_release(t);
+        mni_base_release(b);
+    }
+    return s;
+}
+
+/* The journal is tied to the very content of its base: uuid and generation alone would let a journal fit
+ * a gallery that was built twice from different photos. */
+static mni_uuid journal_uuid(const mni_base *b)
+{
+    return mni_uuid_from(b->meta.stamp, mni_hash_bytes(mni_reader_uuid(b->reader).bytes, 12, 0));
+}
+
+static mann_status read_journal(mni_gallery *g, mann_error *err)
+{
+    const mni_base *b = g->state->base;
+    mni_journal_report report;
+    uint64_t generation = mni_reader_generation(b->reader);
+    mni_uuid uuid = journal_uuid(b);
+    mann_status s = g->writable
+        ? mni_journal_open(&g->journal, g->vfs, g->journal_path, uuid, generation, mni_gallery_replay, g,
+                           &report, err)
+        : mni_journal_replay(g->vfs, g->journal_path, uuid, generation, mni_gallery_replay, g, &report, err);
+    if (s == MANN_OK) g->journal_bytes = report.n_bytes;
+    return s;
+}
+
+mann_status mni_gallery_reset_journal(mni_gallery *g, mann_error *err)
+{
+    const mni_base *b = g->state->base;
+    return mni_journal_reset(g->journal, journal_uuid(b), mni_reader_generation(b->reader), err);
+}
+
+mann_status mni_gallery_open(mni_gallery **out, const mni_vfs *v, const char *path, unsigned flags,
+                             mann_error *err)
+{
+    mni_gallery *g;
+    mni_base *b;
+    *out = NULL;
+    mann_status s = new_object(&g, v, path, err);
+    if (s != MANN_OK) goto fail;
+    g->writable = (flags & MANN_OPEN_WRITE) != 0;
+    if (g->writable) {
+        mni_stat st;                            /* a lock file beside a typing error would be litter */
+        s = v->ops->stat(v, path, &st, err);
+        if (s == MANN_OK) s = take_lock(g, err);
+        if (s != MANN_OK) goto fail;
+    }
+    s = mni_base_open(&b, v, path, flags & MANN_OPEN_VERIFY ? MNI_READ_VERIFY : 0, err);
+    if (s != MANN_OK) goto fail;
+    s = first_state(&g->state, b, err);
+    if (s != MANN_OK) goto fail;
+    g->next_id = b->meta.next_id;
+    s = load_roots(g, b, err);
+    if (s == MANN_OK) s = load_model(g, b, err);
+    if (s == MANN_OK) s = read_journal(g, err);
+    if (s != MANN_OK) goto fail;
+    *out = g;
+    return MANN_OK;
+fail:
+    mni_gallery_free(g);
+    return s;
+}
+
+/* Everything is read again into a second object, whose state then takes the place of the first's. */
+mann_status mni_gallery_refresh(mni_gallery *g, mann_error *err)
+{
+    mni_gallery *fresh;
+    if (g->writable) return MANN_OK;            /* nobody else can have written */
+    MNI_TRY(mni_gallery_open(&fresh, g->vfs, g->path, MANN_OPEN_READ, err));
+    mann_status s = MANN_OK;
+    if (mni_gallery_dim(fresh) != mni_gallery_dim(g) ||
+        mni_gallery_fingerprint(fresh) != mni_gallery_fingerprint(g))
+        s = mni_fail(err, MANN_E_MISMATCH, "%s: was replaced by a gallery of another model", g->path);
+    if (s == MANN_OK) {
+        mni_mutex_lock(&g->lock);
+        mni_state *old = g->state;
+        g->state = fresh->state;
+        fresh->state = old;
+        g->journal_bytes = fresh->journal_bytes;
+        mni_mutex_unlock(&g->lock);
+    }
+    mni_gallery_free(fresh);
+    return s;
+}
+
+/* --- questions ------------------------------------------------------------------------------------------------------ */
+
+static mann_status copy_out(const char *chars, size_t n, char *out, size_t size, mann_error *err)
+{
+    if (n + 1 > size)
+        return mni_fail(err, MANN_E_LIMIT, "gallery: a text of %zu bytes does not fit into %zu", n + 1, size);
+    memcpy(out, chars, n);
+    out[n] = '\0';
+    return MANN_OK;
+}
+
+mann_status mni_gallery_class_name(mni_gallery *g, uint32_t klass, char *out, size_t size, mann_error *err)
+{
+    mni_state *s = mni_gallery_state(g);
+    mann_status status;
+    if (klass >= s->n_classes) {
+        status = mni_fail(err, MANN_E_NOT_FOUND, "%s: no class %u; it has %u", g->path, (unsigned)klass,
+                          (unsigned)s->n_classes);
+    } else {
+        uint32_t n;
+        const char *name = mni_state_name(s, klass, &n);
+        status = copy_out(name, n, out, size, err);
+    }
+    mni_state_release(s);
+    return status;
+}
+
+mann_status mni_gallery_source(mni_gallery *g, uint64_t id, char *out, size_t size, mann_error *err)
+{
+    uint32_t row;
+    mni_mutex_lock(&g->lock);
+    mni_state *s = g->state;
+    atomic_fetch_add(&s->refs, 1);
+    int found = mni_state_find_id(s, id, &row);
+    mni_mutex_unlock(&g->lock);
+    mann_status status;
+    if (!found) {
+        status = mni_fail(err, MANN_E_NOT_FOUND, "%s: no record with id %llu", g->path,
+                          (unsigned long long)id);
+    } else {
+        mni_record r;
+        mni_state_record(s, row, &r);
+        status = copy_out(r.source, r.source_chars, out, size, err);
+    }
+    mni_state_release(s);
+    return status;
+}
+
+mann_status mni_gallery_each(mni_gallery *g, int (*fn)(void *user, const mann_record *r), void *user,
+                             mann_error *err)
+{
+    mni_state *s = mni_gallery_state(g);
+    mni_text name = { 0 }, source = { 0 };
+    float *vector = mni_alloc(s->base->meta.dim, sizeof *vector);
+    mann_status status = vector ? MANN_OK : mni_fail(err, MANN_E_NOMEM, "%s: a record", g->path);
+    for (uint32_t row = 0; status == MANN_OK && row < mni_state_rows(s); row++) {
+        if (!mni_state_alive(s, row)) continue;
+        mni_record r;
+        mni_state_record(s, row, &r);
+        mni_state_vector(s, row, vector);
+        mni_text_clear(&name);
+        mni_text_clear(&source);
+        if (r.klass != MANN_NO_CLASS) {
+            uint32_t n;
+            const char *chars = mni_state_name(s, r.klass, &n);
+            mni_text_add_n(&name, chars, n);
+        }
+        mni_text_add_n(&source, r.source, r.source_chars);
+        if (name.failed || source.failed) {
+            status = mni_fail(err, MANN_E_NOMEM, "%s: a record", g->path);
+            break;
+        }
+        mann_record out = { r.id, r.content_hash, r.time, r.klass,
+                            r.klass == MANN_NO_CLASS ? NULL : mni_text_get(&name), mni_text_get(&source),
+                            vector };
+        if (fn(user, &out)) break;
+    }
+    mni_free(vector);
+    mni_text_fini(&name);
+    mni_text_fini(&source);
+    mni_state_release(s);
+    return status;
+}
+
+mann_status mni_gallery_describe(mni_gallery *g, mann_gallery_info *info, mann_error *err)
+{
+    (void)err;
+    mni_state *s = mni_gallery_state(g);
+    const mni_base *b = s->base;
+    mann_gallery_info i = { .struct_size = sizeof i };
+    i.metric = b->meta.metric;
+    i.dim = b->meta.dim;
+    i.store = b->meta.store;
+    i.n_classes = s->n_live_classes;
+    i.read_only = !g->writable;
+    i.n_rows = s->n_live;
+    i.n_tail = s->n_tail;
+    i.n_dead = (uint64_t)mni_state_rows(s) - s->n_live;
+    i.file_bytes = mni_reader_bytes(b->reader);
+    i.generation = mni_reader_generation(b->reader);
+    i.fingerprint = b->meta.fingerprint;
+    i.false_accept = b->meta.false_accept;
+    mni_gallery_thresholds(g, s, 0, &i.threshold, &i.unsure_above);
+    i.calibrated = !isnan(i.threshold);
+    snprintf(i.index, sizeof i.index, "%s", mni_ann_spec(b->ann));
+    mni_mutex_lock(&g->lock);
+    i.journal_bytes = g->journal_bytes;
+    snprintf(i.model, sizeof i.model, "%s", g->model ? mni_model_shape_of(g->model).architecture : "");
+    mni_mutex_unlock(&g->lock);
+    mni_uuid_text(mni_reader_uuid(b->reader), i.uuid);
+    *info = i;
+    mni_state_release(s);
+    return MANN_OK;
+}

@@ -1,0 +1,139 @@
+/* photos.c - a folder of photo files through the network, group by group.
+ *
+ *   read, hash, decode, prepare   in parallel, one photo a chunk, each into its own slot
+ *   forward                       the good ones, packed, in one batch
+ *   group function                in order, on the caller's thread: rows are numbered as if alone
+ *
+ * A group is always GROUP photos, whatever the number of threads: so are the commits.
+ * SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "base/mem.h"
+#include "image/image.h"
+#include "os/clock.h"
+#include "recog/embed.h"
+
+enum { GROUP = 256 };
+
+typedef struct work {
+    const mni_photos *set;
+    const mni_recipe *recipe;
+    mni_known_fn known;
+    void *ctx;
+    uint64_t first;
+    size_t input_floats;
+    mni_photo photos[GROUP];
+    float *input, *vectors;
+} work;
+
+static mann_status load(const work *w, uint64_t i, mni_photo *p, float *input, mann_error *err)
+{
+    uint8_t *bytes;
+    size_t n_bytes;
+    mann_image im = { 0, 0, 0, NULL };
+    mni_decode_opts opts;
+    MNI_TRY(w->set->read(w->set->ctx, i, &bytes, &n_bytes, &p->mtime, err));
+    p->content_hash = mni_hash_bytes(bytes, n_bytes, 0);
+    if (w->known && w->known(w->ctx, i, p->content_hash)) {
+        p->result = MNI_PHOTO_KNOWN;
+        mni_free(bytes);
+        return MANN_OK;
+    }
+    mni_decode_opts_fill(&opts);
+    memcpy(opts.background, w->recipe->background, sizeof opts.background);
+    mann_status s = mni_image_decode(&im, bytes, n_bytes, &opts, err);
+    mni_free(bytes);
+    if (s == MANN_OK) s = mni_prep_run(w->recipe, &im, input, err);
+    mann_image_clear(&im);
+    return s;
+}
+
+static void load_range(void *ctx, size_t begin, size_t end, size_t chunk)
+{
+    work *w = ctx;
+    (void)chunk;
+    for (size_t i = begin; i < end; i++) {
+        mni_photo *p = &w->photos[i];
+        double start = mni_clock_seconds();
+        *p = (mni_photo){ .result = MNI_PHOTO_OK };
+        mann_status s = load(w, w->first + i, p, w->input + i * w->input_floats, &p->error);
+        if (s != MANN_OK) {
+            p->result = MNI_PHOTO_BAD;
+            p->error.code = s;
+        }
+        p->decode_seconds = (float)(mni_clock_seconds() - start);
+    }
+}
+
+/* Packs the inputs of the good photos to the front and embeds them in one batch. */
+static mann_status forward(work *w, const mni_model *m, size_t n, mni_pool *pool, mann_error *err)
+{
+    size_t good = 0;
+    uint32_t dim = mni_model_shape_of(m).dim;
+    for (size_t i = 0; i < n; i++) {
+        if (w->photos[i].result != MNI_PHOTO_OK) continue;
+        if (good != i)
+            memcpy(w->input + good * w->input_floats, w->input + i * w->input_floats,
+                   w->input_floats * sizeof *w->input);
+        w->photos[i].vector = w->vectors + good * dim;
+        good++;
+    }
+    return good ? mni_model_forward(m, w->input, good, pool, w->vectors, err) : MANN_OK;
+}
+
+static mann_status tell_progress(const mann_hooks *h, const char *task, uint64_t done, uint64_t total,
+                                 double start, mann_error *err)
+{
+    mann_progress p = { task, done, total, mni_clock_seconds() - start };
+    if (h && h->progress && h->progress(h->user, &p))
+        return mni_fail(err, MANN_E_CANCELLED, "stopped after %llu of %llu photos", (unsigned long long)done,
+                        (unsigned long long)total);
+    return MANN_OK;
+}
+
+static mann_status run_groups(work *w, const mni_model *m, const char *task, mni_group_fn group, mni_pool *pool,
+                              const mann_hooks *h, mni_phase_seconds *seconds, mann_error *err)
+{
+    double start = mni_clock_seconds();
+    for (w->first = 0; w->first < w->set->n; w->first += GROUP) {
+        MNI_TRY(tell_progress(h, task, w->first, w->set->n, start, err));
+        uint64_t left = w->set->n - w->first;
+        size_t n = left < GROUP ? (size_t)left : GROUP;
+        mni_parallel_for(pool, n, 1, load_range, w);
+        for (size_t i = 0; i < n; i++) {
+            seconds->decode += (double)w->photos[i].decode_seconds;
+            if (w->photos[i].result == MNI_PHOTO_BAD && w->photos[i].error.code == MANN_E_NOMEM) {
+                *(err ? err : &w->photos[i].error) = w->photos[i].error;
+                return MANN_E_NOMEM;            /* the photo may be fine: do not call it bad */
+            }
+        }
+        double before = mni_clock_seconds();
+        MNI_TRY(forward(w, m, n, pool, err));
+        seconds->embed += mni_clock_seconds() - before;
+        MNI_TRY(group(w->ctx, w->first, n, w->photos, err));
+    }
+    return tell_progress(h, task, w->set->n, w->set->n, start, err);
+}
+
+mann_status mni_embed_photos(const mni_model *m, const mni_recipe *recipe, const mni_photos *set,
+                             const char *task, mni_known_fn known, mni_group_fn group, void *ctx,
+                             mni_pool *pool, const mann_hooks *h, mni_phase_seconds *seconds, mann_error *err)
+{
+    mni_phase_seconds ignored = { 0, 0 };
+    work *w = mni_alloc(1, sizeof *w);
+    if (!w) return mni_fail(err, MANN_E_NOMEM, "embed: work space");
+    w->set = set;
+    w->recipe = recipe;
+    w->known = known;
+    w->ctx = ctx;
+    w->input_floats = mni_input_floats(m);
+    w->input = mni_alloc_aligned(GROUP, w->input_floats * sizeof *w->input, 0);
+    w->vectors = mni_alloc_aligned(GROUP, mni_model_shape_of(m).dim * sizeof *w->vectors, 0);
+    mann_status s = w->input && w->vectors
+        ? run_groups(w, m, task, group, pool, h, seconds ? seconds : &ignored, err)
+        : mni_fail(err, MANN_E_NOMEM, "embed: input of %d images", GROUP);
+    mni_free(w->input);
+    mni_free(w->vectors);
+    mni_free(w);
+    return s;
+}
