@@ -124,7 +124,7 @@ TEST_STORE = tests/test_container.c tests/test_journal.c tests/test_foreign.c
 TEST_NN = tests/nn_oracle.c tests/test_nn_layers.c tests/test_nn_loss.c tests/test_nn_network.c \
 	tests/test_nn_golden.c
 TEST_INDEX = tests/test_index.c tests/test_bare.c
-TEST_EVAL =
+TEST_EVAL = tests/test_metrics.c tests/test_calib.c
 TEST_TRAIN =
 TEST_RECOG = tests/test_gallery.c
 TEST_API =
