@@ -51,12 +51,10 @@ static int in_list(void *user, uint64_t id, const char *klass)
 static int prepare_filter(run *r)
 {
     const char *const *names;
-    char hint[128];
     size_t n = mni_opt_list(&r->c->options, MNI_OPT_ONLY, &names);
     for (size_t i = 0; i < n; i++)
-        if (!mni_cli_has_class(r->g, names[i], hint, sizeof hint))
-            return mni_cli_usage(r->c, "--only: the gallery has no class '%s'%s",
-                                 names[i], hint);
+        if (mni_cli_need_class(r->c, r->g, names[i]) != MANN_OK)
+            return mni_cli_fail(r->c, MNI_FROM_USER, r->c->err.code);
     if (n) { r->how.filter = in_list; r->how.filter_user = r->c; }
     return MNI_EXIT_OK;
 }
@@ -87,6 +85,8 @@ static int open_queries(run *r)
     for (size_t i = 1; i < c->options.n_files && s == MANN_OK; i++) {
         size_t before = r->photos.n;
         s = mni_inputs_add(&r->photos, c->options.files[i], mni_is_image_file, &c->err);
+        if (s == MANN_E_NOT_FOUND && r->photos.n == before)
+            s = mni_inputs_name(&r->photos, c->options.files[i], &c->err);
         if (s == MANN_OK && r->photos.n == before)
             s = mni_fail(&c->err, MANN_E_NOT_FOUND, "%s: not one photo in it",
                          c->options.files[i]);
