@@ -82,6 +82,7 @@ void mni_gallery_free(mni_gallery *g)
     mni_state_release(g->state);
     mni_model_free(g->model);
     for (uint32_t i = 0; i < g->n_roots; i++) mni_free(g->roots[i]);
+    if (g->has_lock) g->vfs->ops->remove(g->vfs, g->lock_path, NULL);
     mni_close(g->lock_file, NULL);
     if (g->n_sync_objects >= 2) mni_mutex_fini(&g->writing);
     if (g->n_sync_objects >= 1) mni_mutex_fini(&g->lock);
@@ -168,10 +169,17 @@ mann_status mni_gallery_use_model(mni_gallery *g, const mni_model *m, mann_error
 
 /* --- open ---------------------------------------------------------------------------------------------------------- */
 
+/* The lock file goes with its owner; who locked it just when it went opens it anew. */
 static mann_status take_lock(mni_gallery *g, mann_error *err)
 {
-    MNI_TRY(mni_open(g->vfs, g->lock_path, MNI_OPEN_WRITE | MNI_OPEN_CREATE, &g->lock_file, err));
-    mann_status s = g->vfs->ops->lock(g->lock_file, err);
+    mann_status s = MANN_E_NOT_FOUND;
+    for (int attempt = 0; attempt < 100 && s == MANN_E_NOT_FOUND; attempt++) {
+        mni_close(g->lock_file, NULL);
+        g->lock_file = NULL;
+        MNI_TRY(mni_open(g->vfs, g->lock_path, MNI_OPEN_WRITE | MNI_OPEN_CREATE, &g->lock_file, err));
+        s = g->vfs->ops->lock(g->lock_file, err);
+    }
+    g->has_lock = s == MANN_OK;
     if (s == MANN_E_LOCKED)
         return mni_fail(err, s, "%s: is being written by another process (or handle)", g->path);
     return s;

@@ -29,7 +29,8 @@ struct mann_gallery {
     uint32_t n_roots;
 
     mni_mutex writing;                  /* writers take turns; guards what follows */
-    mni_file *lock_file;
+    mni_file *lock_file;                /* held open; its name goes when the gallery is closed */
+    int has_lock;
     mni_journal *journal;
     uint64_t next_id;
     uint32_t *live;                     /* live rows per class; NULL until the first change */
