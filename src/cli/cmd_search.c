@@ -167,6 +167,7 @@ static mann_status photo_group(run *r, size_t first, size_t n, mann_hit *hits,
     double start = mni_clock_seconds(), search_ms, embed_ms;
     MNI_TRY(mni_photos_embed(r->c, r->g, r->photos.items + first, n, &p));
     embed_ms = (mni_clock_seconds() - start) * 1e3 / (double)n;
+    mni_talk_phase(&r->c->talk, "embed", n, embed_ms * (double)n * 1e-3);
     size_t good = 0;
     for (size_t i = 0; i < n; i++) {
         if (p.problems[i].code == MANN_E_NOMEM || p.problems[i].code == MANN_E_MISMATCH ||
@@ -231,7 +232,7 @@ static mann_status all_groups(run *r)
         if (r->c->out.n_chars) mni_talk_clear(&r->c->talk);
         if (!mni_out_step(r->c)) return MANN_OK;            /* nobody reads any more */
     }
-    mni_talk_step(&r->c->talk, "queries", r->n, r->n);
+    mni_talk_drop(&r->c->talk);         /* embed and search are phases of their own */
     return MANN_OK;
 }
 
