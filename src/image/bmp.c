@@ -31,15 +31,12 @@ typedef struct bmp {
 
 /* --- header ---------------------------------------------------------------------------------------- */
 
-static mann_status read_old_header(bmp *b, mann_error *err)
+static void read_old_header(bmp *b)
 {
     const uint8_t *h = b->bytes + FILE_HEADER;
     b->width = mni_get16(h + 4);
     b->height = mni_get16(h + 6);
-    if (mni_get16(h + 8) != 1)
-        return mni_fail(err, MANN_E_FORMAT, "bmp: %u planes, wanted 1", mni_get16(h + 8));
     b->bits = mni_get16(h + 10);
-    return MANN_OK;
 }
 
 static mann_status read_new_header(bmp *b, mann_error *err)
@@ -50,8 +47,6 @@ static mann_status read_new_header(bmp *b, mann_error *err)
     b->width = w;
     b->height = b->top_down ? 0u - tall : tall;
     if (w >> 31) return mni_fail(err, MANN_E_FORMAT, "bmp: the width is negative");
-    if (mni_get16(h + 12) != 1)
-        return mni_fail(err, MANN_E_FORMAT, "bmp: %u planes, wanted 1", mni_get16(h + 12));
     b->bits = mni_get16(h + 14);
     if (b->header_bytes >= 20) b->packing = mni_get32(h + 16);
     if (b->header_bytes >= 36) b->n_colours = mni_get32(h + 32);
@@ -118,7 +113,8 @@ static mann_status read_header(bmp *b, mann_error *err)
                         "bmp: the pixels begin at byte %llu; the header ends at %llu, the file at "
                         "%llu", (unsigned long long)b->at_pixels,
                         (unsigned long long)(FILE_HEADER + h), (unsigned long long)b->n_bytes);
-    MNI_TRY(h == 12 ? read_old_header(b, err) : read_new_header(b, err));
+    if (h == 12) read_old_header(b);
+    else MNI_TRY(read_new_header(b, err));
     if (b->packing == JPEG_INSIDE || b->packing == PNG_INSIDE || b->packing == HUFFMAN_1D)
         return mni_fail(err, MANN_E_UNSUPPORTED, "bmp: packed as %s, which is not supported; "
                         "convert it to PNG or JPEG", b->packing == JPEG_INSIDE ? "JPEG" :
