@@ -2,9 +2,7 @@
  * refused, and a save that is interrupted anywhere leaves the old file or the new one.
  * SPDX-License-Identifier: MIT */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/mem.h"
 #include "base/rng.h"
@@ -130,24 +128,6 @@ static void buffer_and_file_agree(void)
     mni_free(bytes);
     mni_buf_fini(&buf);
     mni_vfs_mem_free(m);
-}
-
-/* Another reader, in another language, written from the description alone. */
-static void second_reader(void)
-{
-    static const char *const script = "tests/oracle_container.py";
-    char path[512], command[1200];
-    struct stat st;
-    mann_error e;
-    if (stat(script, &st) != 0) test_skip("no %s from here", script);
-    if (stat("/usr/bin/python3", &st) != 0) test_skip("no /usr/bin/python3");
-    snprintf(path, sizeof path, "%s/small.mann", test_dir());
-    CHECK_FINE(save_small(mni_vfs_posix(), path, 1, &e), e);
-    snprintf(command, sizeof command,
-             "/usr/bin/python3 %s %s tests/fuzz/corpus/container/*.mann "
-             "tests/fuzz/corpus/journal/*.mann-journal > %s.out",
-             script, path, path);
-    CHECK_EQ(system(command), 0);
 }
 
 /* The format is frozen: a change of one byte is a change of version, with a golden
@@ -590,7 +570,6 @@ const test_case container_tests[];
 const test_case container_tests[] = {
     { "round_trip", round_trip, 0 },
     { "buffer_and_file_agree", buffer_and_file_agree, 0 },
-    { "second_reader", second_reader, 0 },
     { "golden_bytes", golden_bytes, 0 },
     { "sizes_and_pieces", sizes_and_pieces, 0 },
     { "every_truncation", every_truncation, 0 },

@@ -2,7 +2,9 @@
  * file's end, to one bit of it, to any write or sync, or to the power.
  * SPDX-License-Identifier: MIT */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/mem.h"
 #include "base/rng.h"
@@ -179,6 +181,34 @@ static void life(void)
     mni_vfs_mem *m = new_disk();
     life_on(mni_vfs_mem_vfs(m), path);
     mni_vfs_mem_free(m);
+}
+
+/* Another reader, in another language, written from the description alone. */
+static void second_reader(void)
+{
+    static const char *const script = "tests/oracle_container.py";
+    static const uint8_t bulk[70000] = { 1, 2, 3 };
+    char base[512], at[600], command[2000];
+    size_t n;
+    uint8_t *bytes;
+    mni_writer *w;
+    struct stat st;
+    mann_error e;
+    if (stat(script, &st) != 0) test_skip("no %s from here", script);
+    if (stat("/usr/bin/python3", &st) != 0) test_skip("no /usr/bin/python3");
+    snprintf(base, sizeof base, "%s/g.mann", test_dir());
+    CHECK_FINE(
+        mni_writer_new(&w, mni_vfs_posix(), base, MNI_FILE_DATA, base_uuid(), 1, &e), e);
+    mni_writer_section(w, "NAME", MNI_BYTES, MNI_ALIGN_SECTION, "hello", 5);
+    mni_writer_section(w, "BULK", MNI_U8, MNI_ALIGN_PAGE, bulk, sizeof bulk);
+    CHECK_FINE(mni_writer_finish(w, &e), e);
+    snprintf(at, sizeof at, "%s-journal", base);
+    bytes = journal_of(N_GROUPS, &n);
+    CHECK_FINE(mni_replace_file(mni_vfs_posix(), at, bytes, n, &e), e);
+    mni_free(bytes);
+    snprintf(command, sizeof command, "/usr/bin/python3 %s %s %s > %s.out", script, base,
+             at, base);
+    CHECK_EQ(system(command), 0);
 }
 
 /* Frozen: a change of one byte is a change of version. */
@@ -461,12 +491,8 @@ static long run_trial(const trial *t)
 static void every_fault(void)
 {
     for (int how = 0; how < 16; how++) {
-        trial t = { 0,
-                    MNI_FAULT_ANY & ~(unsigned)MNI_FAULT_CLOSE,
-                    how & 1,
-                    how >> 1 & 1,
-                    how >> 2 & 1,
-                    how >> 3 & 1 };
+        trial t = { 0, MNI_FAULT_ANY & ~(unsigned)MNI_FAULT_CLOSE, how & 1, how >> 1 & 1,
+                    how >> 2 & 1, how >> 3 & 1 };
         long n_operations = 0;
         while (!(n_operations = run_trial(&t))) t.n++;
         CHECK(t.n >= 10 && t.n == n_operations);
@@ -556,6 +582,7 @@ static void out_of_memory(void) { test_oom(small_life, NULL, 0); }
 const test_case journal_tests[];
 const test_case journal_tests[] = {
     { "life", life, 0 },
+    { "second_reader", second_reader, 0 },
     { "golden_bytes", golden_bytes, 0 },
     { "large_records", large_records, 0 },
     { "replay_that_refuses", replay_that_refuses, 0 },
