@@ -85,9 +85,10 @@ static void report(mni_cli *c, const char *path, const mann_add_report *r,
         mni_out_name(&c->out, path);
         mni_text_f(
             &c->out,
-            ": %llu photos of %u classes, %u numbers each (%llu new, %llu already there, "
+            ": %llu photo%s of %u class%s, %u numbers each (%llu new, %llu already there, "
             "%llu skipped)\n",
-            (unsigned long long)info->n_rows, info->n_classes, info->dim,
+            (unsigned long long)info->n_rows, mni_s(info->n_rows), info->n_classes,
+            mni_es(info->n_classes), info->dim,
             (unsigned long long)r->n_added, (unsigned long long)r->n_present,
             (unsigned long long)r->n_skipped);
         return;
