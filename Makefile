@@ -127,7 +127,7 @@ TEST_INDEX = tests/test_index.c tests/test_bare.c
 TEST_EVAL = tests/test_metrics.c tests/test_calib.c
 TEST_TRAIN =
 TEST_RECOG = tests/test_gallery.c
-TEST_API =
+TEST_API = tests/test_api.c
 TEST_CLI = tests/test_cli.c $(CLI_PARTS)
 
 # --- bench ------------------------------------------------------------------------------------------------------------------------

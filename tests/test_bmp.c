@@ -8,11 +8,12 @@
 #include "decode_help.h"
 #include "harness.h"
 
-/* --- building -------------------------------------------------------------------------------------- */
+/* --- building ----------------------------------------------------------------------- */
 
 /* A Windows 3 header of 40 bytes, `extra` (masks or palette) and the pixels. */
 static void make_bmp(mni_buf *b, int32_t w, int32_t h, unsigned bits, unsigned packing,
-                     const void *extra, size_t n_extra, const void *pixels, size_t n_pixels)
+                     const void *extra, size_t n_extra, const void *pixels,
+                     size_t n_pixels)
 {
     mni_buf_add(b, "BM", 2);
     mni_buf_u32(b, 0);
@@ -42,16 +43,19 @@ static void shows(const mni_buf *file, uint32_t w, uint32_t h, const char *drawi
     for (uint32_t i = 0; i < w * h; i++) {
         char found = '?';
         for (size_t k = 0; k < sizeof colours / sizeof colours[0]; k++)
-            if (memcmp(colours[k].rgb, im.pixels + 3 * (size_t)i, 3) == 0) found = colours[k].name;
+            if (memcmp(colours[k].rgb, im.pixels + 3 * (size_t)i, 3) == 0)
+                found = colours[k].name;
         if (found != drawing[i])
-            test_fail(__FILE__, __LINE__, "pixel %u of \"%s\" is '%c' (%d %d %d)", (unsigned)i, drawing,
-                      found, im.pixels[3 * i], im.pixels[3 * i + 1], im.pixels[3 * i + 2]);
+            test_fail(__FILE__, __LINE__, "pixel %u of \"%s\" is '%c' (%d %d %d)",
+                      (unsigned)i, drawing, found, im.pixels[3 * i], im.pixels[3 * i + 1],
+                      im.pixels[3 * i + 2]);
     }
     mann_image_clear(&im);
 }
 
-static void bmp_shows(int32_t w, int32_t h, unsigned bits, unsigned packing, const void *extra,
-                      size_t n_extra, const void *pixels, size_t n_pixels, const char *drawing)
+static void bmp_shows(int32_t w, int32_t h, unsigned bits, unsigned packing,
+                      const void *extra, size_t n_extra, const void *pixels,
+                      size_t n_pixels, const char *drawing)
 {
     mni_buf b = { 0 };
     make_bmp(&b, w, h, bits, packing, extra, n_extra, pixels, n_pixels);
@@ -64,7 +68,8 @@ static void bmp_shows(int32_t w, int32_t h, unsigned bits, unsigned packing, con
 
 /* Palette: k r g b, as blue, green, red, 0. */
 static const uint8_t krgb[16] = { 0, 0, 0, 0, 0, 0, 255, 0, 0, 255, 0, 0, 255, 0, 0, 0 };
-#define PIXELS(...) (const uint8_t[]){ __VA_ARGS__ }, sizeof (const uint8_t[]){ __VA_ARGS__ }
+#define PIXELS(...)                                                                      \
+    (const uint8_t[]){ __VA_ARGS__ }, sizeof(const uint8_t[]) { __VA_ARGS__ }
 
 static void bmp_palettes(void)
 {
@@ -80,7 +85,8 @@ static void bmp_direct(void)
     bmp_shows(2, 1, 16, 0, NULL, 0, PIXELS(0x00, 0x7C, 0xE0, 0x03), "rg");
     bmp_shows(2, 1, 32, 0, NULL, 0, PIXELS(0, 0, 255, 9, 255, 0, 0, 0), "rb");
     const uint8_t masks[12] = { 0, 0xF8, 0, 0, 0xE0, 0x07, 0, 0, 0x1F, 0, 0, 0 };
-    bmp_shows(3, 1, 16, 3, masks, 12, PIXELS(0x00, 0xF8, 0xE0, 0x07, 0x1F, 0x00, 0, 0), "rgb");
+    bmp_shows(3, 1, 16, 3, masks, 12, PIXELS(0x00, 0xF8, 0xE0, 0x07, 0x1F, 0x00, 0, 0),
+              "rgb");
     const uint8_t wide[12] = { 0, 0, 0xE0, 0xFF, 0, 0xFC, 0x1F, 0, 0xFF, 3, 0, 0 };
     bmp_shows(2, 1, 32, 3, wide, 12, PIXELS(0, 0, 0xE0, 0xFF, 0xFF, 3, 0, 0), "rb");
 }
@@ -88,10 +94,12 @@ static void bmp_direct(void)
 static void bmp_runs(void)
 {
     /* RLE8: run, move, single pixels with padding, end of row and picture. */
-    bmp_shows(4, 2, 8, 1, krgb, 16, PIXELS(2, 1, 0, 2, 1, 0, 1, 3, 0, 0, 0, 3, 1, 2, 3, 0, 0, 1),
-              "rgbkrrkb");
-    /* RLE4: two values in turn; an odd number of single pixels; no end mark at the very end. */
-    bmp_shows(5, 2, 4, 2, krgb, 16, PIXELS(5, 0x12, 0, 0, 0, 5, 0x12, 0x31, 0x20, 0), "rgbrgrgrgr");
+    bmp_shows(4, 2, 8, 1, krgb, 16,
+              PIXELS(2, 1, 0, 2, 1, 0, 1, 3, 0, 0, 0, 3, 1, 2, 3, 0, 0, 1), "rgbkrrkb");
+    /* RLE4: two values in turn; an odd number of single pixels; no end mark at the very
+     * end. */
+    bmp_shows(5, 2, 4, 2, krgb, 16, PIXELS(5, 0x12, 0, 0, 0, 5, 0x12, 0x31, 0x20, 0),
+              "rgbrgrgrgr");
     /* A run beyond the row is cut, the rest of the picture is colour 0. */
     bmp_shows(2, 2, 8, 1, krgb, 16, PIXELS(200, 3, 0, 1), "kkbb");
 }
@@ -100,13 +108,15 @@ static void bmp_alpha(void)
 {
     const uint8_t masks[16] = { 0, 0, 255, 0, 0, 255, 0, 0, 255, 0, 0, 0, 0, 0, 0, 255 };
     bmp_shows(2, 1, 32, 6, masks, 16, PIXELS(0, 0, 255, 255, 0, 0, 255, 0), "rw");
-    bmp_shows(2, 1, 32, 6, masks, 16, PIXELS(0, 0, 255, 0, 255, 0, 0, 0), "rb");   /* empty field */
+    bmp_shows(2, 1, 32, 6, masks, 16, PIXELS(0, 0, 255, 0, 255, 0, 0, 0),
+              "rb"); /* empty field */
 }
 
 static void bmp_of_os2(void)
 {
-    static const uint8_t file[] = { 'B', 'M', 0, 0, 0, 0, 0, 0, 0, 0, 32, 0, 0, 0, 12, 0, 0, 0, 2, 0, 1,
-        0, 1, 0, 1, 0, 0, 0, 255, 0, 255, 0, 0x40, 0, 0, 0 };
+    static const uint8_t file[] = { 'B', 'M', 0,  0, 0,   0, 0,   0, 0,    0, 32, 0,
+                                    0,   0,   12, 0, 0,   0, 2,   0, 1,    0, 1,  0,
+                                    1,   0,   0,  0, 255, 0, 255, 0, 0x40, 0, 0,  0 };
     const mni_buf b = { (uint8_t *)(uintptr_t)file, sizeof file, 0, 0 };
     shows(&b, 2, 1, "rg");
 }
@@ -129,9 +139,10 @@ static void refusals(void)
     CHECK_EQ(lies, MANN_E_FORMAT);
 }
 
-/* --- PNM ---------------------------------------------------------------------------------------------- */
+/* --- PNM ---------------------------------------------------------------------------- */
 
-static void pnm_shows(const void *bytes, size_t n, uint32_t w, uint32_t h, const char *drawing)
+static void pnm_shows(const void *bytes, size_t n, uint32_t w, uint32_t h,
+                      const char *drawing)
 {
     mni_buf b = { 0 };
     mni_buf_add(&b, bytes, n);
@@ -152,35 +163,50 @@ static void pnm_kinds(void)
     pnm_shows(TEXT("P5 3 1 255\n\x00\x80\xFF"), 3, 1, "khw");
     pnm_shows(TEXT("P5 3 1 65535\n\x00\x00\x80\x80\xFF\xFF"), 3, 1, "khw");
     pnm_shows(TEXT("P6 2 1 255\n\xFF\x00\x00\x00\x00\xFF"), 2, 1, "rb");
-    pnm_shows(TEXT("P7\nWIDTH 2\nHEIGHT 1\nDEPTH 4\nMAXVAL 255\nTUPLTYPE RGB_ALPHA\nENDHDR\n"
-                   "\xFF\x00\x00\xFF\x00\x00\xFF\x00"), 2, 1, "rw");
+    pnm_shows(
+        TEXT("P7\nWIDTH 2\nHEIGHT 1\nDEPTH 4\nMAXVAL 255\nTUPLTYPE RGB_ALPHA\nENDHDR\n"
+             "\xFF\x00\x00\xFF\x00\x00\xFF\x00"),
+        2, 1, "rw");
 }
 
 static void pnm_refusals(void)
 {
-    static const char *const bad[] = { "P5 0 1 255\n ", "P5 1 1 0\n ", "P5 1 1 70000\n ", "P5 1 1 255",
-        "P5 99999999999 1 255\n ", "P2 1 1 255 x", "P1 1 1 2", "P7\nWIDTH 1\n", "P5 -1 1 255\n " };
+    static const char *const bad[] = {
+        "P5 0 1 255\n ",           "P5 1 1 0\n ",  "P5 1 1 70000\n ", "P5 1 1 255",
+        "P5 99999999999 1 255\n ", "P2 1 1 255 x", "P1 1 1 2",        "P7\nWIDTH 1\n",
+        "P5 -1 1 255\n "
+    };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         mann_image im;
-        const mann_status s = help_decode(&im, (const uint8_t *)bad[i], strlen(bad[i]), NULL);
-        if (s != MANN_E_FORMAT) test_fail(__FILE__, __LINE__, "\"%s\" is not refused", bad[i]);
+        const mann_status s =
+            help_decode(&im, (const uint8_t *)bad[i], strlen(bad[i]), NULL);
+        if (s != MANN_E_FORMAT)
+            test_fail(__FILE__, __LINE__, "\"%s\" is not refused", bad[i]);
     }
 }
 
-/* --- dispatch ------------------------------------------------------------------------------------------- */
+/* --- dispatch ----------------------------------------------------------------------- */
 
 static void foreign_formats_are_named(void)
 {
-    static const struct { const char *bytes; size_t n; const char *name; } cases[] = {
-        { TEXT("GIF89a\1\0\1\0\0\0"), "gif" }, { TEXT("RIFF\1\2\3\4WEBPVP8 "), "webp" },
-        { TEXT("II*\0........"), "tiff" }, { TEXT("\0\0\0\x18""ftypheic...."), "heic" },
-        { TEXT("\0\0\0\x18""ftypavif...."), "avif" }, { TEXT("\0\0\0\x18""ftypmif1...."), "heic" },
+    static const struct {
+        const char *bytes;
+        size_t n;
+        const char *name;
+    } cases[] = {
+        { TEXT("GIF89a\1\0\1\0\0\0"), "gif" },
+        { TEXT("RIFF\1\2\3\4WEBPVP8 "), "webp" },
+        { TEXT("II*\0........"), "tiff" },
+        { TEXT("\0\0\0\x18" "ftypheic...."), "heic" },
+        { TEXT("\0\0\0\x18" "ftypavif...."), "avif" },
+        { TEXT("\0\0\0\x18" "ftypmif1...."), "heic" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         mann_image im;
         mann_error err = { MANN_OK, "" };
         CHECK_STR(mni_image_format(cases[i].bytes, cases[i].n), cases[i].name);
-        CHECK_IS(mni_image_decode(&im, cases[i].bytes, cases[i].n, NULL, &err), MANN_E_UNSUPPORTED);
+        CHECK_IS(mni_image_decode(&im, cases[i].bytes, cases[i].n, NULL, &err),
+                 MANN_E_UNSUPPORTED);
         CHECK(strstr(err.text, cases[i].name) && strstr(err.text, "PNG or JPEG"));
     }
     mann_image im;
@@ -191,7 +217,8 @@ static void foreign_formats_are_named(void)
 
 static void names(void)
 {
-    CHECK(mni_image_name("a.JPG") && mni_image_name("dir/b.jpeg") && mni_image_name("c.png"));
+    CHECK(mni_image_name("a.JPG") && mni_image_name("dir/b.jpeg") &&
+          mni_image_name("c.png"));
     CHECK(mni_image_name("d.webp") && mni_image_name("e.Pgm"));
     CHECK(!mni_image_name("notes.txt") && !mni_image_name("png") && !mni_image_name(""));
 }

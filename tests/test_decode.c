@@ -1,8 +1,9 @@
 /* test_decode.c - real pictures against other decoders.
  *
- * What they make of each picture is prepared by tests/unpack_data.sh and tests/oracle_images.py in a
- * cache folder: $METRICANN_CACHE, default ${TMPDIR:-/tmp}/metricann-data. Without it these tests say
- * "skipped". Where stb_image.h is installed it is asked too. SPDX-License-Identifier: MIT */
+ * What they make of each picture is prepared by tests/unpack_data.sh and
+ * tests/oracle_images.py in a cache folder: $METRICANN_CACHE, default
+ * ${TMPDIR:-/tmp}/metricann-data. Without it these tests say "skipped". Where stb_image.h
+ * is installed it is asked too. SPDX-License-Identifier: MIT */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +38,9 @@ static const char *cache_path(const char *relative)
     static char path[4096];
     const char *root = getenv("METRICANN_CACHE"), *tmp = getenv("TMPDIR");
     if (root && *root) snprintf(path, sizeof path, "%s/%s", root, relative);
-    else snprintf(path, sizeof path, "%s/metricann-data/%s", tmp && *tmp ? tmp : "/tmp", relative);
+    else
+        snprintf(path, sizeof path, "%s/metricann-data/%s", tmp && *tmp ? tmp : "/tmp",
+                 relative);
     return path;
 }
 
@@ -72,7 +75,7 @@ static void walk_manifest(void (*each)(void *ctx, const line *l), void *ctx)
     fclose(f);
 }
 
-/* --- against the oracle ------------------------------------------------------------------------------ */
+/* --- against the oracle ------------------------------------------------------------- */
 
 typedef struct tally { int equal, close, refused, survived, wrong; int largest; } tally;
 
@@ -91,7 +94,8 @@ static const char *compare(tally *t, const line *l, const mann_image *im)
     size_t n = 0;
     uint8_t *bytes = read_file(l->want, &n);
     mann_image want = { 0 };
-    const mann_status s = bytes ? mni_image_decode(&want, bytes, n, NULL, NULL) : MANN_E_IO;
+    const mann_status s =
+        bytes ? mni_image_decode(&want, bytes, n, NULL, NULL) : MANN_E_IO;
     const char *wrong = NULL;
     if (s != MANN_OK) wrong = "the oracle's file cannot be read";
     else if (im->width != want.width || im->height != want.height) wrong = "another size";
@@ -137,21 +141,22 @@ static void equals_the_oracle(void)
 {
     tally t = { 0, 0, 0, 0, 0, 0 };
     walk_manifest(check_line, &t);
-    printf("        %d pictures equal, %d within tolerance (largest difference %d), %d rightly "
-           "refused, %d survived\n", t.equal, t.close, t.largest, t.refused, t.survived);
+    printf("        %d pictures equal, %d within tolerance (largest difference %d), %d "
+           "rightly refused, %d survived\n",
+           t.equal, t.close, t.largest, t.refused, t.survived);
     CHECK(t.equal > 100);
     CHECK_EQ(t.wrong, 0);
 }
 
-/* --- against stb_image --------------------------------------------------------------------------------- */
+/* --- against stb_image -------------------------------------------------------------- */
 
 #ifdef HAVE_STB
 /* Where stb_image 2.27 stands alone against libjpeg, Pillow and us. */
 static int is_known(const char *picture)
 {
     static const char *const names[] = {
-        "/Core_1_Bit.bmp", "/pal8os2sp.bmp",                    /* palettes of OS/2 headers */
-        "/jpg-size-3x3.jpg", "/jpg-size-4x4.jpg",               /* doubles 2 samples smoothly */
+        "/Core_1_Bit.bmp", "/pal8os2sp.bmp",            /* palettes of OS/2 headers */
+        "/jpg-size-3x3.jpg", "/jpg-size-4x4.jpg",       /* doubles 2 samples smoothly */
         "/progressive-missing-dc.jpg",
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
@@ -169,9 +174,10 @@ static void check_stb(void *ctx, const line *l)
     if (bytes && strncmp(l->want, "oracle", 6) == 0 && !is_known(l->picture) &&
         mni_image_decode(&im, bytes, n, &as_stored, NULL) == MANN_OK) {
         int w = 0, h = 0, c = 0;
-        uint8_t *other = stbi_load_from_memory(bytes, (int)n, &w, &h, &c, (int)im.channels);
+        uint8_t *other =
+            stbi_load_from_memory(bytes, (int)n, &w, &h, &c, (int)im.channels);
         if (other) {
-            /* stb rounds elsewhere (transform, 16 bits, 5-bit fields): compare the mean. */
+            /* stb rounds elsewhere (transform, 16 bits, 5-bit fields): the mean counts. */
             double sum = 0;
             const size_t m = (size_t)im.width * im.height * im.channels;
             const int same = (uint32_t)w == im.width && (uint32_t)h == im.height;
@@ -180,7 +186,8 @@ static void check_stb(void *ctx, const line *l)
             t->close += sum > 0;
             if (!same || sum / (double)m > 1.5) {
                 t->wrong++;
-                printf("        %s: stb_image differs by %.2f\n", l->picture, sum / (double)m);
+                printf("        %s: stb_image differs by %.2f\n", l->picture,
+                       sum / (double)m);
             }
         }
         stbi_image_free(other);
@@ -198,7 +205,10 @@ static void agrees_with_stb(void)
     CHECK_EQ(t.wrong, 0);
 }
 #else
-static void agrees_with_stb(void) { test_skip("stb_image.h is not installed (libstb-dev)"); }
+static void agrees_with_stb(void)
+{
+    test_skip("stb_image.h is not installed (libstb-dev)");
+}
 #endif
 
 const test_case decode_tests[];

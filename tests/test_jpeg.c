@@ -9,26 +9,29 @@
 #include "harness.h"
 #include "image/jpeg.h"
 
-/* Three files of 19 x 13 pixels, written by cjpeg -optimize -quality 60, without their JFIF segment; and the
- * hash of the pixels that libjpeg-turbo 2.1.5 makes of them. */
+/* Three files of 19 x 13 pixels, written by cjpeg -optimize -quality 60, without their
+ * JFIF segment; and the hash of the pixels that libjpeg-turbo 2.1.5 makes of them. */
 static const uint8_t colour_420[334] = {
-    255, 216, 255, 219, 0, 67, 0, 13, 9, 10, 11, 10, 8, 13, 11, 10, 11, 14, 14, 13,
-    15, 19, 32, 21, 19, 18, 18, 19, 39, 28, 30, 23, 32, 46, 41, 49, 48, 46, 41, 45,
-    44, 51, 58, 74, 62, 51, 54, 70, 55, 44, 45, 64, 87, 65, 70, 76, 78, 82, 83, 82,
-    50, 62, 90, 97, 90, 80, 96, 74, 81, 82, 79, 255, 219, 0, 67, 1, 14, 14, 14, 19,
-    17, 19, 38, 21, 21, 38, 79, 53, 45, 53, 79, 79, 79, 79, 79, 79, 79, 79, 79, 79,
-    79, 79, 79, 79, 79, 79, 79, 79, 79, 79, 79, 79, 79, 79, 79, 79, 79, 79, 79, 79,
-    79, 79, 79, 79, 79, 79, 79, 79, 79, 79, 79, 79, 79, 79, 79, 79, 79, 79, 79, 79,
-    255, 192, 0, 17, 8, 0, 13, 0, 19, 3, 1, 34, 0, 2, 17, 1, 3, 17, 1, 255,
-    196, 0, 23, 0, 0, 3, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 5, 6, 1, 255, 196, 0, 29, 16, 0, 1, 3, 5, 1, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 3, 4, 34, 1, 2, 5, 33, 49, 18, 255, 196, 0, 22, 1,
-    1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 2, 5, 255,
-    196, 0, 28, 17, 0, 1, 3, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 2, 3, 5, 1, 4, 17, 19, 33, 255, 221, 0, 4, 0, 1, 255, 218, 0, 12, 3,
-    1, 0, 2, 17, 3, 17, 0, 63, 0, 149, 107, 137, 228, 70, 237, 113, 60, 136, 249, 171,
-    36, 180, 56, 106, 201, 45, 18, 211, 161, 108, 37, 21, 195, 255, 208, 203, 113, 49, 164, 64,
-    182, 181, 146, 94, 104, 2, 118, 155, 20, 148, 86, 15, 255, 217,
+    255, 216, 255, 219, 0,   67,  0,   13,  9,   10,  11,  10,  8,   13, 11,  10,  11,
+    14,  14,  13,  15,  19,  32,  21,  19,  18,  18,  19,  39,  28,  30, 23,  32,  46,
+    41,  49,  48,  46,  41,  45,  44,  51,  58,  74,  62,  51,  54,  70, 55,  44,  45,
+    64,  87,  65,  70,  76,  78,  82,  83,  82,  50,  62,  90,  97,  90, 80,  96,  74,
+    81,  82,  79,  255, 219, 0,   67,  1,   14,  14,  14,  19,  17,  19, 38,  21,  21,
+    38,  79,  53,  45,  53,  79,  79,  79,  79,  79,  79,  79,  79,  79, 79,  79,  79,
+    79,  79,  79,  79,  79,  79,  79,  79,  79,  79,  79,  79,  79,  79, 79,  79,  79,
+    79,  79,  79,  79,  79,  79,  79,  79,  79,  79,  79,  79,  79,  79, 79,  79,  79,
+    79,  79,  79,  79,  255, 192, 0,   17,  8,   0,   13,  0,   19,  3,  1,   34,  0,
+    2,   17,  1,   3,   17,  1,   255, 196, 0,   23,  0,   0,   3,   1,  0,   0,   0,
+    0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   5,   6,   1,  255, 196, 0,
+    29,  16,  0,   1,   3,   5,   1,   0,   0,   0,   0,   0,   0,   0,  0,   0,   0,
+    0,   0,   3,   4,   34,  1,   2,   5,   33,  49,  18,  255, 196, 0,  22,  1,   1,
+    1,   1,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,  0,   4,   2,
+    5,   255, 196, 0,   28,  17,  0,   1,   3,   5,   0,   0,   0,   0,  0,   0,   0,
+    0,   0,   0,   0,   0,   0,   2,   3,   5,   1,   4,   17,  19,  33, 255, 221, 0,
+    4,   0,   1,   255, 218, 0,   12,  3,   1,   0,   2,   17,  3,   17, 0,   63,  0,
+    149, 107, 137, 228, 70,  237, 113, 60,  136, 249, 171, 36,  180, 56, 106, 201, 45,
+    18,  211, 161, 108, 37,  21,  195, 255, 208, 203, 113, 49,  164, 64, 182, 181, 146,
+    94,  104, 2,   118, 155, 20,  148, 86,  15,  255, 217,
 };
 #define HASH_COLOUR_420 0x09b74a4da383bb5du
 
@@ -97,7 +100,8 @@ static void equals_libjpeg(void)
 
 static void cut_files_are_refused(void)
 {
-    /* Without the end mark (2 bytes) a sequential file is whole, a progressive one is not. */
+    /* Without the end mark (2 bytes) a sequential file is whole, a progressive one is
+     * not. */
     help_truncate(colour_420, sizeof colour_420, sizeof colour_420 - 3);
     help_truncate(grey, sizeof grey, sizeof grey - 3);
     help_truncate(progressive, sizeof progressive, sizeof progressive);
@@ -135,11 +139,13 @@ static void memory_may_end(void)
 static uint8_t *frame_of(uint8_t *bytes, size_t n_bytes)
 {
     for (size_t i = 0; i + 9 < n_bytes; i++)
-        if (bytes[i] == 0xFF && (bytes[i + 1] == 0xC0 || bytes[i + 1] == 0xC2)) return bytes + i;
+        if (bytes[i] == 0xFF && (bytes[i + 1] == 0xC0 || bytes[i + 1] == 0xC2))
+            return bytes + i;
     test_fail(__FILE__, __LINE__, "no frame header");
 }
 
-static void refused(const uint8_t *bytes, size_t n_bytes, mann_status want, const char *word)
+static void refused(const uint8_t *bytes, size_t n_bytes, mann_status want,
+                    const char *word)
 {
     mann_image im;
     mann_error err = { MANN_OK, "" };
@@ -150,12 +156,22 @@ static void refused(const uint8_t *bytes, size_t n_bytes, mann_status want, cons
 
 static void kinds_are_refused_by_name(void)
 {
-    static const struct { size_t at; uint8_t value; mann_status want; const char *word; } cases[] = {
-        { 1, 0xC3, MANN_E_UNSUPPORTED, "lossless" }, { 1, 0xC9, MANN_E_UNSUPPORTED, "arithmetic" },
-        { 1, 0xCA, MANN_E_UNSUPPORTED, "arithmetic" }, { 1, 0xC5, MANN_E_UNSUPPORTED, "hierarchical" },
-        { 4, 12, MANN_E_UNSUPPORTED, "12-bit" }, { 6, 0, MANN_E_UNSUPPORTED, "DNL" },
-        { 8, 0, MANN_E_FORMAT, "0 x 13" }, { 5, 0x7F, MANN_E_FORMAT, "false size" },
-        { 11, 0x50, MANN_E_FORMAT, "sampling" }, { 9, 4, MANN_E_FORMAT, "frame header" },
+    static const struct {
+        size_t at;
+        uint8_t value;
+        mann_status want;
+        const char *word;
+    } cases[] = {
+        { 1, 0xC3, MANN_E_UNSUPPORTED, "lossless" },
+        { 1, 0xC9, MANN_E_UNSUPPORTED, "arithmetic" },
+        { 1, 0xCA, MANN_E_UNSUPPORTED, "arithmetic" },
+        { 1, 0xC5, MANN_E_UNSUPPORTED, "hierarchical" },
+        { 4, 12, MANN_E_UNSUPPORTED, "12-bit" },
+        { 6, 0, MANN_E_UNSUPPORTED, "DNL" },
+        { 8, 0, MANN_E_FORMAT, "0 x 13" },
+        { 5, 0x7F, MANN_E_FORMAT, "false size" },
+        { 11, 0x50, MANN_E_FORMAT, "sampling" },
+        { 9, 4, MANN_E_FORMAT, "frame header" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         uint8_t copy[sizeof colour_420];
@@ -178,9 +194,9 @@ static void sentences_say_where(void)
     refused(copy, sizeof copy, MANN_E_FORMAT, "wanted restart d0");
 }
 
-/* --- the inverse transform against its definition ------------------------------------------------------ */
+/* --- the inverse transform against its definition ----------------------------------- */
 
-/* cos(k pi / 16), k = 0..8; the rest by symmetry. No libm: the same numbers everywhere. */
+/* cos(k pi / 16), k = 0..8; the rest by symmetry. No libm: the same everywhere. */
 static double cosine(int k)
 {
     static const double c[9] = { 1.0, 0.98078528040323044913, 0.92387953251128675613,
@@ -197,7 +213,8 @@ static double exact(const int16_t *block, int x, int y)
     for (int v = 0; v < 8; v++)
         for (int u = 0; u < 8; u++) {
             const double scale = (u ? 1.0 : cosine(4)) * (v ? 1.0 : cosine(4)) / 4;
-            sum += scale * block[8 * v + u] * cosine((2 * x + 1) * u) * cosine((2 * y + 1) * v);
+            sum += scale * block[8 * v + u] * cosine((2 * x + 1) * u) *
+                   cosine((2 * y + 1) * v);
         }
     sum += 128;
     return sum < 0 ? 0 : sum > 255 ? 255 : sum;

@@ -1,6 +1,6 @@
-/* test_png.c - the PNG decoder against pictures that are built here: every colour type, depth, filter
- * and both row orders, from random samples, with the expected pixels computed beside.
- * SPDX-License-Identifier: MIT */
+/* test_png.c - the PNG decoder against pictures that are built here: every colour type,
+ * depth, filter and both row orders, from random samples, with the expected pixels
+ * computed beside. SPDX-License-Identifier: MIT */
 #include <stdio.h>
 #include <string.h>
 
@@ -11,7 +11,7 @@
 #include "harness.h"
 #include "image/inflate.h"
 
-/* --- a writer for tests: slow, and sharing no code with the reader ----------------------------------------- */
+/* --- a writer for tests: slow, and sharing no code with the reader ------------------ */
 
 static uint32_t crc_bitwise(const uint8_t *p, size_t n)
 {
@@ -70,8 +70,9 @@ typedef struct picture {
     int orientation;                /* 0: no eXIf */
 } picture;
 
-static const uint8_t adam[8][4] = { { 0, 0, 8, 8 }, { 4, 0, 8, 8 }, { 0, 4, 4, 8 }, { 2, 0, 4, 4 },
-    { 0, 2, 2, 4 }, { 1, 0, 2, 2 }, { 0, 1, 1, 2 }, { 0, 0, 1, 1 } };
+static const uint8_t adam[8][4] = { { 0, 0, 8, 8 }, { 4, 0, 8, 8 }, { 0, 4, 4, 8 },
+                                    { 2, 0, 4, 4 }, { 0, 2, 2, 4 }, { 1, 0, 2, 2 },
+                                    { 0, 1, 1, 2 }, { 0, 0, 1, 1 } };
 
 static int guess(int filter, int a, int b, int c)
 {
@@ -96,7 +97,8 @@ static void add_rows(const picture *p, const uint8_t *pass, mni_buf *out, mni_rn
         for (uint32_t x = pass[0]; x < p->w; x += pass[2])
             for (unsigned s = 0; s < p->n_samples; s++, at += p->depth) {
                 const unsigned v = p->samples[(y * p->w + x) * p->n_samples + s];
-                if (p->depth == 16) row[at / 8] = (uint8_t)(v >> 8), row[at / 8 + 1] = (uint8_t)v;
+                if (p->depth == 16)
+                    row[at / 8] = (uint8_t)(v >> 8), row[at / 8 + 1] = (uint8_t)v;
                 else row[at / 8] |= (uint8_t)(v << (8 - p->depth - at % 8));
             }
         const size_t n = (at + 7) / 8;
@@ -104,7 +106,8 @@ static void add_rows(const picture *p, const uint8_t *pass, mni_buf *out, mni_rn
         const int filter = (int)mni_rng_below(r, 5);
         mni_buf_u8(out, (uint8_t)filter);
         for (size_t i = 0; i < n; i++) {
-            const int a = i >= step ? row[i - step] : 0, c = i >= step ? above[i - step] : 0;
+            const int a = i >= step ? row[i - step] : 0,
+                      c = i >= step ? above[i - step] : 0;
             mni_buf_u8(out, (uint8_t)(row[i] - guess(filter, a, above[i], c)));
         }
         memcpy(above, row, sizeof row);
@@ -131,8 +134,8 @@ static void write_picture(const picture *p, mni_buf *out, mni_rng *r)
         add_chunk(out, "tRNS", key, 2 * (size_t)p->n_samples);
     }
     if (p->orientation) {
-        uint8_t exif[] = { 'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, 0, 0, 0,
-                           0, 0, 0, 0 };
+        uint8_t exif[] = { 'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0,
+                           3,   0,   0, 0,  1, 0, 0, 0, 0, 0, 0, 0,    0 };
         exif[19] = (uint8_t)p->orientation;
         add_chunk(out, "eXIf", exif, sizeof exif);
     }
@@ -147,7 +150,8 @@ static void write_picture(const picture *p, mni_buf *out, mni_rng *r)
     mni_buf_fini(&z);
 }
 
-static void random_picture(picture *p, mni_rng *r, unsigned colour, unsigned depth, unsigned lace)
+static void random_picture(picture *p, mni_rng *r, unsigned colour, unsigned depth,
+                           unsigned lace)
 {
     memset(p, 0, sizeof *p);
     p->w = 1 + mni_rng_below(r, 33);
@@ -158,7 +162,8 @@ static void random_picture(picture *p, mni_rng *r, unsigned colour, unsigned dep
     p->n_samples = colour == 2 ? 3 : colour == 4 ? 2 : colour == 6 ? 4 : 1;
     for (size_t i = 0; i < (size_t)p->w * p->h * p->n_samples; i++)
         p->samples[i] = (uint16_t)mni_rng_below(r, 1u << depth);
-    for (size_t i = 0; i < sizeof p->palette; i++) p->palette[i] = (uint8_t)mni_rng_below(r, 256);
+    for (size_t i = 0; i < sizeof p->palette; i++)
+        p->palette[i] = (uint8_t)mni_rng_below(r, 256);
     for (size_t i = 0; i < 256; i++) p->alphas[i] = (uint8_t)mni_rng_below(r, 256);
     if (mni_rng_below(r, 2) == 0) return;
     if (colour == 3) p->n_alphas = 1 + mni_rng_below(r, 1u << depth);
@@ -174,7 +179,8 @@ static void expect(const picture *p, uint32_t at, uint8_t out[4])
     const uint16_t *s = p->samples + (size_t)at * p->n_samples;
     const double full = (double)((1u << p->depth) - 1);
     uint8_t v[4] = { 0 };
-    for (unsigned i = 0; i < p->n_samples; i++) v[i] = (uint8_t)(s[i] * 255.0 / full + 0.5);
+    for (unsigned i = 0; i < p->n_samples; i++)
+        v[i] = (uint8_t)(s[i] * 255.0 / full + 0.5);
     out[3] = 255;
     if (p->colour == 3) {
         memcpy(out, p->palette + 3 * (size_t)s[0], 3);
@@ -203,14 +209,17 @@ static void check_picture(const picture *p, const mni_buf *file)
         CHECK(memcmp(im.pixels + (size_t)i * im.channels, want, im.channels) == 0);
         for (int k = 0; k < 3; k++)
             CHECK_EQ(flat.pixels[3 * i + (uint32_t)k],
-                     (want[3] * want[k] + (255 - want[3]) * over.background[k] + 127) / 255);
+                     (want[3] * want[k] + (255 - want[3]) * over.background[k] + 127) /
+                         255);
     }
     mann_image_clear(&im);
     mann_image_clear(&flat);
 }
 
-static const uint8_t kinds[15][2] = { { 0, 1 }, { 0, 2 }, { 0, 4 }, { 0, 8 }, { 0, 16 }, { 2, 8 },
-    { 2, 16 }, { 3, 1 }, { 3, 2 }, { 3, 4 }, { 3, 8 }, { 4, 8 }, { 4, 16 }, { 6, 8 }, { 6, 16 } };
+static const uint8_t kinds[15][2] = {
+    { 0, 1 }, { 0, 2 }, { 0, 4 }, { 0, 8 }, { 0, 16 }, { 2, 8 }, { 2, 16 }, { 3, 1 },
+    { 3, 2 }, { 3, 4 }, { 3, 8 }, { 4, 8 }, { 4, 16 }, { 6, 8 }, { 6, 16 }
+};
 static picture pic;             /* large for a stack */
 
 static void every_kind_is_exact(void)
@@ -297,9 +306,10 @@ static void a_false_size_costs_nothing(void)
     CHECK_EQ(t, MANN_E_LIMIT);
 }
 
-/* A picture turned by hand: where pixel (x, y) of the upright picture lies in the stored one. */
-static void stored_place(int how, uint32_t w, uint32_t h, uint32_t x, uint32_t y, uint32_t *sx,
-                         uint32_t *sy)
+/* A picture turned by hand: where pixel (x, y) of the upright picture lies in the stored
+ * one. */
+static void stored_place(int how, uint32_t w, uint32_t h, uint32_t x, uint32_t y,
+                         uint32_t *sx, uint32_t *sy)
 {
     const uint32_t r = w - 1, b = h - 1;
     const uint32_t xs[9] = { 0, x, r - x, r - x, x, y, y, r - y, r - y };
@@ -330,28 +340,31 @@ static void all_orientations(void)
             for (uint32_t x = 0; x < up.width; x++) {
                 uint32_t sx, sy;
                 stored_place(how, 5, 3, x, y, &sx, &sy);
-                CHECK(memcmp(up.pixels + 3 * (y * up.width + x), stored.pixels + 3 * (sy * 5 + sx),
-                             3) == 0);
+                CHECK(memcmp(up.pixels + 3 * (y * up.width + x),
+                             stored.pixels + 3 * (sy * 5 + sx), 3) == 0);
             }
         mann_image_clear(&up);
         mann_image_clear(&stored);
     }
 }
 
-/* --- inflate ------------------------------------------------------------------------------------------- */
+/* --- inflate ------------------------------------------------------------------------ */
 
-/* zlib.compress(text, 9) of the text that dynamic_block rebuilds: one block with its own codes. */
+/* zlib.compress(text, 9) of the text that dynamic_block rebuilds: one block with its own
+ * codes. */
 static const uint8_t dynamic_stream[193] = {
-    120, 218, 149, 148, 75, 18, 194, 32, 16, 68, 247, 158, 98, 142, 16, 134, 0, 193, 219, 104,
-    68, 141, 26, 209, 124, 140, 122, 122, 45, 171, 172, 106, 150, 189, 134, 87, 211, 51, 243, 96,
-    200, 139, 84, 107, 153, 142, 73, 238, 115, 215, 158, 101, 59, 228, 229, 42, 251, 252, 148, 211,
-    220, 223, 70, 201, 143, 52, 252, 142, 47, 155, 247, 75, 118, 249, 32, 149, 76, 93, 159, 198,
-    213, 247, 162, 24, 14, 53, 128, 42, 135, 214, 128, 90, 14, 141, 128, 214, 100, 96, 15, 172,
-    227, 88, 117, 192, 122, 142, 181, 88, 55, 144, 147, 194, 126, 27, 142, 245, 56, 230, 200, 177,
-    13, 110, 215, 144, 82, 89, 100, 73, 171, 20, 67, 27, 214, 171, 128, 48, 105, 86, 80, 132,
-    73, 183, 10, 150, 116, 203, 22, 179, 38, 229, 242, 69, 101, 210, 174, 136, 86, 27, 82, 47,
-    91, 172, 153, 244, 43, 224, 199, 163, 164, 95, 6, 123, 86, 82, 48, 135, 177, 149, 20, 44,
-    226, 83, 86, 82, 176, 250, 175, 246, 7, 69, 174, 245, 87,
+    120, 218, 149, 148, 75,  18,  194, 32,  16,  68,  247, 158, 98,  142, 16,  134, 0,
+    193, 219, 104, 68,  141, 26,  209, 124, 140, 122, 122, 45,  171, 172, 106, 150, 189,
+    134, 87,  211, 51,  243, 96,  200, 139, 84,  107, 153, 142, 73,  238, 115, 215, 158,
+    101, 59,  228, 229, 42,  251, 252, 148, 211, 220, 223, 70,  201, 143, 52,  252, 142,
+    47,  155, 247, 75,  118, 249, 32,  149, 76,  93,  159, 198, 213, 247, 162, 24,  14,
+    53,  128, 42,  135, 214, 128, 90,  14,  141, 128, 214, 100, 96,  15,  172, 227, 88,
+    117, 192, 122, 142, 181, 88,  55,  144, 147, 194, 126, 27,  142, 245, 56,  230, 200,
+    177, 13,  110, 215, 144, 82,  89,  100, 73,  171, 20,  67,  27,  214, 171, 128, 48,
+    105, 86,  80,  132, 73,  183, 10,  150, 116, 203, 22,  179, 38,  229, 242, 69,  101,
+    210, 174, 136, 86,  27,  82,  47,  91,  172, 153, 244, 43,  224, 199, 163, 164, 95,
+    6,   123, 86,  82,  48,  135, 177, 149, 20,  44,  226, 83,  86,  82,  176, 250, 175,
+    246, 7,   69,  174, 245, 87,
 };
 
 static void dynamic_block(void)
@@ -360,13 +373,15 @@ static void dynamic_block(void)
     size_t n = 0;
     for (int i = 0; i < 24; i++) {
         static const char line[] = ": the quick brown fox jumps over the lazy dog ";
-        n += (size_t)snprintf(want + n, sizeof want - n, "row %d%s%d times\n", i, line, i * i % 97);
+        n += (size_t)snprintf(want + n, sizeof want - n, "row %d%s%d times\n", i, line,
+                              i * i % 97);
     }
     uint8_t out[2048];
     CHECK_OK(mni_zlib_inflate(out, n, dynamic_stream, sizeof dynamic_stream, NULL));
     CHECK(memcmp(out, want, n) == 0);
     /* More than there is, less than there is. */
-    CHECK_IS(mni_zlib_inflate(out, n + 1, dynamic_stream, sizeof dynamic_stream, NULL), MANN_E_FORMAT);
+    CHECK_IS(mni_zlib_inflate(out, n + 1, dynamic_stream, sizeof dynamic_stream, NULL),
+             MANN_E_FORMAT);
     CHECK_OK(mni_zlib_inflate(out, n - 1, dynamic_stream, sizeof dynamic_stream, NULL));
     for (size_t i = 0; i < sizeof dynamic_stream; i++)
         CHECK_IS(mni_zlib_inflate(out, n, dynamic_stream, i, NULL), MANN_E_FORMAT);
@@ -374,8 +389,9 @@ static void dynamic_block(void)
 
 static void fixed_block(void)
 {
-    static const uint8_t z[] = { 120, 1, 75, 76, 74, 78, 132, 35, 28, 64, 71, 33, 49, 47, 69, 161, 36,
-        35, 177, 68, 33, 179, 88, 33, 49, 39, 7, 0, 22, 135, 19, 86 };
+    static const uint8_t z[] = { 120, 1,  75, 76, 74,  78, 132, 35,  28, 64, 71,
+                                 33,  49, 47, 69, 161, 36, 35,  177, 68, 33, 179,
+                                 88,  33, 49, 39, 7,   0,  22,  135, 19, 86 };
     static const char want[] = "abcabcabcabcaaaaaaaaaaaaaaaaaaaaaaaa, and that is all";
     uint8_t out[sizeof want];
     CHECK_OK(mni_zlib_inflate(out, sizeof want - 1, z, sizeof z, NULL));
@@ -395,7 +411,8 @@ static void any_bits_end(void)
     for (int i = 0; i < 3000; i++) {
         for (size_t k = 2; k < sizeof in; k++) in[k] = (uint8_t)mni_rng_below(&r, 256);
         in[2] = (uint8_t)((in[2] & ~7) | (2 << (i & 1)) | 1);
-        (void)mni_zlib_inflate(out, 1 + mni_rng_below(&r, sizeof out), in, sizeof in, NULL);
+        (void)mni_zlib_inflate(out, 1 + mni_rng_below(&r, sizeof out), in, sizeof in,
+                               NULL);
     }
 }
 

@@ -1,7 +1,8 @@
 /* fuzz_container.c - bytes as a container: as they are, and with checksums put right.
  *
- * Left alone a fuzzer never gets past the first CRC. So the input is tried a second time with header and
- * table signed, which lets it lie about everything else. SPDX-License-Identifier: MIT */
+ * Left alone a fuzzer never gets past the first CRC. So the input is tried a second time
+ * with header and table signed, which lets it lie about everything else.
+ * SPDX-License-Identifier: MIT */
 #include <string.h>
 
 #include "base/mem.h"
@@ -27,7 +28,8 @@ static void sign(uint8_t *file, size_t n)
             uint64_t n_sums = mni_disk_n_sums(e.n_bytes);
             if (!mni_span_fits(e.sums_at, n_sums, 4, n)) continue;
             if (n_sums == 1 && mni_span_fits(e.at, e.n_bytes, 1, n))
-                mni_put32(file + e.sums_at, mni_crc32c(0, file + e.at, (size_t)e.n_bytes));
+                mni_put32(file + e.sums_at,
+                          mni_crc32c(0, file + e.at, (size_t)e.n_bytes));
             e.sums_crc = mni_crc32c(0, file + e.sums_at, (size_t)n_sums * 4);
             memcpy(at, &e, sizeof e);
         }

@@ -1,7 +1,8 @@
 /* fuzz_journal.c - bytes as a journal, as they are and with the chain of CRCs put right.
  *
- * Whatever the file holds: a reader and the writer see the same records, the writer can go on behind
- * them, and then there is exactly one record more. SPDX-License-Identifier: MIT */
+ * Whatever the file holds: a reader and the writer see the same records, the writer can
+ * go on behind them, and then there is exactly one record more.
+ * SPDX-License-Identifier: MIT */
 #include <string.h>
 
 #include "base/mem.h"
@@ -11,7 +12,8 @@
 #include "store/journal.h"
 #include "store/journal_scan.h"
 
-static mann_status add_up(void *ctx, uint32_t type, const void *bytes, size_t n, mann_error *err)
+static mann_status add_up(void *ctx, uint32_t type, const void *bytes, size_t n,
+                          mann_error *err)
 {
     uint64_t *sum = ctx;
     (void)err;
@@ -51,12 +53,15 @@ static void live(const uint8_t *file, size_t n, mni_uuid uuid)
     mann_status s = mni_journal_replay(v, path, uuid, 1, add_up, &a, &seen, &e);
     FUZZ_CHECK(s == MANN_OK || s == MANN_E_VERSION);
     if (s == MANN_OK) {
-        FUZZ_CHECK(mni_journal_open(&j, v, path, uuid, 1, add_up, &b, &again, &e) == MANN_OK);
-        FUZZ_CHECK(a == b && seen.n_records == again.n_records && seen.foreign == again.foreign);
+        FUZZ_CHECK(mni_journal_open(&j, v, path, uuid, 1, add_up, &b, &again, &e) ==
+                   MANN_OK);
+        FUZZ_CHECK(a == b && seen.n_records == again.n_records &&
+                   seen.foreign == again.foreign);
         FUZZ_CHECK(mni_journal_append(j, 5, "more", 4, &e) == MANN_OK);
         FUZZ_CHECK(mni_journal_commit(j, &e) == MANN_OK);
         FUZZ_CHECK(mni_journal_close(j, &e) == MANN_OK);
-        FUZZ_CHECK(mni_journal_replay(v, path, uuid, 1, add_up, &b, &again, &e) == MANN_OK);
+        FUZZ_CHECK(mni_journal_replay(v, path, uuid, 1, add_up, &b, &again, &e) ==
+                   MANN_OK);
         FUZZ_CHECK(again.n_records == seen.n_records + 1 && again.n_cut_bytes == 0);
     }
     mni_vfs_mem_free(m);

@@ -1,9 +1,10 @@
-/* replay.c - runs one fuzz target over files, without a fuzzer: for corpora and for single findings.
+/* replay.c - runs one fuzz target over files, without a fuzzer: for corpora and for
+ * single findings.
  *
  *     replay-container tests/fuzz/corpus/container/...
  *
- * Prints the number of files; the exit status is 0 unless a file cannot be read (or the target stops
- * the process). SPDX-License-Identifier: MIT */
+ * Prints the number of files; the exit status is 0 unless a file cannot be read (or the
+ * target stops the process). SPDX-License-Identifier: MIT */
 #include "base/mem.h"
 #include "fuzz.h"
 #include "os/vfs.h"
@@ -14,7 +15,8 @@ int main(int argc, char **argv)
         mann_error e;
         uint8_t *bytes;
         size_t n;
-        if (mni_read_file(mni_vfs_posix(), argv[i], 64 << 20, &bytes, &n, &e) != MANN_OK) {
+        if (mni_read_file(mni_vfs_posix(), argv[i], 64 << 20, &bytes, &n, &e) !=
+            MANN_OK) {
             fprintf(stderr, "%s\n", e.text);
             return 1;
         }
