@@ -83,13 +83,13 @@ static void report(mni_cli *c, const char *path, const mann_add_report *r,
     if (!mni_cli_json(c)) {
         if (mni_cli_quiet(c)) return;
         mni_out_name(&c->out, path);
-        mni_text_f(
-            &c->out,
-            ": %llu photos of %u classes, %u numbers each (%llu new, %llu already there, "
-            "%llu skipped)\n",
-            (unsigned long long)info->n_rows, info->n_classes, info->dim,
-            (unsigned long long)r->n_added, (unsigned long long)r->n_present,
-            (unsigned long long)r->n_skipped);
+        mni_text_f(&c->out,
+                   ": %llu photo%s of %u class%s, %u numbers each (%llu new, %llu "
+                   "already there, "
+                   "%llu skipped)\n",
+                   (unsigned long long)info->n_rows, mni_s(info->n_rows), info->n_classes,
+                   mni_es(info->n_classes), info->dim, (unsigned long long)r->n_added,
+                   (unsigned long long)r->n_present, (unsigned long long)r->n_skipped);
         return;
     }
     mni_json j;
