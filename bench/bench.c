@@ -17,6 +17,7 @@
 static const struct { const char *name; void (*run)(void); } benches[] = {
     { "kern.stream", bench_kern_stream },
     { "kern.dist", bench_kern_dist },
+    { "kern.walk", bench_kern_rows },
     { "kern.crc32c", bench_kern_crc },
     { "kern.gemm", bench_kern_gemm },
 };

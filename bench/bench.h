@@ -57,6 +57,7 @@ void  *bench_memory(size_t n_bytes);        /* zeroed and touched, or exits */
 /* The benches. Each prints its own lines. */
 void bench_kern_stream(void);
 void bench_kern_dist(void);
+void bench_kern_rows(void);
 void bench_kern_crc(void);
 void bench_kern_gemm(void);
 

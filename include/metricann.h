@@ -106,6 +106,9 @@ typedef struct mann_dataset mann_dataset;
  * files are skipped, symbolic-link loops broken. Order: classes and paths sorted by bytes. A folder
  * without a single image is MANN_E_NOT_FOUND. Empty classes and odd files are told by notes. */
 mann_status mann_dataset_open(mann_dataset **out, const char *path, const mann_hooks *h, mann_error *err);
+/* Single files instead of a folder, in the order given, all of one class (NULL: none). Copied. */
+mann_status mann_dataset_files(mann_dataset **out, const char *const *paths, size_t n, const char *klass,
+                               mann_error *err);
 uint32_t    mann_dataset_n_classes(const mann_dataset *d);
 uint64_t    mann_dataset_n_images(const mann_dataset *d);
 const char *mann_dataset_class(const mann_dataset *d, uint32_t klass);

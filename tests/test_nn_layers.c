@@ -85,7 +85,7 @@ static void check_slopes(const char *what, const bench *t, const doubles *d, dou
         double down = loss_of(t, d);
         at[i] = old;
         const double slope = (up - down) / (2 * h), got = (double)grad[i] - base;
-        if (fabs(slope - got) > 2e-5 * (1 + largest))
+        if (!(fabs(slope - got) <= 2e-5 * (1 + largest)))
             test_fail(__FILE__, __LINE__, "%s[%zu]: slope %.8g, backward gave %.8g", what, i, slope, got);
     }
 }

@@ -161,58 +161,81 @@ static void inside(const mni_layer *l, size_t v, size_t *low, size_t *high)
     if (*low > *high) *low = *high;
 }
 
-static inline void copy_row(float *to, const float *from, size_t stride, size_t n)
+/* Output rows [*first, *last) of the n_rows from `row` whose tap u reads inside the map. */
+static void inside_rows(const mni_layer *l, size_t u, size_t row, size_t n_rows, size_t *first, size_t *last)
 {
-    if (stride == 1 && n >= 32) { memcpy(to, from, n * sizeof *to); return; }
-    if (stride == 1) { size_t i = 0;
-        for (; i + 4 <= n; i += 4) memcpy(to + i, from + i, 4 * sizeof *to);
-        for (; i < n; i++) to[i] = from[i];
-        return;
-    }
-    for (size_t i = 0; i < n; i++) to[i] = from[i * stride];
+    *first = 0;
+    while (*first < n_rows && (row + *first) * l->stride + u < l->pad) ++*first;
+    *last = n_rows;
+    while (*last > *first && (row + *last - 1) * l->stride + u >= (size_t)l->h_in + l->pad) --*last;
 }
 
-static inline void zero_row(float *to, size_t n)
+/* Column by column, because a loop along a row of one or two becomes a call of memset. */
+static void zero_columns(float *at, size_t n_rows, size_t w, size_t low, size_t high)
 {
-    for (size_t i = 0; i < n; i++) to[i] = 0.0f;
+    for (size_t c = low; c < high; c++)
+        for (size_t r = 0; r < n_rows; r++) at[r * w + c] = 0.0f;
 }
+
+/* Where in x (one map) the first column of output row r reads for taps u, v, if it is inside. */
+static size_t source(const mni_layer *l, size_t r, size_t u, size_t v, size_t low)
+{
+    return (r * l->stride + u - l->pad) * l->w_in + (low * l->stride + v - l->pad);
+}
+
+/* Does the next row of a map begin where the last one's columns end? Then a tap's columns are one run,
+ * but for the border columns, where the run holds the neighbouring row's end. */
+static int is_one_run(const mni_layer *l) { return l->stride == 1 && l->w_in == l->w_out; }
 
 /* Columns of one image's rows [row, row + n_rows) to col, row stride ld. */
 static void im2col(const mni_layer *l, const float *x, size_t row, size_t n_rows, float *col, size_t ld)
 {
-    const size_t k = l->kernel, s = l->stride, w = l->w_out;
+    const size_t k = l->kernel, w = l->w_out;
     for (size_t i = 0; i < l->c_in; i++, x += (size_t)l->h_in * l->w_in)
         for (size_t u = 0; u < k; u++)
             for (size_t v = 0; v < k; v++, col += ld) {
-                size_t low, high;
+                size_t low, high, first, last;
                 inside(l, v, &low, &high);
-                for (size_t r = 0; r < n_rows; r++) {
-                    long h = (long)((row + r) * s + u) - (long)l->pad;
-                    float *to = col + r * w;
-                    if (h < 0 || h >= (long)l->h_in) { zero_row(to, w); continue; }
-                    zero_row(to, low);
-                    copy_row(to + low, x + (size_t)h * l->w_in + (low * s + v - l->pad), s, high - low);
-                    zero_row(to + high, w - high);
+                inside_rows(l, u, row, n_rows, &first, &last);
+                if (first == last || low == high) { memset(col, 0, n_rows * w * sizeof *col); continue; }
+                if (first) memset(col, 0, first * w * sizeof *col);
+                if (last < n_rows) memset(col + last * w, 0, (n_rows - last) * w * sizeof *col);
+                if (is_one_run(l)) {
+                    memcpy(col + first * w + low, x + source(l, row + first, u, v, low),
+                           ((last - first) * w - (w - high) - low) * sizeof *col);
+                } else {
+                    for (size_t r = first; r < last; r++) {
+                        const float *from = x + source(l, row + r, u, v, low);
+                        for (size_t c = low; c < high; c++, from += l->stride) col[r * w + c] = *from;
+                    }
                 }
+                zero_columns(col + first * w, last - first, w, 0, low);
+                zero_columns(col + first * w, last - first, w, high, w);
             }
 }
 
-/* The way back: what im2col copied from a place is added to it. */
-static void col2im(const mni_layer *l, float *dx, size_t row, size_t n_rows, const float *col, size_t ld)
+/* The way back: what im2col copied from a place is added to it. The border of `col` is overwritten. */
+static void col2im(const mni_layer *l, float *dx, size_t row, size_t n_rows, float *col, size_t ld,
+                   const mni_kern_ew *k)
 {
-    const size_t k = l->kernel, s = l->stride, w = l->w_out;
+    const size_t taps = l->kernel, w = l->w_out;
     for (size_t i = 0; i < l->c_in; i++, dx += (size_t)l->h_in * l->w_in)
-        for (size_t u = 0; u < k; u++)
-            for (size_t v = 0; v < k; v++, col += ld) {
-                size_t low, high;
+        for (size_t u = 0; u < taps; u++)
+            for (size_t v = 0; v < taps; v++, col += ld) {
+                size_t low, high, first, last;
                 inside(l, v, &low, &high);
-                for (size_t r = 0; r < n_rows; r++) {
-                    long h = (long)((row + r) * s + u) - (long)l->pad;
-                    if (h < 0 || h >= (long)l->h_in || low == high) continue;
-                    float *to = dx + (size_t)h * l->w_in + (low * s + v - l->pad);
-                    const float *from = col + r * w + low;
-                    if (s == 1) for (size_t c = 0; c < high - low; c++) to[c] += from[c];
-                    else for (size_t c = 0; c < high - low; c++) to[c * s] += from[c];
+                inside_rows(l, u, row, n_rows, &first, &last);
+                if (first == last || low == high) continue;
+                if (is_one_run(l)) {
+                    zero_columns(col + first * w, last - first, w, 0, low);
+                    zero_columns(col + first * w, last - first, w, high, w);
+                    k->add(dx + source(l, row + first, u, v, low), col + first * w + low,
+                           (last - first) * w - (w - high) - low);
+                    continue;
+                }
+                for (size_t r = first; r < last; r++) {
+                    float *to = dx + source(l, row + r, u, v, low);
+                    for (size_t c = low; c < high; c++, to += l->stride) *to += col[r * w + c];
                 }
             }
 }
@@ -260,7 +283,8 @@ void mni_conv_forward(const mni_layer *l, size_t n, const float *x, const float 
             mni_product(MNI_GEMM_NN, l->c_out, t.cols, depth, filters, col, p.packed, t.cols, 0, p.work);
             for (size_t i = 0; i < t.n_images; i++)
                 for (size_t o = 0; o < l->c_out; o++)
-                    copy_row(to + (i * l->c_out + o) * places, p.packed + o * t.cols + i * places, 1, places);
+                    memcpy(to + (i * l->c_out + o) * places, p.packed + o * t.cols + i * places,
+                           places * sizeof *to);
         }
         if (after.bias) after_tile(l, &t, after, y, k);
     }
@@ -274,7 +298,8 @@ static mni_mat tile_of_dy(const mni_layer *l, const tile *t, const float *dy, fl
     if (t->n_images == 1) return (mni_mat){ dy, places };
     for (size_t i = 0; i < t->n_images; i++)
         for (size_t o = 0; o < l->c_out; o++)
-            copy_row(packed + o * t->cols + i * places, dy + (i * l->c_out + o) * places, 1, places);
+            memcpy(packed + o * t->cols + i * places, dy + (i * l->c_out + o) * places,
+                   places * sizeof *packed);
     return (mni_mat){ packed, t->cols };
 }
 
@@ -282,6 +307,7 @@ void mni_conv_backward(const mni_layer *l, size_t n, const float *x, const float
                        float *dx, float *dw, float *scratch)
 {
     const size_t depth = depth_of(l), places = places_of(l);
+    const mni_kern_ew *k = mni_kern_ew_best();
     const mni_mat filters = { w, depth };
     const parts p = parts_of(l, scratch);
     tile t;
@@ -298,6 +324,6 @@ void mni_conv_backward(const mni_layer *l, size_t n, const float *x, const float
         }
         mni_product(MNI_GEMM_TN, depth, t.cols, l->c_out, filters, d, p.dcol, t.cols, 0, p.work);
         for (size_t i = 0; i < t.n_images; i++)
-            col2im(l, to + i * in_floats(l), t.row, t.n_rows, p.dcol + i * places, t.cols);
+            col2im(l, to + i * in_floats(l), t.row, t.n_rows, p.dcol + i * places, t.cols, k);
     }
 }
