@@ -126,7 +126,7 @@ TEST_NN = tests/nn_oracle.c tests/test_nn_layers.c tests/test_nn_loss.c tests/te
 TEST_INDEX = tests/test_index.c tests/test_bare.c
 TEST_EVAL = tests/test_metrics.c tests/test_calib.c
 TEST_TRAIN =
-TEST_RECOG = tests/test_gallery.c
+TEST_RECOG = tests/gallery_help.c tests/test_gallery.c tests/test_gallery_files.c
 TEST_API = tests/test_api.c
 TEST_CLI = tests/test_cli.c $(CLI_PARTS)
 
@@ -195,6 +195,7 @@ ROOT    = $(DESTDIR)$(PREFIX)
 
 test: all tests/run
 	./tests/run --fast
+	sh tests/cli/run.sh
 
 test-slow: all tests/run
 	./tests/run
