@@ -20,6 +20,7 @@ static const struct { const char *name; void (*run)(void); } benches[] = {
     { "kern.walk", bench_kern_rows },
     { "kern.crc32c", bench_kern_crc },
     { "kern.gemm", bench_kern_gemm },
+    { "index.flat", bench_index_flat },
 };
 enum { N_BENCHES = (int)(sizeof benches / sizeof *benches) };
 enum { RIVALS_MAX = 16, RUNS_MIN = 3 };
