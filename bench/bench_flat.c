@@ -97,7 +97,8 @@ void bench_index_flat(void)
             *j = (job){ .rows = { .data = coded, .scale = scale, .n = n, .dim = dim,
                                   .dtype = kinds[t].dtype, .metric = MANN_L2 },
                         .queries = x, .n_bytes = n * row_bytes };
-            if (mni_ann_build(&ann, "Flat", &j->rows, 0, NULL, NULL, NULL) != MANN_OK) break;
+            if (mni_ann_build(&ann, "Flat", &j->rows, 0, NULL, NULL, NULL) != MANN_OK)
+                break;
             j->ann = ann;
             if (mni_scratch_new(&j->scratch, NULL) == MANN_OK) measure(j, kinds[t].name);
             mni_scratch_free(j->scratch);

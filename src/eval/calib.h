@@ -45,7 +45,7 @@ mann_status mni_calib_measure(mni_calib *c, const float *rows, const uint32_t *l
 
 /* Share of genuine scores below `threshold`: members refused. NaN: not known. */
 float mni_calib_fnmr(const mni_calib *c, float threshold);
-/* Score that a share `false_accept` of strangers (a rate per query) reaches among n_classes.
+/* Score that a share `false_accept` of strangers (per query) reaches among n_classes.
  * Beyond the measured sizes and rates it is extrapolated (src/eval/README.md). NaN if not
  * calibrated. */
 float mni_calib_threshold(const mni_calib *c, uint64_t n_classes, float false_accept);
