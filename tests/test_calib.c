@@ -154,7 +154,7 @@ static void strangers_are_not_alike(void)
     }
     CHECK_OK(mni_calib_measure(&c, rows, labels, N, 1, CLASSES, MANN_L2, 0, 1, NULL,
                                NULL));
-    /* below 12.5 % the threshold is in the corner, above outside, where 62 % is not yet */
+    /* below 12.5 % the threshold is in the corner, above it is not */
     CHECK(mni_calib_threshold(&c, 64, 0.10f) > -0.01f);
     CHECK(mni_calib_threshold(&c, 64, 0.20f) < -1000);
     CHECK(mni_calib_threshold(&c, 255, 0.20f) < -1000);
