@@ -63,7 +63,7 @@ static mann_status check_kernels(mann_error *err)
 
 /* The pixels of synth class 7, view 3, 64 x 64, and the first components of their vector: written down when
  * synth was frozen. A decoder, resizer or preparation that changes moves them. */
-static const float golden[8] = { MNI_GOLDEN_PIXELS };
+static const float golden[8] = { 0 };
 
 static mann_status check_golden(mann_error *err)
 {
