@@ -19,6 +19,8 @@ mann_status mann_model_new(mann_model **out, const char *architecture, uint32_t 
     MNI_NEED(architecture, "mann_model_new");
     MNI_TRY(mni_model_new(&m, architecture, dim, seed, err));
     mni_recipe_fill(&recipe, mni_model_shape_of(m).input_size);
+    if (mni_model_resnet(m))                /* -1..1: what a network learns from most easily */
+        for (int k = 0; k < 3; k++) recipe.mean[k] = recipe.std[k] = 0.5f;
     mni_recipe_encode(&recipe, bytes);
     mann_status s = mni_model_attach(m, MNI_RECIPE_TAG, bytes, sizeof bytes, err);
     if (s != MANN_OK) { mni_model_free(m); return s; }

@@ -98,7 +98,8 @@ int mni_talk_step(mni_talk *t, const char *task, uint64_t done, uint64_t total)
     double now = mni_clock_seconds();
     if (done == 0 || strncmp(t->now.task, task, sizeof t->now.task - 1) != 0)
         t->task_start = now;
-    mann_progress p = { task, done, total, now - t->task_start };
+    mann_progress p = { .task = task, .done = done, .total = total,
+                        .seconds = now - t->task_start };
     return mni_talk_progress(t, &p);
 }
 
