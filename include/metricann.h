@@ -133,6 +133,8 @@ typedef struct mann_model_info {
     uint32_t struct_size, dim, input_size, calibrated;
     uint64_t n_parameters, fingerprint;         /* fingerprint: weights and preprocessing */
     char architecture[64];
+    uint32_t val_classes, val_images;           /* what training examined it with; 0: not examined */
+    float val_recall;                           /* Recall@1 of it, leave one out; NaN: not examined */
 } mann_model_info;
 mann_status mann_model_describe(const mann_model *m, mann_model_info *info, mann_error *err);
 

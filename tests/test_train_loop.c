@@ -276,7 +276,10 @@ static void not_a_number(void)
 static void kill_head(void *ctx, const mni_param *p)
 {
     float *params = ctx;
-    for (size_t i = 0; i < p->count && p->role == MNI_LINEAR_WEIGHT; i++) params[p->at + i] = 0;
+    for (size_t i = 0; i < p->count; i++) {
+        if (p->role == MNI_LINEAR_WEIGHT) params[p->at + i] = 0;
+        if (p->role == MNI_LINEAR_BIAS) params[p->at + i] = 1;
+    }
 }
 
 /* A head that answers every picture with its bias, and a rate so small that nothing can pull the points
@@ -303,7 +306,7 @@ static void collapse(void)
     CHECK(strstr(e.text, "collapsed"));
     CHECK_EQ(w.n_warnings, 2);              /* hard -> semi-hard -> random, then the end */
     CHECK(strstr(w.last_warning, "random miner instead of semi-hard"));
-    CHECK(exists(&w, "ck/ckpt_epoch5.mann"));
+    CHECK(exists(&w, "ck/ckpt_epoch17.mann"));
     mni_model_free(m);
     world_free(&w);
 }

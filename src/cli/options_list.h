@@ -39,9 +39,12 @@ OPTION(GALLERY, "gallery", 0, PATH, "GALLERY", "", 0, 0,
     "db database index-file index-path",
     "the gallery, instead of naming it as the first file")
 OPTION(DATA, "data", 0, MANY, "PATH", "", 0, 0,
-    C(TRAIN) | C(EXTRACT) | C(ADD) | C(EVAL) | C(SCAN),
+    C(EXTRACT) | C(ADD) | C(EVAL) | C(SCAN),
     "dataset data-dir data-path new-data val-data image images input",
     "a data set or photo, instead of naming it after the gallery")
+OPTION_AGAIN(DATA, "data", 0, MANY, "PATH", "", 0, 0, C(TRAIN),
+    "dataset data-dir data-path train-data train-dir images input",
+    "the data set, instead of naming it without an option")
 OPTION_AGAIN(DATA, "data", 0, MANY, "PATH", "", 0, 0, C(SEARCH),
     "query query-image image images input photo",
     "a photo or folder, instead of naming it after the gallery")
