@@ -120,19 +120,21 @@ CLI = src/cli/program.c $(CLI_PARTS)
 TEST_MAIN = tests/main.c
 TEST_BASE = tests/test_base.c tests/test_text.c tests/test_json.c tests/test_os.c tests/test_vfs.c
 TEST_KERN = tests/test_kern_dist.c tests/test_kern_nn.c
-TEST_IMAGE_IN =
-TEST_IMAGE_OUT =
+TEST_IMAGE_IN = tests/decode_help.c tests/test_png.c tests/test_jpeg.c tests/test_bmp.c \
+	tests/test_decode.c
+TEST_IMAGE_OUT = tests/test_resize.c tests/test_draw.c tests/test_synth.c
 TEST_STORE = tests/test_container.c tests/test_journal.c tests/test_foreign.c
-TEST_NN = tests/nn_oracle.c tests/test_nn_layers.c tests/test_nn_loss.c tests/test_nn_network.c
+TEST_NN = tests/nn_oracle.c tests/test_nn_layers.c tests/test_nn_loss.c tests/test_nn_network.c \
+	tests/test_nn_golden.c
 TEST_INDEX = tests/test_index.c tests/test_bare.c
-TEST_EVAL =
+TEST_EVAL = tests/test_metrics.c tests/test_calib.c
 TEST_TRAIN = tests/train_set.c tests/test_train.c tests/test_train_loop.c
 TEST_RECOG = tests/test_gallery.c
-TEST_API =
+TEST_API = tests/test_api.c
 TEST_CLI = tests/test_cli.c $(CLI_PARTS)
 
 # --- bench ------------------------------------------------------------------------------------------------------------------------
-BENCH = bench/bench.c bench/bench_kern.c bench/bench_gemm.c
+BENCH = bench/bench.c bench/bench_kern.c bench/bench_rows.c bench/bench_gemm.c bench/bench_nn.c
 
 LIB_SRC  = $(BASE) $(OS) $(KERN) $(IMAGE_IN) $(IMAGE_OUT) $(STORE) $(NN) $(INDEX) $(EVAL) $(TRAIN) \
 	$(RECOG) $(API)
@@ -269,3 +271,25 @@ clean:
 
 help:
 	@sed -n 's/^#: \{0,1\}//p' Makefile
+
+# --- fuzz -----------------------------------------------------------------------------------------------------------------------
+# `make fuzz-container` builds the target with clang's libFuzzer and runs it for FUZZ_SECONDS; new inputs go
+# to a folder that git does not see. `make fuzz-replay` runs the committed corpus with any compiler.
+FUZZ_CC      = clang
+FUZZ_SECONDS = 60
+FUZZ_LIB     = $(BASE) $(OS) $(KERN) $(STORE)
+FUZZ_SAN     = -fsanitize=address,undefined -fno-sanitize-recover=all
+
+fuzz-container fuzz-journal fuzz-npy: FORCE
+	name=$@; name=$${name#fuzz-}; mkdir -p tests/fuzz/fuzz-found/$$name && \
+	$(FUZZ_CC) $(ALL_C) -O1 -Itests/fuzz -fsanitize=fuzzer $(FUZZ_SAN) -o tests/fuzz/fuzz-$$name \
+		tests/fuzz/fuzz_$$name.c $(FUZZ_LIB) $(LIBS) && \
+	./tests/fuzz/fuzz-$$name -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=512 \
+		tests/fuzz/fuzz-found/$$name tests/fuzz/corpus/$$name
+
+fuzz-replay: FORCE
+	for name in container journal npy; do \
+		$(CC) $(ALL_C) $(FUZZ_SAN) -Itests/fuzz -o tests/fuzz/fuzz-replay-$$name tests/fuzz/replay.c \
+			tests/fuzz/fuzz_$$name.c $(FUZZ_LIB) $(LIBS) && \
+		./tests/fuzz/fuzz-replay-$$name tests/fuzz/corpus/$$name/* || exit 1; \
+	done

@@ -17,8 +17,10 @@
 static const struct { const char *name; void (*run)(void); } benches[] = {
     { "kern.stream", bench_kern_stream },
     { "kern.dist", bench_kern_dist },
+    { "kern.walk", bench_kern_rows },
     { "kern.crc32c", bench_kern_crc },
     { "kern.gemm", bench_kern_gemm },
+    { "nn", bench_nn },
 };
 enum { N_BENCHES = (int)(sizeof benches / sizeof *benches) };
 enum { RIVALS_MAX = 16, RUNS_MIN = 3 };

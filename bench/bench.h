@@ -57,7 +57,9 @@ void  *bench_memory(size_t n_bytes);        /* zeroed and touched, or exits */
 /* The benches. Each prints its own lines. */
 void bench_kern_stream(void);
 void bench_kern_dist(void);
+void bench_kern_rows(void);
 void bench_kern_crc(void);
 void bench_kern_gemm(void);
+void bench_nn(void);
 
 #endif

@@ -108,6 +108,9 @@ typedef struct mann_dataset mann_dataset;
  * files are skipped, symbolic-link loops broken. Order: classes and paths sorted by bytes. A folder
  * without a single image is MANN_E_NOT_FOUND. Empty classes and odd files are told by notes. */
 mann_status mann_dataset_open(mann_dataset **out, const char *path, const mann_hooks *h, mann_error *err);
+/* Single files instead of a folder, in the order given, all of one class (NULL: none). Copied. */
+mann_status mann_dataset_files(mann_dataset **out, const char *const *paths, size_t n, const char *klass,
+                               mann_error *err);
 uint32_t    mann_dataset_n_classes(const mann_dataset *d);
 uint64_t    mann_dataset_n_images(const mann_dataset *d);
 const char *mann_dataset_class(const mann_dataset *d, uint32_t klass);
@@ -274,6 +277,8 @@ typedef struct mann_gallery_info {
     uint64_t n_rows, n_tail, n_dead, file_bytes, journal_bytes, generation, fingerprint;
     float false_accept, threshold, unsure_above;
     char index[64], model[64], uuid[40];
+    uint64_t journal_cut_bytes;                 /* lost at open: a torn or damaged end of the journal */
+    uint32_t journal_ignored;                   /* 1: the journal beside the file belongs to another base */
 } mann_gallery_info;
 mann_status mann_gallery_describe(mann_gallery *g, mann_gallery_info *info, mann_error *err);
 

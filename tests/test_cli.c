@@ -324,7 +324,7 @@ static void bar_fits_and_moves(void)
     mni_text t = { 0 };
     mni_progress_bar(&t, &p, 1280, 60);
     CHECK_STR(t.chars,
-              "embed [==============>              ] 640/1280  320/s  0:02 left");
+              "embed [============>           ] 640/1280  320/s  0:02 left");
     mni_text_clear(&t);
     mni_progress_bar(&t, &p, 0, 60);
     CHECK_STR(t.chars, "embed 640  320/s");

@@ -1,5 +1,6 @@
-/* test_container.c - the container: what is written comes back, what is damaged is refused, and a save
- * that is interrupted anywhere leaves the old file or the new one. SPDX-License-Identifier: MIT */
+/* test_container.c - the container: what is written comes back, what is damaged is
+ * refused, and a save that is interrupted anywhere leaves the old file or the new one.
+ * SPDX-License-Identifier: MIT */
 #include <stdio.h>
 #include <string.h>
 
@@ -13,7 +14,8 @@
 static const float three[3] = { 1.0f, -2.5f, 0x1p-20f };
 static const uint64_t wide[2] = { 1, UINT64_MAX };
 
-/* A small file of every alignment, with an empty section; `version` makes contents differ. */
+/* A small file of every alignment, with an empty section; `version` makes contents
+ * differ. */
 static void put_small(mni_writer *w, uint32_t version)
 {
     mni_writer_section(w, "NAME", MNI_BYTES, MNI_ALIGN_SECTION, "hello", 5);
@@ -25,10 +27,12 @@ static void put_small(mni_writer *w, uint32_t version)
     mni_writer_section(w, "IDS ", MNI_U64, MNI_ALIGN_SECTION, wide, sizeof wide);
 }
 
-static mann_status save_small(const mni_vfs *v, const char *path, uint32_t version, mann_error *err)
+static mann_status save_small(const mni_vfs *v, const char *path, uint32_t version,
+                              mann_error *err)
 {
     mni_writer *w;
-    MNI_TRY(mni_writer_new(&w, v, path, MNI_FILE_DATA, mni_uuid_from(7, version), version, err));
+    MNI_TRY(mni_writer_new(&w, v, path, MNI_FILE_DATA, mni_uuid_from(7, version), version,
+                           err));
     put_small(w, version);
     return mni_writer_finish(w, err);
 }
@@ -36,7 +40,8 @@ static mann_status save_small(const mni_vfs *v, const char *path, uint32_t versi
 static mann_status small_buf(mni_buf *buf, uint32_t version, mann_error *err)
 {
     mni_writer *w;
-    MNI_TRY(mni_writer_new_buf(&w, buf, MNI_FILE_DATA, mni_uuid_from(7, version), version, err));
+    MNI_TRY(mni_writer_new_buf(&w, buf, MNI_FILE_DATA, mni_uuid_from(7, version), version,
+                               err));
     put_small(w, version);
     return mni_writer_finish(w, err);
 }
@@ -54,7 +59,8 @@ static void check_small(const mni_reader *r, uint32_t version)
     CHECK_FINE(mni_reader_need(r, "NAME", MNI_BYTES, 5, &s, &e), e);
     CHECK(memcmp(s.data, "hello", 5) == 0);
     CHECK_FINE(mni_reader_need(r, "VECS", MNI_F32, 3, &s, &e), e);
-    CHECK((uintptr_t)s.data % sizeof(float) == 0 && memcmp(s.data, three, sizeof three) == 0);
+    CHECK((uintptr_t)s.data % sizeof(float) == 0 &&
+          memcmp(s.data, three, sizeof three) == 0);
     CHECK_FINE(mni_reader_need(r, "NONE", MNI_U64, 0, &s, &e), e);
     CHECK(s.data != NULL);
     CHECK_FINE(mni_reader_need(r, "VERS", MNI_U32, UINT64_MAX, &s, &e), e);
@@ -124,7 +130,8 @@ static void buffer_and_file_agree(void)
     mni_vfs_mem_free(m);
 }
 
-/* The format is frozen: a change of one byte is a change of version, with a golden file. */
+/* The format is frozen: a change of one byte is a change of version, with a golden
+ * file. */
 static void golden_bytes(void)
 {
     mann_error e;
@@ -135,7 +142,8 @@ static void golden_bytes(void)
     mni_buf_fini(&buf);
 }
 
-/* Sections around the border of a checksum, put in pieces of all sizes, large ones too. */
+/* Sections around the border of a checksum, put in pieces of all sizes, large ones
+ * too. */
 static void sizes_and_pieces(void)
 {
     static const size_t sizes[] = { 1, 63, 64, 65, 65535, 65536, 65537, 200000 };
@@ -148,7 +156,9 @@ static void sizes_and_pieces(void)
     CHECK(data);
     for (size_t i = 0; i < 200000; i++) data[i] = (uint8_t)mni_rng_u64(&rng);
     CHECK_FINE(mni_vfs_mem_new(&m, &e), e);
-    CHECK_FINE(mni_writer_new(&w, mni_vfs_mem_vfs(m), "x", MNI_FILE_INDEX, mni_uuid_new(), 1, &e), e);
+    CHECK_FINE(mni_writer_new(&w, mni_vfs_mem_vfs(m), "x", MNI_FILE_INDEX, mni_uuid_new(),
+                              1, &e),
+               e);
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         const char tag[4] = { 'S', 'I', 'Z', (char)('0' + i) };
         mni_writer_begin(w, tag, MNI_U8, i % 2 ? MNI_ALIGN_PAGE : MNI_ALIGN_SECTION);
@@ -167,7 +177,9 @@ static void sizes_and_pieces(void)
         mni_section s, first;
         CHECK(mni_reader_at(r, (uint32_t)i, tag, &s) && mni_reader_at(r, 0, tag, &first));
         CHECK(s.count == sizes[i] && memcmp(s.data, data, sizes[i]) == 0);
-        CHECK_EQ(((const char *)s.data - (const char *)first.data + 64) % (i % 2 ? 4096 : 64), 0);
+        CHECK_EQ(((const char *)s.data - (const char *)first.data + 64) %
+                     (i % 2 ? 4096 : 64),
+                 0);
     }
     mni_reader_free(r);
     mni_vfs_mem_free(m);
@@ -178,7 +190,8 @@ static mann_status open_at(const void *bytes, size_t n, mann_error *err)
 {
     mni_reader *r;
     mann_status s = mni_reader_open_bytes(&r, bytes, n, "small", 0, err);
-    if ((s == MANN_OK) != (r != NULL)) return MANN_E_ARG;       /* no status of the reader's own here */
+    if ((s == MANN_OK) != (r != NULL))
+        return MANN_E_ARG; /* no status of the reader's own here */
     mni_reader_free(r);
     return s;
 }
@@ -211,20 +224,22 @@ static void every_bit_flip(void)
         buf.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
         mann_status s = open_at(buf.bytes, buf.n_bytes, &e);
         if (s != MANN_E_FORMAT && !(s == MANN_E_VERSION && bit / 64 == 1))
-            test_fail(__FILE__, __LINE__, "bit %zu flipped: %s", bit, mann_status_name(s));
+            test_fail(__FILE__, __LINE__, "bit %zu flipped: %s", bit,
+                      mann_status_name(s));
         buf.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
     }
     mni_buf_fini(&buf);
 }
 
-/* --- lies with right checksums ------------------------------------------------------------------------ */
+/* --- lies with right checksums ---------------------------------------------------- */
 
 static void sign(uint8_t *file, size_t n)
 {
     mni_disk_header h;
     memcpy(&h, file, sizeof h);
     size_t table_bytes = (size_t)h.section_count * sizeof(mni_disk_section);
-    if (table_bytes <= n - sizeof h) h.section_crc = mni_crc32c(0, file + n - table_bytes, table_bytes);
+    if (table_bytes <= n - sizeof h)
+        h.section_crc = mni_crc32c(0, file + n - table_bytes, table_bytes);
     h.header_crc = mni_crc32c(0, &h, offsetof(mni_disk_header, header_crc));
     memcpy(file, &h, sizeof h);
 }
@@ -237,7 +252,8 @@ typedef struct lie {
     const char *sentence;           /* must hold this */
 } lie;
 
-#define IN_HEADER(field) -1, offsetof(mni_disk_header, field), sizeof ((mni_disk_header *)0)->field
+#define IN_HEADER(field) \
+    -1, offsetof(mni_disk_header, field), sizeof((mni_disk_header *)0)->field
 #define IN_SECTION(i, field) i, offsetof(mni_disk_section, field), \
                              sizeof ((mni_disk_section *)0)->field
 
@@ -257,7 +273,7 @@ static void signed_lies(void)
         { IN_HEADER(section_count), 255, MANN_E_FORMAT, "do not fit" },
         { IN_HEADER(section_count), UINT32_MAX, MANN_E_LIMIT, "at most 256" },
         { IN_SECTION(0, tag), 0x0A414141, MANN_E_FORMAT, "not printable" },
-        { IN_SECTION(1, tag), 0x454D414E, MANN_E_FORMAT, "twice" },         /* NAME */
+        { IN_SECTION(1, tag), 0x454D414E, MANN_E_FORMAT, "twice" }, /* NAME */
         { IN_SECTION(0, dtype), 11, MANN_E_FORMAT, "dtype 11" },
         { IN_SECTION(0, dtype), UINT32_MAX, MANN_E_FORMAT, "dtype" },
         { IN_SECTION(0, dtype), MNI_U16, MANN_E_FORMAT, "whole items" },
@@ -270,7 +286,7 @@ static void signed_lies(void)
         { IN_SECTION(0, n_bytes), UINT64_MAX - 63, MANN_E_FORMAT, "runs past" },
         { IN_SECTION(0, n_bytes), 5000, MANN_E_FORMAT, "runs past" },
         { IN_SECTION(0, n_bytes), 4, MANN_E_FORMAT, "NAME is damaged" },
-        { IN_SECTION(4, n_bytes), 64, MANN_E_FORMAT, "IDS " },              /* into the checksums */
+        { IN_SECTION(4, n_bytes), 64, MANN_E_FORMAT, "IDS " }, /* into the checksums */
         { IN_SECTION(4, n_bytes), 24, MANN_E_FORMAT, "damaged" },
         { IN_SECTION(0, sums_at), 64, MANN_E_FORMAT, "checksums of NAME" },
         { IN_SECTION(0, sums_crc), 1, MANN_E_FORMAT, "checksums of section NAME" },
@@ -289,15 +305,16 @@ static void signed_lies(void)
         sign(bad, good.n_bytes);
         mann_status s = open_at(bad, good.n_bytes, &e);
         if (s != l->want || !strstr(e.text, l->sentence))
-            test_fail(__FILE__, __LINE__, "lie %zu: %s: %s; wanted %s: %s", i, mann_status_name(s),
-                      s == MANN_OK ? "" : e.text, mann_status_name(l->want), l->sentence);
+            test_fail(__FILE__, __LINE__, "lie %zu: %s: %s; wanted %s: %s", i,
+                      mann_status_name(s), s == MANN_OK ? "" : e.text,
+                      mann_status_name(l->want), l->sentence);
         mni_free(bad);
     }
     CHECK_IS(open_at(good.bytes + 1, 64, &e), MANN_E_ARG);      /* not aligned */
     mni_buf_fini(&good);
 }
 
-/* --- the writer's own checks ------------------------------------------------------------------------ */
+/* --- the writer's own checks ------------------------------------------------------ */
 
 static mann_status misuse(int which, mann_error *err)
 {
@@ -308,7 +325,9 @@ static mann_status misuse(int which, mann_error *err)
     switch (which) {
     case 0: mni_writer_section(w, "GOOD", MNI_U8, MNI_ALIGN_SECTION, "x", 1); break;
     case 1: mni_writer_section(w, "BA\n\n", MNI_U8, MNI_ALIGN_SECTION, "x", 1); break;
-    case 2: mni_writer_section(w, "DTYP", (mni_dtype)99, MNI_ALIGN_SECTION, "x", 1); break;
+    case 2:
+        mni_writer_section(w, "DTYP", (mni_dtype)99, MNI_ALIGN_SECTION, "x", 1);
+        break;
     case 3: mni_writer_section(w, "ITEM", MNI_F32, MNI_ALIGN_SECTION, "xyz", 3); break;
     case 4: mni_writer_section(w, "ALGN", MNI_U8, 32, "x", 1); break;
     case 5: mni_writer_put(w, "x", 1); break;
@@ -325,7 +344,8 @@ static mann_status misuse(int which, mann_error *err)
             mni_writer_section(w, tag, MNI_U8, MNI_ALIGN_SECTION, "x", 1);
         }
     }
-    mni_writer_section(w, "LATE", MNI_U8, MNI_ALIGN_SECTION, "x", 1);   /* does nothing any more */
+    mni_writer_section(w, "LATE", MNI_U8, MNI_ALIGN_SECTION, "x",
+                       1); /* does nothing any more */
     mann_status s = mni_writer_finish(w, err);
     CHECK_EQ(buf.n_bytes, 0);
     mni_buf_fini(&buf);
@@ -339,7 +359,7 @@ static void writer_refuses(void)
     CHECK_IS(misuse(9, &e), MANN_E_LIMIT);
 }
 
-/* --- failures of the medium -------------------------------------------------------------------------- */
+/* --- failures of the medium ------------------------------------------------------- */
 
 static int count_names(void *ctx, const char *name)
 {
@@ -365,8 +385,9 @@ static uint32_t version_of(const mni_vfs *v)
     return version;
 }
 
-/* Fails operation n of one save over an old file, with or without a power cut after it. Returns the
- * number of operations a save counts when this one was the first to succeed, else 0. */
+/* Fails operation n of one save over an old file, with or without a power cut after it.
+ * Returns the number of operations a save counts when this one was the first to succeed,
+ * else 0. */
 static long save_with_fault(long n, int short_write, int cut)
 {
     mann_error e;
@@ -385,7 +406,8 @@ static long save_with_fault(long n, int short_write, int cut)
     CHECK(s == MANN_OK || (s == MANN_E_IO && e.text[0]));
     if (cut) mni_vfs_mem_power_cut(m);
     uint32_t now = version_of(v);
-    /* The last operation, the sync of the folder, comes when the new file is in place already. */
+    /* The last operation, the sync of the folder, comes when the new file is in place
+     * already. */
     int last = n == f.n_counted - 1 && !cut;
     CHECK(s == MANN_OK ? now == 2 : now == 1 || (now == 2 && (last || cut)));
     mni_vfs_mem_free(m);
@@ -397,7 +419,8 @@ static void every_fault(void)
     for (int how = 0; how < 4; how++) {
         long n = 0, n_operations = 0;
         while (!(n_operations = save_with_fault(n, how & 1, how >> 1))) n++;
-        CHECK(n >= 6 && n == n_operations);     /* open, write, write, sync, close, rename, sync */
+        CHECK(n >= 6 &&
+              n == n_operations); /* open, write, write, sync, close, rename, sync */
     }
 }
 
@@ -413,11 +436,12 @@ static void finish_reports_a_full_disk(void)
     f.which = MNI_FAULT_WRITE;
     f.fail_in = 3;
     f.sticky = 1;
-    CHECK_FINE(mni_writer_new(&w, &f.vfs, "d/x", MNI_FILE_DATA, mni_uuid_new(), 1, &e), e);
+    CHECK_FINE(mni_writer_new(&w, &f.vfs, "d/x", MNI_FILE_DATA, mni_uuid_new(), 1, &e),
+               e);
     mni_writer_begin(w, "LONG", MNI_U8, MNI_ALIGN_SECTION);
     for (int i = 0; i < 1000; i++) mni_writer_put(w, block, sizeof block);
     mni_writer_end(w);
-    CHECK_EQ(f.n_counted, 4);                   /* nothing was tried after the first failure */
+    CHECK_EQ(f.n_counted, 4); /* nothing was tried after the first failure */
     CHECK_IS(mni_writer_finish(w, &e), MANN_E_IO);
     CHECK_EQ(version_of(mni_vfs_mem_vfs(m)), 0);
     mni_vfs_mem_free(m);
@@ -470,7 +494,7 @@ static void out_of_memory(void)
     test_oom(to_memory_and_open, NULL, 0);
 }
 
-/* --- nesting, size, uuid --------------------------------------------------------------------------------- */
+/* --- nesting, size, uuid ---------------------------------------------------------- */
 
 static void file_in_a_file(void)
 {
@@ -480,13 +504,16 @@ static void file_in_a_file(void)
     mni_reader *r, *within;
     mni_section s;
     CHECK_FINE(small_buf(&inner, 4, &e), e);
-    CHECK_FINE(mni_writer_new_buf(&w, &outer, MNI_FILE_GALLERY, mni_uuid_new(), 8, &e), e);
+    CHECK_FINE(mni_writer_new_buf(&w, &outer, MNI_FILE_GALLERY, mni_uuid_new(), 8, &e),
+               e);
     mni_writer_section(w, "ODD ", MNI_U8, MNI_ALIGN_SECTION, "x", 1);
-    mni_writer_section(w, "MODL", MNI_BYTES, MNI_ALIGN_SECTION, inner.bytes, inner.n_bytes);
+    mni_writer_section(w, "MODL", MNI_BYTES, MNI_ALIGN_SECTION, inner.bytes,
+                       inner.n_bytes);
     CHECK_FINE(mni_writer_finish(w, &e), e);
     CHECK_FINE(mni_reader_open_bytes(&r, outer.bytes, outer.n_bytes, "outer", 0, &e), e);
     CHECK(mni_reader_find(r, "MODL", &s));
-    CHECK_FINE(mni_reader_open_bytes(&within, s.data, (size_t)s.n_bytes, "inner", 0, &e), e);
+    CHECK_FINE(mni_reader_open_bytes(&within, s.data, (size_t)s.n_bytes, "inner", 0, &e),
+               e);
     check_small(within, 4);
     mni_reader_free(within);
     mni_reader_free(r);
@@ -494,7 +521,8 @@ static void file_in_a_file(void)
     mni_buf_fini(&outer);
 }
 
-/* Above 64 MiB opening reads the frame only; verifying still finds the one flipped bit. */
+/* Above 64 MiB opening reads the frame only; verifying still finds the one flipped
+ * bit. */
 static void large_files_are_checked_on_demand(void)
 {
     enum { LARGE = 65 << 20 };
@@ -512,10 +540,12 @@ static void large_files_are_checked_on_demand(void)
     CHECK_FINE(mni_reader_open_bytes(&r, buf.bytes, buf.n_bytes, "large", 0, &e), e);
     CHECK(mni_reader_find(r, "BULK", &s) && s.count == LARGE);
     CHECK_IS(mni_reader_verify(r, &e), MANN_E_FORMAT);
-    CHECK(strstr(e.text, "BULK") && strstr(e.text, "at 39981056"));     /* 4096 + 610 chunks */
+    CHECK(strstr(e.text, "BULK") &&
+          strstr(e.text, "at 39981056")); /* 4096 + 610 chunks */
     mni_reader_free(r);
-    CHECK_IS(mni_reader_open_bytes(&r, buf.bytes, buf.n_bytes, "large", MNI_READ_VERIFY, &e),
-             MANN_E_FORMAT);
+    CHECK_IS(
+        mni_reader_open_bytes(&r, buf.bytes, buf.n_bytes, "large", MNI_READ_VERIFY, &e),
+        MANN_E_FORMAT);
     mni_buf_fini(&buf);
     mni_free(data);
 }
@@ -530,7 +560,8 @@ static void uuids(void)
     }
     CHECK(mni_uuid_same(mni_uuid_from(1, 2), mni_uuid_from(1, 2)));
     CHECK(!mni_uuid_same(mni_uuid_from(1, 2), mni_uuid_from(2, 1)));
-    mni_uuid_text((mni_uuid){ { 0x3f, 0x2a, 0x9c, 1, 0x77, 0xe0, 0x4b, 0x1d, 0x9a, 0x8c, 0x55, 0x10 } },
+    mni_uuid_text((mni_uuid){ { 0x3f, 0x2a, 0x9c, 1, 0x77, 0xe0, 0x4b, 0x1d, 0x9a, 0x8c,
+                                0x55, 0x10 } },
                   text);
     CHECK_STR(text, "3f2a9c01-77e0-4b1d-9a8c5510");
 }

@@ -42,7 +42,7 @@ static mann_status read_status(const mni_vfs *v, const char *path, mann_error *e
     return s;
 }
 
-/* --- NumPy's opinion -------------------------------------------------------------------------------- */
+/* --- NumPy's opinion -------------------------------------------------------------- */
 
 static void run_script(const char *what, const char *dir)
 {
@@ -84,8 +84,8 @@ static void check_refused(const char *dir, const char *name, const char *sentenc
 
 static void numpy_writes_we_read(void)
 {
-    static const char *const eighths[] = { "f4.npy", "f2.npy", "f8.npy", "v1.npy", "v2.npy", "v3.npy",
-                                           "a.fvecs", "a.fbin" };
+    static const char *const eighths[] = { "f4.npy", "f2.npy", "f8.npy",  "v1.npy",
+                                           "v2.npy", "v3.npy", "a.fvecs", "a.fbin" };
     static const char *const thousands[] = { "i4.npy", "i8.npy", "a.ivecs", "a.ibin" };
     const char *dir = test_dir();
     char path[600];
@@ -138,7 +138,8 @@ static void we_write_numpy_reads(void)
     wide[1][2] = NAN;
     wide[2][3] = -INFINITY;
     const mann_matrix m = { plain, ROWS, COLS, 0 }, i8 = { small, ROWS, COLS, COLS };
-    const mann_matrix f = { &wide[0][0], ROWS, COLS, COLS + 3 }, none = { NULL, 0, COLS, 0 };
+    const mann_matrix f = { &wide[0][0], ROWS, COLS, COLS + 3 },
+                      none = { NULL, 0, COLS, 0 };
     write_as(dir, "w.npy", f);
     write_as(dir, "w.fvecs", f);
     write_as(dir, "w.fbin", f);
@@ -159,10 +160,10 @@ static void we_write_numpy_reads(void)
     run_script("check", dir);
 }
 
-/* --- without NumPy --------------------------------------------------------------------------------------- */
+/* --- without NumPy ---------------------------------------------------------------- */
 
-static const char *const all_names[] = { "a.npy", "a.fvecs", "a.bvecs", "a.ivecs", "a.fbin", "a.u8bin",
-                                         "a.i8bin", "a.IBIN" };
+static const char *const all_names[] = { "a.npy",  "a.fvecs", "a.bvecs", "a.ivecs",
+                                         "a.fbin", "a.u8bin", "a.i8bin", "a.IBIN" };
 enum { N_NAMES = 8 };
 
 static void every_format_comes_back(void)
@@ -176,13 +177,16 @@ static void every_format_comes_back(void)
     CHECK(data);
     for (size_t i = 0; i < MANY * WIDE; i++) data[i] = (float)(i * 7 % 128);
     for (int i = 0; i < N_NAMES; i++) {
-        CHECK_FINE(mni_vectors_write(v, all_names[i], (mann_matrix){ data, MANY, WIDE, 0 }, &e), e);
+        CHECK_FINE(
+            mni_vectors_write(v, all_names[i], (mann_matrix){ data, MANY, WIDE, 0 }, &e),
+            e);
         CHECK_FINE(mni_vectors_read(v, all_names[i], &back, &rows, &cols, &e), e);
         CHECK(rows == MANY && cols == WIDE);
         CHECK(memcmp(back, data, MANY * WIDE * sizeof *data) == 0);
         mni_free(back);
         /* No rows: .vecs has no place for the columns. */
-        CHECK_FINE(mni_vectors_write(v, all_names[i], (mann_matrix){ NULL, 0, WIDE, 0 }, &e), e);
+        CHECK_FINE(
+            mni_vectors_write(v, all_names[i], (mann_matrix){ NULL, 0, WIDE, 0 }, &e), e);
         CHECK_FINE(mni_vectors_read(v, all_names[i], &back, &rows, &cols, &e), e);
         CHECK(rows == 0 && cols == (strstr(all_names[i], "vecs") ? 0 : WIDE));
         mni_free(back);
@@ -200,8 +204,11 @@ static void odd_numbers_pass(void)
     size_t rows, cols;
     const char *const names[] = { "x.npy", "x.fvecs", "x.fbin" };
     for (int i = 0; i < 3; i++) {
-        CHECK_FINE(mni_vectors_write(mni_vfs_mem_vfs(m), names[i], (mann_matrix){ odd, 2, 3, 0 }, &e), e);
-        CHECK_FINE(mni_vectors_read(mni_vfs_mem_vfs(m), names[i], &back, &rows, &cols, &e), e);
+        CHECK_FINE(mni_vectors_write(mni_vfs_mem_vfs(m), names[i],
+                                     (mann_matrix){ odd, 2, 3, 0 }, &e),
+                   e);
+        CHECK_FINE(
+            mni_vectors_read(mni_vfs_mem_vfs(m), names[i], &back, &rows, &cols, &e), e);
         CHECK(rows == 2 && cols == 3 && memcmp(back, odd, sizeof odd) == 0);
         mni_free(back);
     }
@@ -224,12 +231,15 @@ static void what_does_not_fit_is_refused(void)
     uint64_t ids[2] = { 1, UINT64_C(1) << 31 };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const float row[3] = { 1.0f, 2.0f, cases[i].value };
-        CHECK_IS(mni_vectors_write(v, cases[i].name, (mann_matrix){ row, 1, 3, 0 }, &e), cases[i].want);
+        CHECK_IS(mni_vectors_write(v, cases[i].name, (mann_matrix){ row, 1, 3, 0 }, &e),
+                 cases[i].want);
         if (cases[i].want == MANN_E_ARG) CHECK(strstr(e.text, "row 0, column 2"));
     }
-    CHECK_IS(mni_vectors_write(v, "x.npy", (mann_matrix){ NULL, 3, 0, 0 }, &e), MANN_E_ARG);
-    CHECK_IS(mni_vectors_write(v, "x.npy", (mann_matrix){ NULL, 0, (1 << 20) + 1, 0 }, &e),
-             MANN_E_LIMIT);
+    CHECK_IS(mni_vectors_write(v, "x.npy", (mann_matrix){ NULL, 3, 0, 0 }, &e),
+             MANN_E_ARG);
+    CHECK_IS(
+        mni_vectors_write(v, "x.npy", (mann_matrix){ NULL, 0, (1 << 20) + 1, 0 }, &e),
+        MANN_E_LIMIT);
     CHECK_IS(mni_ids_write(v, "x.ivecs", ids, 1, 2, &e), MANN_E_LIMIT);
     CHECK_IS(mni_ids_write(v, "x.ibin", ids, 2, 1, &e), MANN_E_LIMIT);
     CHECK(strstr(e.text, "row 1, column 0"));
@@ -241,7 +251,7 @@ static void what_does_not_fit_is_refused(void)
     mni_vfs_mem_free(m);
 }
 
-/* --- headers of .npy -------------------------------------------------------------------------------------- */
+/* --- headers of .npy -------------------------------------------------------------- */
 
 /* A version 1 file around a dictionary, with n_data bytes of data. */
 static size_t npy_of(uint8_t *out, const char *dictionary, size_t n_data)
@@ -256,38 +266,63 @@ static size_t npy_of(uint8_t *out, const char *dictionary, size_t n_data)
 
 static void npy_headers(void)
 {
-    static const struct { const char *dictionary; size_t n_data; mann_status want; } cases[] = {
+    static const struct {
+        const char *dictionary;
+        size_t n_data;
+        mann_status want;
+    } cases[] = {
         { "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }\n", 24, MANN_OK },
         { "{'shape':(2,3),'fortran_order':False,'descr':'<f4'}", 24, MANN_OK },
-        { " { \"descr\" : \"|u1\" , 'fortran_order' : False , 'shape' : ( 2L , 3L , ) } \n ", 6, MANN_OK },
+        { " { \"descr\" : \"|u1\" , 'fortran_order' : False , 'shape' : ( 2L , 3L , ) } "
+          "\n ",
+          6, MANN_OK },
         { "{'descr': '<f4', 'fortran_order': False, 'shape': (0, 0), }", 0, MANN_OK },
-        { "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }", 23, MANN_E_FORMAT },
-        { "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }", 25, MANN_E_FORMAT },
-        { "{'descr': '<f4', 'fortran_order': False, 'shape': (5, 0), }", 0, MANN_E_FORMAT },
-        { "{'descr': '<f4', 'fortran_order': False, 'shape': (18446744073709551615, 4), }", 16,
+        { "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }", 23,
           MANN_E_FORMAT },
-        { "{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387904, 4), }", 0,
+        { "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }", 25,
           MANN_E_FORMAT },
-        { "{'descr': '<f4', 'fortran_order': False, 'shape': (18446744073709551616, 4), }", 0,
+        { "{'descr': '<f4', 'fortran_order': False, 'shape': (5, 0), }", 0,
           MANN_E_FORMAT },
-        { "{'descr': '<f4', 'fortran_order': False, 'shape': (0, 1048577), }", 0, MANN_E_LIMIT },
-        { "{'descr': '<f4', 'fortran_order': False, 'shape': (-2, 3), }", 24, MANN_E_FORMAT },
-        { "{'descr': '<f4', 'fortran_order': False, 'shape': (2 3), }", 24, MANN_E_FORMAT },
-        { "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3, }", 24, MANN_E_FORMAT },
+        { "{'descr': '<f4', 'fortran_order': False, 'shape': (18446744073709551615, 4), "
+          "}",
+          16, MANN_E_FORMAT },
+        { "{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387904, 4), }",
+          0, MANN_E_FORMAT },
+        { "{'descr': '<f4', 'fortran_order': False, 'shape': (18446744073709551616, 4), "
+          "}",
+          0, MANN_E_FORMAT },
+        { "{'descr': '<f4', 'fortran_order': False, 'shape': (0, 1048577), }", 0,
+          MANN_E_LIMIT },
+        { "{'descr': '<f4', 'fortran_order': False, 'shape': (-2, 3), }", 24,
+          MANN_E_FORMAT },
+        { "{'descr': '<f4', 'fortran_order': False, 'shape': (2 3), }", 24,
+          MANN_E_FORMAT },
+        { "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3, }", 24,
+          MANN_E_FORMAT },
         { "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3)", 24, MANN_E_FORMAT },
-        { "{'descr': '<f4', 'fortran_order': False, 'shape': [2, 3], }", 24, MANN_E_FORMAT },
-        { "{'descr': '<f4', 'fortran_order': False, 'shape': (), }", 4, MANN_E_UNSUPPORTED },
-        { "{'descr': '<f4', 'fortran_order': False, 'shape': (6,), }", 24, MANN_E_UNSUPPORTED },
+        { "{'descr': '<f4', 'fortran_order': False, 'shape': [2, 3], }", 24,
+          MANN_E_FORMAT },
+        { "{'descr': '<f4', 'fortran_order': False, 'shape': (), }", 4,
+          MANN_E_UNSUPPORTED },
+        { "{'descr': '<f4', 'fortran_order': False, 'shape': (6,), }", 24,
+          MANN_E_UNSUPPORTED },
         { "{'descr': '<f4', 'fortran_order': 0, 'shape': (2, 3), }", 24, MANN_E_FORMAT },
-        { "{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3), }", 24, MANN_E_UNSUPPORTED },
+        { "{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3), }", 24,
+          MANN_E_UNSUPPORTED },
         { "{'descr': '<f4', 'fortran_order': False, }", 24, MANN_E_FORMAT },
-        { "{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (2, 3)}", 24, MANN_E_FORMAT },
-        { "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), 'x': 1}", 24, MANN_E_FORMAT },
-        { "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), } # x", 24, MANN_E_FORMAT },
+        { "{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (2, 3)}", 24,
+          MANN_E_FORMAT },
+        { "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), 'x': 1}", 24,
+          MANN_E_FORMAT },
+        { "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), } # x", 24,
+          MANN_E_FORMAT },
         { "{'descr': '<f4", 24, MANN_E_FORMAT },
-        { "{'descr': __import__('os'), 'fortran_order': False, 'shape': (2, 3), }", 24, MANN_E_FORMAT },
-        { "{'descr': '|O', 'fortran_order': False, 'shape': (2, 3), }", 24, MANN_E_UNSUPPORTED },
-        { "{'descr': [('x', '<f4')], 'fortran_order': False, 'shape': (2, 3), }", 24, MANN_E_UNSUPPORTED },
+        { "{'descr': __import__('os'), 'fortran_order': False, 'shape': (2, 3), }", 24,
+          MANN_E_FORMAT },
+        { "{'descr': '|O', 'fortran_order': False, 'shape': (2, 3), }", 24,
+          MANN_E_UNSUPPORTED },
+        { "{'descr': [('x', '<f4')], 'fortran_order': False, 'shape': (2, 3), }", 24,
+          MANN_E_UNSUPPORTED },
         { "", 24, MANN_E_FORMAT },
     };
     mann_error e;
@@ -304,7 +339,7 @@ static void npy_headers(void)
     file[6] = 4;
     put_file(m, "x.npy", file, n);
     CHECK_IS(read_status(mni_vfs_mem_vfs(m), "x.npy", &e), MANN_E_VERSION);
-    file[6] = 2;                                /* its length now has four bytes: "{'" reads as 10 k */
+    file[6] = 2; /* its length now has four bytes: "{'" reads as 10 k */
     put_file(m, "x.npy", file, n);
     CHECK_IS(read_status(mni_vfs_mem_vfs(m), "x.npy", &e), MANN_E_LIMIT);
     mni_vfs_mem_free(m);
@@ -319,7 +354,8 @@ static void npy_header_of_any_shape(void)
     mni_npy npy;
     for (size_t i = 0; i < 5; i++)
         for (size_t k = 0; k < 5; k++) {
-            size_t n = mni_npy_header(head, i % 2 ? MNI_F32 : MNI_I64, sizes[i], sizes[k]);
+            size_t n = mni_npy_header(head, i % 2 ? MNI_F32 : MNI_I64, sizes[i],
+                                      sizes[k]);
             CHECK(n == 128 && head[127] == '\n');
             CHECK_FINE(mni_npy_parse(&npy, head, n, "head", &e), e);
             CHECK(npy.rows == sizes[i] && npy.cols == sizes[k] && npy.data_at == 128);
@@ -327,10 +363,11 @@ static void npy_header_of_any_shape(void)
         }
 }
 
-/* --- damage ---------------------------------------------------------------------------------------------- */
+/* --- damage ----------------------------------------------------------------------- */
 
-/* Every truncation is refused, but where a .vecs file is cut between rows; every flip in what is not a
- * number gives some status, and memory never grows beyond the file's size by more than its factor 4. */
+/* Every truncation is refused, but where a .vecs file is cut between rows; every flip in
+ * what is not a number gives some status, and memory never grows beyond the file's size
+ * by more than its factor 4. */
 static void truncations_and_flips(void)
 {
     float data[12];
@@ -353,8 +390,8 @@ static void truncations_and_flips(void)
             bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
             put_file(m, name, bytes, n);
             mann_status s = read_status(v, name, &e);
-            CHECK(s == MANN_OK || s == MANN_E_FORMAT || s == MANN_E_LIMIT || s == MANN_E_VERSION ||
-                  s == MANN_E_UNSUPPORTED);
+            CHECK(s == MANN_OK || s == MANN_E_FORMAT || s == MANN_E_LIMIT ||
+                  s == MANN_E_VERSION || s == MANN_E_UNSUPPORTED);
             bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
         }
         mni_free(bytes);
@@ -389,7 +426,7 @@ static void liars(void)
     mni_vfs_mem_free(m);
 }
 
-/* --- failures -------------------------------------------------------------------------------------------- */
+/* --- failures --------------------------------------------------------------------- */
 
 static void every_fault(void)
 {
@@ -402,11 +439,13 @@ static void every_fault(void)
             const mni_vfs *v = mni_vfs_mem_vfs(m);
             float *back = NULL;
             size_t rows, cols;
-            CHECK_FINE(mni_vectors_write(v, all_names[i], (mann_matrix){ one, 2, 2, 0 }, &e), e);
+            CHECK_FINE(
+                mni_vectors_write(v, all_names[i], (mann_matrix){ one, 2, 2, 0 }, &e), e);
             mni_vfs_faulty_init(&f, v);
             f.which = MNI_FAULT_ANY;
             f.fail_in = n;
-            mann_status s = mni_vectors_write(&f.vfs, all_names[i], (mann_matrix){ two, 2, 2, 0 }, &e);
+            mann_status s = mni_vectors_write(&f.vfs, all_names[i],
+                                              (mann_matrix){ two, 2, 2, 0 }, &e);
             long n_write = f.n_counted;
             int done = s == MANN_OK && f.fail_in >= 0;
             CHECK_FINE(mni_vectors_read(v, all_names[i], &back, &rows, &cols, &e), e);
@@ -431,8 +470,10 @@ static mann_status write_and_read(void *ctx)
     float *back;
     size_t rows, cols;
     MNI_TRY(mni_vfs_mem_new(&m, &e));
-    mann_status s = mni_vectors_write(mni_vfs_mem_vfs(m), name, (mann_matrix){ data, 2, 3, 0 }, &e);
-    if (s == MANN_OK) s = mni_vectors_read(mni_vfs_mem_vfs(m), name, &back, &rows, &cols, &e);
+    mann_status s = mni_vectors_write(mni_vfs_mem_vfs(m), name,
+                                      (mann_matrix){ data, 2, 3, 0 }, &e);
+    if (s == MANN_OK)
+        s = mni_vectors_read(mni_vfs_mem_vfs(m), name, &back, &rows, &cols, &e);
     if (s == MANN_OK) mni_free(back);
     mni_vfs_mem_free(m);
     return s;

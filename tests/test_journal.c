@@ -1,7 +1,10 @@
-/* test_journal.c - the journal: what was committed comes back, whatever happens to the file's end, to
- * one bit of it, to any write or sync, or to the power. SPDX-License-Identifier: MIT */
+/* test_journal.c - the journal: what was committed comes back, whatever happens to the
+ * file's end, to one bit of it, to any write or sync, or to the power.
+ * SPDX-License-Identifier: MIT */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/mem.h"
 #include "base/rng.h"
@@ -10,7 +13,8 @@
 #include "store/disk.h"
 #include "store/journal.h"
 
-/* Group g of a test is a function of its number: 1 + g % 3 records, record r of 0..90 bytes. */
+/* Group g of a test is a function of its number: 1 + g % 3 records, record r of 0..90
+ * bytes. */
 enum { N_GROUPS = 7, HEADER = 64 };
 static const char *const path = "d/g.mann-journal";
 
@@ -47,10 +51,12 @@ static mann_status commit_group(mni_journal *j, unsigned g, mann_error *err)
     return mni_journal_commit(j, err);
 }
 
-/* What a replay saw: the numbers of the groups, in order. Anything else than whole groups is `bad`. */
+/* What a replay saw: the numbers of the groups, in order. Anything else than whole groups
+ * is `bad`. */
 typedef struct seen { unsigned groups[64], n, in_group; int bad; } seen;
 
-static mann_status see(void *ctx, uint32_t type, const void *bytes, size_t n, mann_error *err)
+static mann_status see(void *ctx, uint32_t type, const void *bytes, size_t n,
+                       mann_error *err)
 {
     seen *s = ctx;
     uint8_t want[128];
@@ -75,19 +81,22 @@ static mann_status see(void *ctx, uint32_t type, const void *bytes, size_t n, ma
 
 static mni_uuid base_uuid(void) { return mni_uuid_from(3, 4); }
 
-static mann_status open_journal(mni_journal **j, const mni_vfs *v, uint64_t generation, seen *s,
-                                mni_journal_report *report, mann_error *err)
+static mann_status open_journal(mni_journal **j, const mni_vfs *v, uint64_t generation,
+                                seen *s, mni_journal_report *report, mann_error *err)
 {
     *s = (seen){ { 0 }, 0, 0, 0 };
     return mni_journal_open(j, v, path, base_uuid(), generation, see, s, report, err);
 }
 
-/* Replays as a reader; returns the number of groups after checking that they are 0, 1, 2, ... */
-static unsigned replay_count(const mni_vfs *v, uint64_t generation, mni_journal_report *report)
+/* Replays as a reader; returns the number of groups after checking that they are 0, 1, 2,
+ * ... */
+static unsigned replay_count(const mni_vfs *v, uint64_t generation,
+                             mni_journal_report *report)
 {
     mann_error e;
     seen s = { { 0 }, 0, 0, 0 };
-    CHECK_FINE(mni_journal_replay(v, path, base_uuid(), generation, see, &s, report, &e), e);
+    CHECK_FINE(mni_journal_replay(v, path, base_uuid(), generation, see, &s, report, &e),
+               e);
     CHECK(!s.bad && s.in_group == 0);
     for (unsigned i = 0; i < s.n; i++) CHECK_EQ(s.groups[i], i);
     return s.n;
@@ -125,7 +134,7 @@ static void put_file(const mni_vfs *v, const void *bytes, size_t n)
     CHECK_FINE(mni_replace_file(v, path, bytes, n, &e), e);
 }
 
-/* --- the ordinary life ---------------------------------------------------------------------------------- */
+/* --- the ordinary life ------------------------------------------------------------ */
 
 static void life_on(const mni_vfs *v, const char *at)
 {
@@ -174,6 +183,34 @@ static void life(void)
     mni_vfs_mem_free(m);
 }
 
+/* Another reader, in another language, written from the description alone. */
+static void second_reader(void)
+{
+    static const char *const script = "tests/oracle_container.py";
+    static const uint8_t bulk[70000] = { 1, 2, 3 };
+    char base[512], at[600], command[2000];
+    size_t n;
+    uint8_t *bytes;
+    mni_writer *w;
+    struct stat st;
+    mann_error e;
+    if (stat(script, &st) != 0) test_skip("no %s from here", script);
+    if (stat("/usr/bin/python3", &st) != 0) test_skip("no /usr/bin/python3");
+    snprintf(base, sizeof base, "%s/g.mann", test_dir());
+    CHECK_FINE(
+        mni_writer_new(&w, mni_vfs_posix(), base, MNI_FILE_DATA, base_uuid(), 1, &e), e);
+    mni_writer_section(w, "NAME", MNI_BYTES, MNI_ALIGN_SECTION, "hello", 5);
+    mni_writer_section(w, "BULK", MNI_U8, MNI_ALIGN_PAGE, bulk, sizeof bulk);
+    CHECK_FINE(mni_writer_finish(w, &e), e);
+    snprintf(at, sizeof at, "%s-journal", base);
+    bytes = journal_of(N_GROUPS, &n);
+    CHECK_FINE(mni_replace_file(mni_vfs_posix(), at, bytes, n, &e), e);
+    mni_free(bytes);
+    snprintf(command, sizeof command, "/usr/bin/python3 %s %s %s > %s.out", script, base,
+             at, base);
+    CHECK_EQ(system(command), 0);
+}
+
 /* Frozen: a change of one byte is a change of version. */
 static void golden_bytes(void)
 {
@@ -195,9 +232,11 @@ static void large_records(void)
     static uint8_t block[700000];
     memset(block, 5, sizeof block);
     CHECK_FINE(open_journal(&j, v, 1, &s, NULL, &e), e);
-    for (unsigned i = 0; i < 4; i++) CHECK_FINE(mni_journal_append(j, 1, block, sizeof block - i, &e), e);
+    for (unsigned i = 0; i < 4; i++)
+        CHECK_FINE(mni_journal_append(j, 1, block, sizeof block - i, &e), e);
     CHECK_FINE(mni_journal_commit(j, &e), e);
-    CHECK_IS(mni_journal_append(j, 1, block, MNI_JOURNAL_RECORD_LIMIT + 1, &e), MANN_E_LIMIT);
+    CHECK_IS(mni_journal_append(j, 1, block, MNI_JOURNAL_RECORD_LIMIT + 1, &e),
+             MANN_E_LIMIT);
     CHECK_IS(mni_journal_append(j, 0, block, 1, &e), MANN_E_ARG);
     CHECK_FINE(mni_journal_close(j, &e), e);
     CHECK_FINE(mni_journal_replay(v, path, base_uuid(), 1, see, &s, &rep, &e), e);
@@ -205,10 +244,13 @@ static void large_records(void)
     mni_vfs_mem_free(m);
 }
 
-static mann_status refuse(void *ctx, uint32_t type, const void *bytes, size_t n, mann_error *err)
+static mann_status refuse(void *ctx, uint32_t type, const void *bytes, size_t n,
+                          mann_error *err)
 {
     (void)type; (void)bytes; (void)n;
-    return ++*(int *)ctx == 4 ? mni_fail(err, MANN_E_MISMATCH, "the fourth is one too many") : MANN_OK;
+    return ++*(int *)ctx == 4
+               ? mni_fail(err, MANN_E_MISMATCH, "the fourth is one too many")
+               : MANN_OK;
 }
 
 static void replay_that_refuses(void)
@@ -220,8 +262,9 @@ static void replay_that_refuses(void)
     uint8_t *bytes = journal_of(N_GROUPS, &n), *now;
     mni_vfs_mem *m = new_disk();
     const mni_vfs *v = mni_vfs_mem_vfs(m);
-    put_file(v, bytes, n - 1);          /* torn, so that there would be something to cut */
-    CHECK_IS(mni_journal_open(&j, v, path, base_uuid(), 1, refuse, &calls, NULL, &e), MANN_E_MISMATCH);
+    put_file(v, bytes, n - 1); /* torn, so that there would be something to cut */
+    CHECK_IS(mni_journal_open(&j, v, path, base_uuid(), 1, refuse, &calls, NULL, &e),
+             MANN_E_MISMATCH);
     CHECK(j == NULL && strstr(e.text, "fourth"));
     CHECK_FINE(mni_read_file(v, path, 1 << 20, &now, &after, &e), e);
     CHECK(after == n - 1 && memcmp(now, bytes, after) == 0);
@@ -230,10 +273,10 @@ static void replay_that_refuses(void)
     mni_vfs_mem_free(m);
 }
 
-/* --- damage ------------------------------------------------------------------------------------------------ */
+/* --- damage ----------------------------------------------------------------------- */
 
-/* The file holds `want` good groups and rubbish: readers see them, the writer cuts, goes on, and the
- * next one sees old and new. */
+/* The file holds `want` good groups and rubbish: readers see them, the writer cuts, goes
+ * on, and the next one sees old and new. */
 static void check_damaged(const uint8_t *bytes, size_t n, unsigned want)
 {
     mann_error e;
@@ -285,10 +328,12 @@ static void every_bad_end(void)
     for (int noise = 0; noise < 2; noise++)
         for (size_t cut = 0; cut <= n; cut++) {
             memcpy(bad, bytes, cut);
-            for (size_t i = cut; i < n + 100; i++) bad[i] = noise ? (uint8_t)mni_rng_u64(&rng) : 0;
+            for (size_t i = cut; i < n + 100; i++)
+                bad[i] = noise ? (uint8_t)mni_rng_u64(&rng) : 0;
             size_t same = cut;          /* some of the zeros are what was there anyway */
             while (same < n && bad[same] == bytes[same]) same++;
-            /* A header that is gone does no harm as long as the records stand; here they do not. */
+            /* A header that is gone does no harm as long as the records stand; here they
+             * do not. */
             check_damaged(bad, n + 100, whole_groups(same));
         }
     mni_free(bad);
@@ -308,7 +353,8 @@ static void every_bit_flip(void)
     mni_free(bytes);
 }
 
-/* Records of an older life of the file, right in themselves, behind the end of the new one. */
+/* Records of an older life of the file, right in themselves, behind the end of the new
+ * one. */
 static void old_records_do_not_count(void)
 {
     mni_journal_report rep;
@@ -328,7 +374,7 @@ static void old_records_do_not_count(void)
     mni_free(bytes);
 }
 
-/* --- journals of others --------------------------------------------------------------------------------- */
+/* --- journals of others ----------------------------------------------------------- */
 
 static void foreign_is_kept_until_replaced(void)
 {
@@ -350,9 +396,10 @@ static void foreign_is_kept_until_replaced(void)
     CHECK_FINE(open_journal(&j, v, 2, &s, &rep, &e), e);
     CHECK_FINE(commit_group(j, 0, &e), e);
     CHECK_EQ(replay_count(v, 2, &rep), 1);
-    CHECK_EQ(rep.n_cut_bytes, 0);                       /* of the foreign one nothing is left */
+    CHECK_EQ(rep.n_cut_bytes, 0); /* of the foreign one nothing is left */
     CHECK_FINE(mni_journal_close(j, &e), e);
-    /* reset to the very generation of the foreign one: its records must not come to life. */
+    /* reset to the very generation of the foreign one: its records must not come to
+     * life. */
     put_file(v, bytes, n);
     CHECK_FINE(open_journal(&j, v, 0, &s, &rep, &e), e);
     CHECK_FINE(mni_journal_reset(j, base_uuid(), 1, &e), e);
@@ -386,14 +433,18 @@ static void newer_version_is_refused(void)
     mni_vfs_mem_free(m);
 }
 
-/* --- failures of the medium, and of the power -------------------------------------------------------- */
+/* --- failures of the medium, and of the power ------------------------------------- */
 
-typedef struct trial { long n; unsigned which; int sticky, short_write, heal, power; } trial;
+typedef struct trial {
+    long n;
+    unsigned which;
+    int sticky, short_write, heal, power;
+} trial;
 
-/* Commits groups 0..5 with one fault (or, sticky, one and all after it until `heal` groups later),
- * then maybe pulls the plug, then looks: every group whose commit said yes must be there, in order, and
- * nothing else but at most the one group that was in flight when the plug was pulled. Returns the number
- * of operations if no fault was met. */
+/* Commits groups 0..5 with one fault (or, sticky, one and all after it until `heal`
+ * groups later), then maybe pulls the plug, then looks: every group whose commit said yes
+ * must be there, in order, and nothing else but at most the one group that was in flight
+ * when the plug was pulled. Returns the number of operations if no fault was met. */
 static long run_trial(const trial *t)
 {
     mann_error e;
@@ -440,15 +491,16 @@ static long run_trial(const trial *t)
 static void every_fault(void)
 {
     for (int how = 0; how < 16; how++) {
-        trial t = { 0, MNI_FAULT_ANY & ~(unsigned)MNI_FAULT_CLOSE, how & 1, how >> 1 & 1, how >> 2 & 1,
-                    how >> 3 & 1 };
+        trial t = { 0, MNI_FAULT_ANY & ~(unsigned)MNI_FAULT_CLOSE, how & 1, how >> 1 & 1,
+                    how >> 2 & 1, how >> 3 & 1 };
         long n_operations = 0;
         while (!(n_operations = run_trial(&t))) t.n++;
         CHECK(t.n >= 10 && t.n == n_operations);
     }
 }
 
-/* Seen by a replay for writing means durable, even if the process before died between write and sync. */
+/* Seen by a replay for writing means durable, even if the process before died between
+ * write and sync. */
 static void what_was_replayed_survives(void)
 {
     mann_error e;
@@ -501,7 +553,7 @@ static void reset_that_fails(void)
     }
 }
 
-/* --- memory ---------------------------------------------------------------------------------------------- */
+/* --- memory ----------------------------------------------------------------------- */
 
 static mann_status small_life(void *ctx)
 {
@@ -530,6 +582,7 @@ static void out_of_memory(void) { test_oom(small_life, NULL, 0); }
 const test_case journal_tests[];
 const test_case journal_tests[] = {
     { "life", life, 0 },
+    { "second_reader", second_reader, 0 },
     { "golden_bytes", golden_bytes, 0 },
     { "large_records", large_records, 0 },
     { "replay_that_refuses", replay_that_refuses, 0 },

@@ -280,7 +280,8 @@ static void nan_stays_in_its_row(void)
 static void check_turn(const mni_kern_nn *kern, size_t width, size_t rows, size_t k)
 {
     const size_t ld = k + 3, n_in = span(rows, k, ld), n_out = k * width;
-    float *in = test_fence(n_in * sizeof *in, 0), *out = test_fence(n_out * sizeof *out, 0);
+    float *in = test_fence(n_in * sizeof *in, 0),
+          *out = test_fence(n_out * sizeof *out, 0);
     fill(in, n_in, 5);
     for (size_t i = 0; i < n_out; i++) out[i] = 7.0f;
     kern->turn(in, ld, rows, k, width, out);

@@ -148,6 +148,17 @@ mann_status mann_dataset_open(mann_dataset **out, const char *path, const mann_h
     return mni_dataset_open(out, mni_vfs_posix(), path, h, err);
 }
 
+mann_status mann_dataset_files(mann_dataset **out, const char *const *paths, size_t n, const char *klass,
+                               mann_error *err)
+{
+    MNI_NEED(out, "mann_dataset_files");
+    *out = NULL;
+    if (n) MNI_NEED(paths, "mann_dataset_files");
+    for (size_t i = 0; i < n; i++) MNI_NEED(paths[i], "mann_dataset_files");
+    if (klass && !*klass) return mni_fail(err, MANN_E_ARG, "mann_dataset_files: the class has no name");
+    return mni_dataset_files(out, mni_vfs_posix(), paths, n, klass, err);
+}
+
 uint32_t mann_dataset_n_classes(const mann_dataset *d) { return d ? mni_dataset_n_classes(d) : 0; }
 uint64_t mann_dataset_n_images(const mann_dataset *d) { return d ? mni_dataset_n_images(d) : 0; }
 const char *mann_dataset_class(const mann_dataset *d, uint32_t klass)

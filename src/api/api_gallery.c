@@ -153,13 +153,13 @@ mann_status mann_gallery_build(mann_gallery *g, const char *path, const char *in
                                const mann_hooks *h, mann_error *err)
 {
     MNI_NEED(g, "mann_gallery_build");
-    return mni_gallery_build(g, path, index, 1, p, h, err);
+    return mni_gallery_build(g, path, index, MNI_MEASURE_YES, p, h, err);
 }
 
 mann_status mann_gallery_compact(mann_gallery *g, mann_pool *p, const mann_hooks *h, mann_error *err)
 {
     MNI_NEED(g, "mann_gallery_compact");
-    return mni_gallery_build(g, NULL, NULL, 0, p, h, err);
+    return mni_gallery_build(g, NULL, NULL, MNI_MEASURE_DUE, p, h, err);
 }
 
 mann_status mann_gallery_verify(mann_gallery *g, const mann_hooks *h, mann_error *err)

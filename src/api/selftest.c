@@ -63,7 +63,7 @@ static mann_status check_kernels(mann_error *err)
 
 /* The pixels of synth class 7, view 3, 64 x 64, and the first components of their vector: written down when
  * synth was frozen. A decoder, resizer or preparation that changes moves them. */
-static const float golden[8] = { 0 };
+static const float golden[8] = { -0.0177796f, 0.1186843f, -0.0094247f, -0.0052472f, 0.0267800f, -0.0052472f, -0.0038547f, -0.0122097f };
 
 static mann_status check_golden(mann_error *err)
 {

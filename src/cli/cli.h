@@ -69,6 +69,10 @@ static inline int mni_cli_quiet(const mni_cli *c)
     return mni_opt_flag(&c->options, MNI_OPT_QUIET);
 }
 
+/* 1 photo, 2 photos; 1 class, 2 classes. */
+static inline const char *mni_s(uint64_t n) { return n == 1 ? "" : "s"; }
+static inline const char *mni_es(uint64_t n) { return n == 1 ? "" : "es"; }
+
 /* --- standard output (out.c) -------------------------------------------------------- */
 /* Writes what waits in c->out. A closed pipe or full disk is remembered; the exit status
  * becomes 5. */
@@ -103,7 +107,8 @@ int mni_is_container(const char *path);
 mann_status mni_cli_ids(mni_cli *c, const char *path, uint64_t **ids, size_t *n);
 const char *mni_metric_name(uint32_t metric);
 const char *mni_store_name(uint32_t store);
-/* Is there a class of that name? If not, ", did you mean 'x'?" or "" goes into `hint`. */
-int mni_cli_has_class(mann_gallery *g, const char *name, char *hint, size_t size);
+/* MANN_E_NOT_FOUND, with the nearest name in the sentence, if no record has that class.
+ */
+mann_status mni_cli_need_class(mni_cli *c, mann_gallery *g, const char *name);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include "base/mem.h"
 #include "cli/gallery_new.h"
-#include "cli/queries.h"
+#include "cli/inputs.h"
 #include "os/vfs.h"
 
 static int open_to_write(mni_cli *c, mann_gallery **g)
@@ -39,44 +39,14 @@ static int report(mni_cli *c, mann_gallery *g, const char *key, uint64_t n,
         mni_out_name(&c->out, c->options.files[0]);
         mni_text_add(&c->out, ": ");
         mni_out_name(&c->out, sentence);
-        mni_text_f(&c->out, "; now %llu records of %u classes\n",
-                   (unsigned long long)info.n_rows, info.n_classes);
+        mni_text_f(&c->out, "; now %llu record%s of %u class%s\n",
+                   (unsigned long long)info.n_rows, mni_s(info.n_rows), info.n_classes,
+                   mni_es(info.n_classes));
     }
     return MNI_EXIT_OK;
 }
 
 /* --- add ---------------------------------------------------------------------------- */
-
-static int add_datasets(mni_cli *c, mann_gallery *g)
-{
-    mann_add_report sum = { .struct_size = sizeof sum };
-    mann_pool *pool;
-    mann_status s = mni_cli_pool(c, &pool);
-    for (size_t i = 1; i < c->options.n_files && s == MANN_OK; i++) {
-        mann_dataset *set;
-        mann_add_report one = { .struct_size = sizeof one };
-        if (mni_is_image_file(c->options.files[i]))
-            return mni_cli_usage(c, "which class does %s show? --class NAME is missing",
-                                 c->options.files[i]);
-        s = mann_dataset_open(&set, c->options.files[i], &c->hooks, &c->err);
-        if (s != MANN_OK) break;
-        s = mann_gallery_add_images(g, set, pool, &c->hooks, &one, &c->err);
-        mann_dataset_free(set);
-        mni_talk_added(&c->talk, &one);
-        sum.n_added += one.n_added;
-        sum.n_present += one.n_present;
-        sum.n_skipped += one.n_skipped;
-    }
-    if (s != MANN_OK) return mni_cli_fail(c, MNI_FROM_INPUT, s);
-    char sentence[160];
-    snprintf(sentence, sizeof sentence,
-             "added %llu photos, %llu were there, %llu skipped",
-             (unsigned long long)sum.n_added, (unsigned long long)sum.n_present,
-             (unsigned long long)sum.n_skipped);
-    int code = report(c, g, "added", sum.n_added, sentence);
-    return code == MNI_EXIT_OK && sum.n_added + sum.n_present == 0 ? MNI_EXIT_INPUT
-                                                                   : code;
-}
 
 static int add_vectors(mni_cli *c, mann_gallery *g, const char *path)
 {
@@ -95,62 +65,82 @@ static int add_vectors(mni_cli *c, mann_gallery *g, const char *path)
     return report(c, g, "added", n, sentence);
 }
 
-/* Photos that are named one by one: every one of them must be readable, or nothing is
- * added. */
-static int add_photos(mni_cli *c, mann_gallery *g, const char *klass)
+/* Photos and folders whose content is one class, whatever the folders are called. */
+static mann_status files_of_class(mni_cli *c, const char *klass, mann_dataset **set)
 {
     mni_inputs list = { 0 };
-    mni_photos p = { .n = 0 };
+    const char **paths = NULL;
     mann_status s = MANN_OK;
     for (size_t i = 1; i < c->options.n_files && s == MANN_OK; i++)
         s = mni_inputs_add(&list, c->options.files[i], mni_is_image_file, &c->err);
     if (s == MANN_OK && list.n == 0)
         s = mni_fail(&c->err, MANN_E_NOT_FOUND, "no photos for class '%s'", klass);
-    if (s == MANN_OK) s = mni_photos_embed(c, g, list.items, list.n, &p);
-    for (size_t i = 0; i < p.n && s == MANN_OK; i++)
-        if (p.problems[i].code != MANN_OK) {
-            s = p.problems[i].code;
-            c->err = p.problems[i];
-        }
-    int code = s == MANN_OK ? MNI_EXIT_OK : mni_cli_fail(c, MNI_FROM_INPUT, s);
-    if (code == MNI_EXIT_OK) {
-        const char **classes = mni_alloc(p.n, sizeof *classes),
-                   **sources = mni_alloc(p.n, sizeof *sources);
-        for (size_t i = 0; classes && sources && i < p.n; i++) {
-            classes[i] = klass;
-            sources[i] = list.items[i].path;
-        }
-        s = !classes || !sources
-                ? mni_fail(&c->err, MANN_E_NOMEM, "%zu names", p.n)
-                : mann_gallery_add(g, classes, sources,
-                                   (mann_matrix){ p.vectors, p.n, p.dim, 0 }, NULL, NULL,
-                                   &c->err);
-        mni_free(classes);
-        mni_free(sources);
-        char sentence[400];
-        snprintf(sentence, sizeof sentence, "added %zu photo%s of '%.300s'", p.n,
-                 p.n == 1 ? "" : "s", klass);
-        code = s == MANN_OK ? report(c, g, "added", p.n, sentence)
-                            : mni_cli_fail(c, MNI_FROM_OUTPUT, s);
-    }
-    mni_photos_fini(&p);
+    if (s == MANN_OK && !(paths = mni_alloc(list.n, sizeof *paths)))
+        s = mni_fail(&c->err, MANN_E_NOMEM, "%zu names", list.n);
+    for (size_t i = 0; i < list.n && s == MANN_OK; i++) paths[i] = list.items[i].path;
+    if (s == MANN_OK) s = mann_dataset_files(set, paths, list.n, klass, &c->err);
+    mni_free(paths);
     mni_inputs_fini(&list);
-    return code;
+    return s;
+}
+
+/* With --class one data set of all that is named, otherwise each argument is one. */
+static mann_status open_set(mni_cli *c, size_t i, mann_dataset **set)
+{
+    const char *klass = mni_opt_text(&c->options, MNI_OPT_CLASS);
+    if (klass) return files_of_class(c, klass, set);
+    return mann_dataset_open(set, c->options.files[i], &c->hooks, &c->err);
+}
+
+static int add_photos(mni_cli *c, mann_gallery *g)
+{
+    mann_add_report sum = { .struct_size = sizeof sum };
+    mann_pool *pool;
+    const char *klass = mni_opt_text(&c->options, MNI_OPT_CLASS);
+    size_t n_sets = klass ? 2 : c->options.n_files;
+    mann_status s = mni_cli_pool(c, &pool);
+    for (size_t i = 1; i < n_sets && s == MANN_OK; i++) {
+        mann_dataset *set;
+        mann_add_report one = { .struct_size = sizeof one };
+        if (!klass && mni_is_image_file(c->options.files[i]))
+            return mni_cli_usage(c, "which class does %s show? --class NAME is missing",
+                                 c->options.files[i]);
+        s = open_set(c, i, &set);
+        if (s != MANN_OK) break;
+        s = mann_gallery_add_images(g, set, pool, &c->hooks, &one, &c->err);
+        mann_dataset_free(set);
+        mni_talk_added(&c->talk, &one);
+        sum.n_added += one.n_added;
+        sum.n_present += one.n_present;
+        sum.n_skipped += one.n_skipped;
+    }
+    if (s != MANN_OK) return mni_cli_fail(c, MNI_FROM_INPUT, s);
+    char sentence[500];
+    int n = snprintf(sentence, sizeof sentence, "added %llu photo%s",
+                     (unsigned long long)sum.n_added, sum.n_added == 1 ? "" : "s");
+    if (klass)
+        n += snprintf(sentence + n, sizeof sentence - (size_t)n, " of '%.300s'", klass);
+    if (sum.n_present)
+        n += snprintf(sentence + n, sizeof sentence - (size_t)n, ", %llu were there",
+                      (unsigned long long)sum.n_present);
+    if (sum.n_skipped)
+        snprintf(sentence + n, sizeof sentence - (size_t)n, ", %llu skipped",
+                 (unsigned long long)sum.n_skipped);
+    int code = report(c, g, "added", sum.n_added, sentence);
+    int bad = sum.n_added + sum.n_present == 0 || (klass && sum.n_skipped);
+    return code == MNI_EXIT_OK && bad ? MNI_EXIT_INPUT : code;
 }
 
 int mni_cmd_add(mni_cli *c)
 {
-    const char *vectors = mni_opt_text(&c->options, MNI_OPT_VECTORS),
-               *klass = mni_opt_text(&c->options, MNI_OPT_CLASS);
+    const char *vectors = mni_opt_text(&c->options, MNI_OPT_VECTORS);
     if (!vectors && c->options.n_files < 2)
         return mni_cli_usage(c, "what to add? a DATASET, --class NAME IMAGE..., or "
                                 "--vectors FILE is missing");
     mann_gallery *g;
     int code = open_to_write(c, &g);
     if (code != MNI_EXIT_OK) return code;
-    code = vectors ? add_vectors(c, g, vectors)
-           : klass ? add_photos(c, g, klass)
-                   : add_datasets(c, g);
+    code = vectors ? add_vectors(c, g, vectors) : add_photos(c, g);
     mann_gallery_free(g);
     return code;
 }
@@ -171,11 +161,10 @@ static mann_status listed_ids(mni_cli *c, uint64_t **ids, size_t *n)
 static int remove_classes(mni_cli *c, mann_gallery *g, size_t *gone)
 {
     const char *const *names;
-    char hint[128];
     size_t n = mni_opt_list(&c->options, MNI_OPT_CLASS, &names), some = 0;
     for (size_t i = 0; i < n; i++)
-        if (!mni_cli_has_class(g, names[i], hint, sizeof hint))
-            return mni_cli_usage(c, "the gallery has no class '%s'%s", names[i], hint);
+        if (mni_cli_need_class(c, g, names[i]) != MANN_OK)
+            return mni_cli_fail(c, MNI_FROM_USER, c->err.code);
     for (size_t i = 0; i < n; i++) {
         mann_status s = mann_gallery_remove_class(g, names[i], &some, &c->err);
         if (s != MANN_OK) return mni_cli_fail(c, MNI_FROM_USER, s);
@@ -212,7 +201,8 @@ int mni_cmd_remove(mni_cli *c)
     if (code == MNI_EXIT_OK && mni_opt_given(o, MNI_OPT_ID))
         code = remove_ids(c, g, &gone);
     char sentence[80];
-    snprintf(sentence, sizeof sentence, "removed %zu records", gone);
+    snprintf(sentence, sizeof sentence, "removed %zu record%s", gone,
+             gone == 1 ? "" : "s");
     if (code == MNI_EXIT_OK) code = report(c, g, "removed", gone, sentence);
     mann_gallery_free(g);
     return code;
@@ -252,7 +242,6 @@ int mni_cmd_relabel(mni_cli *c)
     const mni_options *o = &c->options;
     const char *to = mni_opt_text(o, MNI_OPT_CLASS),
                *from = mni_opt_text(o, MNI_OPT_FROM);
-    char hint[128];
     if (!to) return mni_cli_usage(c, "the new class is missing: --class NAME");
     if (!from == !mni_opt_given(o, MNI_OPT_ID))
         return mni_cli_usage(c, "which records? give one of --id LIST and --from NAME");
@@ -261,11 +250,9 @@ int mni_cmd_relabel(mni_cli *c)
     size_t n = 0;
     int code = open_to_write(c, &g);
     if (code != MNI_EXIT_OK) return code;
-    if (from && !mni_cli_has_class(g, from, hint, sizeof hint)) {
-        mann_gallery_free(g);
-        return mni_cli_usage(c, "the gallery has no class '%s'%s", from, hint);
-    }
-    mann_status s = from ? ids_of_class(c, g, from, &ids, &n) : listed_ids(c, &ids, &n);
+    mann_status s = from ? mni_cli_need_class(c, g, from) : MANN_OK;
+    if (s == MANN_OK)
+        s = from ? ids_of_class(c, g, from, &ids, &n) : listed_ids(c, &ids, &n);
     if (s == MANN_OK && n) s = mann_gallery_relabel(g, ids, n, to, &c->err);
     mni_free(ids);
     char sentence[400];

@@ -51,12 +51,10 @@ static int in_list(void *user, uint64_t id, const char *klass)
 static int prepare_filter(run *r)
 {
     const char *const *names;
-    char hint[128];
     size_t n = mni_opt_list(&r->c->options, MNI_OPT_ONLY, &names);
     for (size_t i = 0; i < n; i++)
-        if (!mni_cli_has_class(r->g, names[i], hint, sizeof hint))
-            return mni_cli_usage(r->c, "--only: the gallery has no class '%s'%s",
-                                 names[i], hint);
+        if (mni_cli_need_class(r->c, r->g, names[i]) != MANN_OK)
+            return mni_cli_fail(r->c, MNI_FROM_USER, r->c->err.code);
     if (n) { r->how.filter = in_list; r->how.filter_user = r->c; }
     return MNI_EXIT_OK;
 }
@@ -87,6 +85,8 @@ static int open_queries(run *r)
     for (size_t i = 1; i < c->options.n_files && s == MANN_OK; i++) {
         size_t before = r->photos.n;
         s = mni_inputs_add(&r->photos, c->options.files[i], mni_is_image_file, &c->err);
+        if (s == MANN_E_NOT_FOUND && r->photos.n == before)
+            s = mni_inputs_name(&r->photos, c->options.files[i], &c->err);
         if (s == MANN_OK && r->photos.n == before)
             s = mni_fail(&c->err, MANN_E_NOT_FOUND, "%s: not one photo in it",
                          c->options.files[i]);
@@ -167,6 +167,7 @@ static mann_status photo_group(run *r, size_t first, size_t n, mann_hit *hits,
     double start = mni_clock_seconds(), search_ms, embed_ms;
     MNI_TRY(mni_photos_embed(r->c, r->g, r->photos.items + first, n, &p));
     embed_ms = (mni_clock_seconds() - start) * 1e3 / (double)n;
+    mni_talk_phase(&r->c->talk, "embed", n, embed_ms * (double)n * 1e-3);
     size_t good = 0;
     for (size_t i = 0; i < n; i++) {
         if (p.problems[i].code == MANN_E_NOMEM || p.problems[i].code == MANN_E_MISMATCH ||
@@ -231,7 +232,7 @@ static mann_status all_groups(run *r)
         if (r->c->out.n_chars) mni_talk_clear(&r->c->talk);
         if (!mni_out_step(r->c)) return MANN_OK;            /* nobody reads any more */
     }
-    mni_talk_step(&r->c->talk, "queries", r->n, r->n);
+    mni_talk_drop(&r->c->talk);         /* embed and search are phases of their own */
     return MANN_OK;
 }
 

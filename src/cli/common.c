@@ -63,6 +63,26 @@ mann_status mni_cli_model(mni_cli *c, const char *name, mann_model **out)
     return mann_model_open(out, name, &c->err);
 }
 
+/* A power cut or a damaged disk is told once, where somebody will see it. */
+static void tell_of_journal(mni_cli *c, const char *path, mann_gallery *g)
+{
+    char sentence[512], size[24];
+    mann_gallery_info info = { .struct_size = sizeof info };
+    if (mann_gallery_describe(g, &info, NULL) != MANN_OK) return;
+    if (info.journal_cut_bytes) {
+        mni_format_bytes(size, sizeof size, info.journal_cut_bytes);
+        snprintf(sentence, sizeof sentence,
+                 "%s: the journal ended in %s that were never completed or are damaged; "
+                 "everything before them was read", path, size);
+        c->hooks.note(c->hooks.user, MANN_NOTE_WARNING, sentence);
+    }
+    if (info.journal_ignored) {
+        snprintf(sentence, sizeof sentence,
+                 "%s-journal: belongs to another generation of this gallery; ignored", path);
+        c->hooks.note(c->hooks.user, MANN_NOTE_WARNING, sentence);
+    }
+}
+
 mann_status mni_cli_gallery(mni_cli *c, const char *path, uint32_t flags,
                             mann_gallery **out)
 {
@@ -81,6 +101,7 @@ mann_status mni_cli_gallery(mni_cli *c, const char *path, uint32_t flags,
                         "-o gallery.mann' makes one)",
                         path, path);
     MNI_TRY(mann_gallery_open(out, path, flags, &c->err));
+    tell_of_journal(c, path, *out);
     if (!c->options.values[MNI_OPT_MODEL].row ||
         !mni_opt_given(&c->options, MNI_OPT_MODEL))
         return MANN_OK;
@@ -134,22 +155,31 @@ mann_status mni_cli_ids(mni_cli *c, const char *path, uint64_t **ids, size_t *n)
     return s;
 }
 
-/* Classes are never renumbered: numbers below n_classes whose class is gone are passed
- * over. */
-int mni_cli_has_class(mann_gallery *g, const char *name, char *hint, size_t size)
+typedef struct look {
+    const char *name;
+    int found;
+    unsigned distance;
+    char near[64];
+} look;
+
+static int look_at(void *user, const mann_record *r)
 {
-    unsigned best = (unsigned)strlen(name) / 3 + 1;
-    char word[4096];
-    mann_gallery_info info = { .struct_size = sizeof info };
-    hint[0] = '\0';
-    if (mann_gallery_describe(g, &info, NULL) != MANN_OK) return 0;
-    for (uint32_t i = 0; i < info.n_classes; i++) {
-        if (mann_gallery_class_name(g, i, word, sizeof word, NULL) != MANN_OK) continue;
-        if (strcmp(name, word) == 0) return 1;
-        unsigned d = mni_edit_distance(name, word);
-        if (d >= best) continue;
-        best = d;
-        snprintf(hint, size, ", did you mean '%.60s'?", word);
-    }
+    look *l = user;
+    if (!r->class_name) return 0;
+    if (strcmp(r->class_name, l->name) == 0) return l->found = 1;
+    unsigned d = mni_edit_distance(l->name, r->class_name);
+    if (d >= l->distance) return 0;
+    l->distance = d;
+    snprintf(l->near, sizeof l->near, "%s", r->class_name);
     return 0;
+}
+
+mann_status mni_cli_need_class(mni_cli *c, mann_gallery *g, const char *name)
+{
+    look l = { .name = name, .distance = (unsigned)strlen(name) / 3 + 1 };
+    MNI_TRY(mann_gallery_each(g, look_at, &l, &c->err));
+    if (l.found) return MANN_OK;
+    const char *ask = l.near[0] ? "; did you mean '" : "";
+    return mni_fail(&c->err, MANN_E_NOT_FOUND, "the gallery has no class '%.60s'%s%s%s",
+                    name, ask, l.near, l.near[0] ? "'?" : "");
 }

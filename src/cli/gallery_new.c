@@ -115,6 +115,7 @@ int mni_gallery_from_photos(mni_cli *c, const char *dataset, const char *path,
 void mni_talk_added(mni_talk *t, const mann_add_report *r)
 {
     uint64_t n = r->n_added + r->n_present + r->n_skipped;
+    mni_talk_drop(t);           /* decode, embed and write say it finer */
     mni_talk_phase(t, "decode", n, r->decode_seconds);
     mni_talk_phase(t, "embed", r->n_added, r->embed_seconds);
     mni_talk_phase(t, "write", r->n_added, r->write_seconds);

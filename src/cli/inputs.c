@@ -108,6 +108,11 @@ mann_status mni_inputs_add(mni_inputs *in, const char *path,
     return enter(&w, path, &st, 0);
 }
 
+mann_status mni_inputs_name(mni_inputs *in, const char *path, mann_error *err)
+{
+    return add_one(in, path, 0, err);
+}
+
 void mni_inputs_fini(mni_inputs *in)
 {
     for (size_t i = 0; i < in->n; i++) mni_free(in->items[i].path);

@@ -22,6 +22,8 @@ typedef struct mni_inputs { mni_input *items; size_t n, cap; } mni_inputs;
  * MANN_E_NOT_FOUND. */
 mann_status mni_inputs_add(mni_inputs *in, const char *path,
                            int (*wanted)(const char *path), mann_error *err);
+/* A path as it is, there or not: who reads it will say what is wrong with it. */
+mann_status mni_inputs_name(mni_inputs *in, const char *path, mann_error *err);
 void        mni_inputs_fini(mni_inputs *in);
 
 /* First folder of a relative path into out ("" if there is none). */

@@ -80,7 +80,7 @@ OPTION(METRIC, "metric", 0, CHOICE,
     "measure of closeness; default cosine with a model, l2 for bare vectors")
 OPTION(INDEX, "index", 'i', STRING, "SPEC", "auto", 0, 0, C(BUILD),
     "index-type index-spec factory index-factory",
-    "kind of index: auto, Flat, HNSW16, IVF1024,Flat, IVF1024,PQ32 ...")
+    "kind of index: auto, Flat, HNSW16, IVF1024,Flat, IVF1024,PQ32")
 OPTION(TYPE, "type", 0, CHOICE, "flat|hnsw|ivf=ivfflat=ivf-flat|ivfpq=ivf-pq", "", 0, 0,
     C(BUILD), "kind algo algorithm",
     "the same in words, together with --M, --nlist, --pq-m")

@@ -76,6 +76,12 @@ void mni_progress_finish(mni_talk *t)
     t->now = (mni_phase){ .count = 0 };
 }
 
+void mni_talk_drop(mni_talk *t)
+{
+    mni_progress_clear(t);
+    t->now = (mni_phase){ .count = 0 };
+}
+
 int mni_talk_progress(void *user, const mann_progress *p)
 {
     mni_talk *t = user;

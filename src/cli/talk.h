@@ -54,6 +54,8 @@ void mni_talk_say(mni_talk *t, mann_note_level level, const char *fmt, ...)
 void mni_talk_clear(
     mni_talk *t); /* takes the bar off the line, before something is printed */
 void mni_talk_error(mni_talk *t, const char *sentence);
+/* The running task is told otherwise: it does not become a phase. */
+void mni_talk_drop(mni_talk *t);
 /* A phase that was measured by somebody else. */
 void mni_talk_phase(mni_talk *t, const char *task, uint64_t count, double seconds);
 /* Progress of work that the command does itself; 1: stop (Ctrl-C). */

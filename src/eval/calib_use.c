@@ -13,17 +13,23 @@
 
 enum { FIT = 4, HEADER_BYTES = 5 * 4 };
 
-/* y at a measured size and any rate. */
-static double y_at_rate(const mni_calib *c, uint32_t size, double rate)
+/* y of one measured size at any rate; beyond the strictest rate along its last two. */
+static double y_of_row(mann_metric metric, const float score[MNI_CALIB_RATES], double rate)
 {
-    const float *score = c->impostor[size];
-    const mann_metric metric = (mann_metric)c->metric;
     if (rate >= mni_calib_rates[0]) return mni_y_of_score(metric, score[0]);
     int r = 1;
     while (r + 1 < MNI_CALIB_RATES && rate < mni_calib_rates[r]) r++;
     double x0 = log(mni_calib_rates[r - 1]), x1 = log(mni_calib_rates[r]);
     double y0 = mni_y_of_score(metric, score[r - 1]), y1 = mni_y_of_score(metric, score[r]);
     return y0 + (y1 - y0) * (log(rate) - x0) / (x1 - x0);
+}
+
+/* The same, never rising with the size: beyond the strictest rate, lines of neighbours may cross. */
+static double y_at_rate(const mni_calib *c, uint32_t size, double rate)
+{
+    double y = INFINITY;
+    for (uint32_t s = 0; s <= size; s++) y = fmin(y, y_of_row((mann_metric)c->metric, c->impostor[s], rate));
+    return y;
 }
 
 static double x_of(const mni_calib *c, uint32_t size) { return log(mni_calib_size(c, size)); }
@@ -45,11 +51,11 @@ static double slope_at_rate(const mni_calib *c, double rate)
     return xx > 0 ? xy / xx : 0;
 }
 
-/* Tails that are power laws have one slope for all rates; the common ones are measured best. So the
- * slope is the mean over the stated rate, twice and four times it. Never upwards. */
-static double slope_at_end(const mni_calib *c, double rate)
+/* Tails that are power laws have one slope for all rates, and common rates are measured best: the mean
+ * over three of them serves every rate, so that thresholds of two rates never cross. Never upwards. */
+static double slope_at_end(const mni_calib *c)
 {
-    double slope = (slope_at_rate(c, rate) + slope_at_rate(c, 2 * rate) + slope_at_rate(c, 4 * rate)) / 3;
+    double slope = (slope_at_rate(c, 0.01) + slope_at_rate(c, 0.02) + slope_at_rate(c, 0.04)) / 3;
     return slope < 0 ? slope : 0;
 }
 
@@ -60,7 +66,7 @@ float mni_calib_threshold(const mni_calib *c, uint64_t n_classes, float false_ac
     const uint32_t last = c->n_sizes - 1;
     double y;
     if (x >= x_of(c, last)) {
-        y = y_at_rate(c, last, false_accept) + slope_at_end(c, false_accept) * (x - x_of(c, last));
+        y = y_at_rate(c, last, false_accept) + slope_at_end(c) * (x - x_of(c, last));
     } else {
         uint32_t s = 0;
         while (x >= x_of(c, s + 1)) s++;

@@ -1,21 +1,24 @@
 /* bmp.c - Windows and OS/2 bitmaps.
  *
- *      "BM" size : 4, 0 : 4, where the pixels begin : 4 | header | masks | palette | ... | pixels
+ *      "BM" size : 4, 0 : 4, place of the pixels : 4 | header | masks | palette | pixels
  *
- * There are seven headers, told apart by their first field, their own size: 12 (OS/2 1), 16..64
- * (OS/2 2), 40 (Windows 3), 52, 56 (with masks), 108 (V4), 124 (V5). Pixels are palette indices of
- * 1..8 bits, 24-bit BGR, or 16 or 32 bits cut up by masks; rows are padded to 4 bytes and go upwards
- * unless the height is negative. Indices (and OS/2's 24 bits) may be run-length coded: pairs of
- * (count, value), where count 0 is an escape. Microsoft "Bitmap storage"; bmpsuite by J. Summers.
- * SPDX-License-Identifier: MIT */
+ * There are seven headers, told apart by their first field, their own size: 12 (OS/2
+ * 1), 16..64 (OS/2 2), 40 (Windows 3), 52, 56 (with masks), 108 (V4), 124 (V5). Pixels
+ * are palette indices of 1..8 bits, 24-bit BGR, or 16 or 32 bits cut up by masks; rows
+ * are padded to 4 bytes and go upwards unless the height is negative. Indices (and OS/2's
+ * 24 bits) may be run-length coded: pairs of (count, value), where count 0 is an escape.
+ * Microsoft "Bitmap storage"; bmpsuite by J. Summers. SPDX-License-Identifier: MIT */
 #include <string.h>
 
 #include "base/bytes.h"
 #include "image/decoders.h"
 
 enum { FILE_HEADER = 14 };
-enum { RAW = 0, RLE8 = 1, RLE4 = 2, BITFIELDS = 3, JPEG_INSIDE = 4, PNG_INSIDE = 5,
-       ALPHA_BITFIELDS = 6, RLE24 = 100, HUFFMAN_1D = 101 };  /* the last two: OS/2, our numbers */
+enum {
+    RAW = 0, RLE8 = 1, RLE4 = 2, BITFIELDS = 3, JPEG_INSIDE = 4, PNG_INSIDE = 5,
+    ALPHA_BITFIELDS = 6,
+    RLE24 = 100, HUFFMAN_1D = 101       /* OS/2: our numbers, its own are taken */
+};
 
 typedef struct bmp {
     const uint8_t *bytes;
@@ -29,17 +32,14 @@ typedef struct bmp {
     uint8_t palette[256][3];        /* RGB; black beyond the end */
 } bmp;
 
-/* --- header ---------------------------------------------------------------------------------------- */
+/* --- header ------------------------------------------------------------------------- */
 
-static mann_status read_old_header(bmp *b, mann_error *err)
+static void read_old_header(bmp *b)
 {
     const uint8_t *h = b->bytes + FILE_HEADER;
     b->width = mni_get16(h + 4);
     b->height = mni_get16(h + 6);
-    if (mni_get16(h + 8) != 1)
-        return mni_fail(err, MANN_E_FORMAT, "bmp: %u planes, wanted 1", mni_get16(h + 8));
     b->bits = mni_get16(h + 10);
-    return MANN_OK;
 }
 
 static mann_status read_new_header(bmp *b, mann_error *err)
@@ -50,8 +50,6 @@ static mann_status read_new_header(bmp *b, mann_error *err)
     b->width = w;
     b->height = b->top_down ? 0u - tall : tall;
     if (w >> 31) return mni_fail(err, MANN_E_FORMAT, "bmp: the width is negative");
-    if (mni_get16(h + 12) != 1)
-        return mni_fail(err, MANN_E_FORMAT, "bmp: %u planes, wanted 1", mni_get16(h + 12));
     b->bits = mni_get16(h + 14);
     if (b->header_bytes >= 20) b->packing = mni_get32(h + 16);
     if (b->header_bytes >= 36) b->n_colours = mni_get32(h + 32);
@@ -68,7 +66,7 @@ static void read_masks(bmp *b, size_t *palette_at)
     if (b->packing == BITFIELDS || b->packing == ALPHA_BITFIELDS) {
         n = b->packing == ALPHA_BITFIELDS || b->header_bytes >= 56 ? 4 : 3;
         const size_t end = FILE_HEADER + 40 + 4 * n;
-        if (end > b->n_bytes) n = 0;                    /* then there are no pixels either */
+        if (end > b->n_bytes) n = 0; /* then there are no pixels either */
         else if (*palette_at < end) *palette_at = end;
         for (size_t i = 0; i < n; i++) b->masks[i] = mni_get32(at + 4 * i);
     }
@@ -81,11 +79,13 @@ static void read_masks(bmp *b, size_t *palette_at)
 static void read_palette(bmp *b, size_t at)
 {
     const size_t entry = b->header_bytes == 12 ? 3 : 4;
-    size_t n = b->n_colours && b->n_colours < 1u << b->bits ? b->n_colours : 1u << b->bits;
+    size_t n =
+        b->n_colours && b->n_colours < 1u << b->bits ? b->n_colours : 1u << b->bits;
     if (at > b->at_pixels) return;
     if (n > (b->at_pixels - at) / entry) n = (b->at_pixels - at) / entry;
     for (size_t i = 0; i < n; i++)
-        for (int k = 0; k < 3; k++) b->palette[i][k] = b->bytes[at + i * entry + (size_t)(2 - k)];
+        for (int k = 0; k < 3; k++)
+            b->palette[i][k] = b->bytes[at + i * entry + (size_t)(2 - k)];
 }
 
 static int packing_fits(const bmp *b)
@@ -110,29 +110,37 @@ static mann_status read_header(bmp *b, mann_error *err)
     b->header_bytes = mni_get32(b->bytes + FILE_HEADER);
     const size_t h = b->header_bytes;
     if (h != 12 && (h < 16 || h > 124))
-        return mni_fail(err, MANN_E_FORMAT, "bmp: a header of %llu bytes, wanted 12 or 16..124",
+        return mni_fail(err, MANN_E_FORMAT,
+                        "bmp: a header of %llu bytes, wanted 12 or 16..124",
                         (unsigned long long)h);
     if (b->n_bytes < FILE_HEADER + h || b->at_pixels < FILE_HEADER + h ||
         b->at_pixels > b->n_bytes)
-        return mni_fail(err, MANN_E_FORMAT,
-                        "bmp: the pixels begin at byte %llu; the header ends at %llu, the file at "
-                        "%llu", (unsigned long long)b->at_pixels,
-                        (unsigned long long)(FILE_HEADER + h), (unsigned long long)b->n_bytes);
-    MNI_TRY(h == 12 ? read_old_header(b, err) : read_new_header(b, err));
+        return mni_fail(
+            err, MANN_E_FORMAT,
+            "bmp: the pixels begin at byte %llu; the header ends at %llu, the file at "
+            "%llu",
+            (unsigned long long)b->at_pixels, (unsigned long long)(FILE_HEADER + h),
+            (unsigned long long)b->n_bytes);
+    if (h == 12) read_old_header(b);
+    else MNI_TRY(read_new_header(b, err));
     if (b->packing == JPEG_INSIDE || b->packing == PNG_INSIDE || b->packing == HUFFMAN_1D)
-        return mni_fail(err, MANN_E_UNSUPPORTED, "bmp: packed as %s, which is not supported; "
-                        "convert it to PNG or JPEG", b->packing == JPEG_INSIDE ? "JPEG" :
-                        b->packing == PNG_INSIDE ? "PNG" : "fax lines (Huffman 1D)");
+        return mni_fail(err, MANN_E_UNSUPPORTED,
+                        "bmp: packed as %s, which is not supported; "
+                        "convert it to PNG or JPEG",
+                        b->packing == JPEG_INSIDE  ? "JPEG"
+                        : b->packing == PNG_INSIDE ? "PNG"
+                                                   : "fax lines (Huffman 1D)");
     if (!packing_fits(b))
-        return mni_fail(err, MANN_E_FORMAT, "bmp: %u bits a pixel with packing %u does not exist",
-                        b->bits, b->packing);
+        return mni_fail(err, MANN_E_FORMAT,
+                        "bmp: %u bits a pixel with packing %u does not exist", b->bits,
+                        b->packing);
     size_t palette_at = FILE_HEADER + h;
     read_masks(b, &palette_at);
     if (b->bits <= 8) read_palette(b, palette_at);
     return MANN_OK;
 }
 
-/* --- plain rows ------------------------------------------------------------------------------------ */
+/* --- plain rows --------------------------------------------------------------------- */
 
 typedef struct field { uint32_t mask, max; unsigned shift; } field;
 
@@ -142,8 +150,9 @@ static mann_status make_field(field *f, uint32_t mask, mann_error *err)
     if (mask == 0) return MANN_OK;
     while (!(mask >> f->shift & 1)) f->shift++;
     f->max = mask >> f->shift;
-    if (f->max & (f->max + 1))          /* in 32 bits: all ones wrap to 0, as they should */
-        return mni_fail(err, MANN_E_FORMAT, "bmp: the mask %08lx has holes", (unsigned long)mask);
+    if (f->max & (f->max + 1)) /* in 32 bits: all ones wrap to 0, as they should */
+        return mni_fail(err, MANN_E_FORMAT, "bmp: the mask %08lx has holes",
+                        (unsigned long)mask);
     return MANN_OK;
 }
 
@@ -179,8 +188,8 @@ static void read_fields(const bmp *b, const field f[4], const uint8_t *row, uint
     }
 }
 
-/* Many writers declare an alpha field and leave it empty: a picture of which nothing can be seen is
- * never what was meant. */
+/* Many writers declare an alpha field and leave it empty: a picture of which nothing can
+ * be seen is never what was meant. */
 static void fill_empty_alpha(mann_image *im)
 {
     const size_t n = (size_t)im->width * im->height;
@@ -191,13 +200,15 @@ static void fill_empty_alpha(mann_image *im)
 
 static mann_status read_rows(const bmp *b, mann_image *im, mann_error *err)
 {
-    const uint64_t used = ((uint64_t)b->width * b->bits + 7) / 8, stride = (used + 3) / 4 * 4;
+    const uint64_t used = ((uint64_t)b->width * b->bits + 7) / 8,
+                   stride = (used + 3) / 4 * 4;
     field f[4];
     for (int i = 0; i < 4; i++) MNI_TRY(make_field(&f[i], b->masks[i], err));
     /* The padding of the last row may be missing. */
-    MNI_TRY(mni_source_holds("bmp", b->n_bytes - b->at_pixels, stride * (b->height - 1) + used,
-                             err));
-    MNI_TRY(mni_image_new(im, b->width, b->height, b->bits >= 16 && b->masks[3] ? 4 : 3, err));
+    MNI_TRY(mni_source_holds("bmp", b->n_bytes - b->at_pixels,
+                             stride * (b->height - 1) + used, err));
+    MNI_TRY(mni_image_new(im, b->width, b->height, b->bits >= 16 && b->masks[3] ? 4 : 3,
+                          err));
     for (uint32_t y = 0; y < b->height; y++) {
         const uint8_t *row = b->bytes + b->at_pixels + (size_t)stride * y;
         const uint32_t line = b->top_down ? y : b->height - 1 - y;
@@ -210,7 +221,7 @@ static mann_status read_rows(const bmp *b, mann_image *im, mann_error *err)
     return MANN_OK;
 }
 
-/* --- run lengths ------------------------------------------------------------------------------------- */
+/* --- run lengths -------------------------------------------------------------------- */
 
 typedef struct runs { const bmp *b; mann_image *im; uint32_t x, y; } runs;
 
@@ -238,18 +249,22 @@ static void put_packed(runs *r, const uint8_t *p, size_t i)
     }
 }
 
-/*  count > 0, value       `count` pixels of the value (two values in turn for 4 bits)
- *  0, 0                   next row           0, 1      end of the picture
- *  0, 2, right, up        move the pen       0, n > 2  n single pixels, padded to an even place  */
+/*  count > 0, value     `count` pixels of the value (two values in turn for 4 bits)
+ *  0, 0                 next row
+ *  0, 1                 end of the picture
+ *  0, 2, right, up      move the pen
+ *  0, n > 2             n single pixels, padded to an even place */
 static mann_status read_runs(const bmp *b, mann_image *im, mann_error *err)
 {
     const uint64_t n_pixels = (uint64_t)b->width * b->height;
     const size_t value_bytes = b->bits == 24 ? 3 : 1;
     /* One move of 4 bytes can pass over 255 x 255 pixels. */
-    MNI_TRY(mni_source_holds("bmp", b->n_bytes - b->at_pixels, n_pixels / (255 * 255), err));
+    MNI_TRY(
+        mni_source_holds("bmp", b->n_bytes - b->at_pixels, n_pixels / (255 * 255), err));
     MNI_TRY(mni_image_new(im, b->width, b->height, 3, err));
     if (b->bits <= 8)                           /* pixels passed over have colour 0 */
-        for (size_t i = 0; i < n_pixels; i++) memcpy(im->pixels + 3 * i, b->palette[0], 3);
+        for (size_t i = 0; i < n_pixels; i++)
+            memcpy(im->pixels + 3 * i, b->palette[0], 3);
 
     runs r = { b, im, 0, 0 };
     mni_cursor c = mni_cursor_of(b->bytes, b->n_bytes);

@@ -1,7 +1,7 @@
 /* decode.c - which decoder, how large, which way up: the way in for every picture.
  *
- * The name of a file says nothing reliable (phones write .jpg around HEIC); its first bytes do.
- * SPDX-License-Identifier: MIT */
+ * The name of a file says nothing reliable (phones write .jpg around HEIC); its first
+ * bytes do. SPDX-License-Identifier: MIT */
 #include <string.h>
 
 #include "base/mem.h"
@@ -11,7 +11,7 @@
 enum { DEFAULT_MAX_SIDE = 65535 };
 #define DEFAULT_MAX_PIXELS 100000000u
 
-/* --- formats ------------------------------------------------------------------------------------ */
+/* --- formats ------------------------------------------------------------------------ */
 
 typedef enum kind { KIND_PNG, KIND_JPEG, KIND_BMP, KIND_PNM, KIND_FOREIGN } kind;
 
@@ -50,10 +50,12 @@ static const known *format_of(const uint8_t *bytes, size_t n_bytes)
 {
     for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
         const known *f = &formats[i];
-        if (n_bytes >= f->at + f->n_magic && memcmp(bytes + f->at, f->magic, f->n_magic) == 0)
+        if (n_bytes >= f->at + f->n_magic &&
+            memcmp(bytes + f->at, f->magic, f->n_magic) == 0)
             return f;
     }
-    /* "P" and a digit could begin any text: the white space behind it is part of the magic. */
+    /* "P" and a digit could begin any text: the white space behind it is part of the
+     * magic. */
     if (n_bytes >= 3 && bytes[0] == 'P' && bytes[1] >= '1' && bytes[1] <= '7' &&
         (bytes[2] == ' ' || bytes[2] == '#' || (bytes[2] >= '\t' && bytes[2] <= '\r')))
         return &pnm;
@@ -68,49 +70,56 @@ const char *mni_image_format(const void *bytes, size_t n_bytes)
 
 int mni_image_name(const char *name)
 {
-    /* Formats that we refuse are listed too: such a file is then reported with its cure instead of
-     * being passed over in silence. */
+    /* Formats that we refuse are listed too: such a file is then reported with its cure
+     * instead of being passed over in silence. */
     static const char *const endings[] = {
-        ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".pbm", ".pgm", ".ppm", ".pnm",
-        ".pam", ".gif", ".webp", ".tif", ".tiff", ".heic", ".heif", ".avif", ".jxl", ".jp2",
+        ".png", ".jpg",  ".jpeg", ".jpe",  ".jfif", ".bmp", ".dib",
+        ".pbm", ".pgm",  ".ppm",  ".pnm",  ".pam",  ".gif", ".webp",
+        ".tif", ".tiff", ".heic", ".heif", ".avif", ".jxl", ".jp2",
     };
     for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++)
         if (mni_text_ends(name, endings[i])) return 1;
     return 0;
 }
 
-/* --- limits --------------------------------------------------------------------------------------- */
+/* --- limits ------------------------------------------------------------------------- */
 
 mann_status mni_source_size(const mni_source *in, const char *format, uint64_t width,
                             uint64_t height, mann_error *err)
 {
     const unsigned long long w = width, h = height;
     if (width == 0 || height == 0)
-        return mni_fail(err, MANN_E_FORMAT, "%s: the size is %llu x %llu, wanted at least 1 x 1",
-                        format, w, h);
+        return mni_fail(err, MANN_E_FORMAT,
+                        "%s: the size is %llu x %llu, wanted at least 1 x 1", format, w,
+                        h);
     if (width > in->max_side || height > in->max_side)
-        return mni_fail(err, MANN_E_LIMIT, "%s: the size is %llu x %llu, the limit is %lu a side",
-                        format, w, h, (unsigned long)in->max_side);
+        return mni_fail(err, MANN_E_LIMIT,
+                        "%s: the size is %llu x %llu, the limit is %lu a side", format, w,
+                        h, (unsigned long)in->max_side);
     if (width > in->max_pixels / height)
-        return mni_fail(err, MANN_E_LIMIT, "%s: %llu x %llu pixels, the limit is %llu in all",
-                        format, w, h, (unsigned long long)in->max_pixels);
+        return mni_fail(err, MANN_E_LIMIT,
+                        "%s: %llu x %llu pixels, the limit is %llu in all", format, w, h,
+                        (unsigned long long)in->max_pixels);
     return MANN_OK;
 }
 
-mann_status mni_source_holds(const char *format, uint64_t have, uint64_t least, mann_error *err)
+mann_status mni_source_holds(const char *format, uint64_t have, uint64_t least,
+                             mann_error *err)
 {
     if (have >= least) return MANN_OK;
-    return mni_fail(err, MANN_E_FORMAT,
-                    "%s: cut short or false size: %llu bytes of pixel data, a picture of this size "
-                    "needs at least %llu", format, (unsigned long long)have,
-                    (unsigned long long)least);
+    return mni_fail(
+        err, MANN_E_FORMAT,
+        "%s: cut short or false size: %llu bytes of pixel data, a picture of this size "
+        "needs at least %llu",
+        format, (unsigned long long)have, (unsigned long long)least);
 }
 
-/* --- the way in ------------------------------------------------------------------------------------- */
+/* --- the way in --------------------------------------------------------------------- */
 
 void mni_decode_opts_fill(mni_decode_opts *o)
 {
-    *o = (mni_decode_opts){ .max_pixels = DEFAULT_MAX_PIXELS, .max_side = DEFAULT_MAX_SIDE,
+    *o = (mni_decode_opts){ .max_pixels = DEFAULT_MAX_PIXELS,
+                            .max_side = DEFAULT_MAX_SIDE,
                             .background = { 255, 255, 255 } };
 }
 
@@ -120,9 +129,10 @@ static mann_status read_any(mann_image *out, int *orientation, const mni_source 
     if (in->n_bytes == 0) return mni_fail(err, MANN_E_FORMAT, "image: the file is empty");
     const known *f = format_of(in->bytes, in->n_bytes);
     if (!f)
-        return mni_fail(err, MANN_E_FORMAT,
-                        "image: the first bytes belong to no format we know; wanted PNG, JPEG, BMP "
-                        "or PNM");
+        return mni_fail(
+            err, MANN_E_FORMAT,
+            "image: the first bytes belong to no format we know; wanted PNG, JPEG, BMP "
+            "or PNM");
     switch (f->what) {
     case KIND_PNG:  return mni_png_read(out, orientation, in, err);
     case KIND_JPEG: return mni_jpeg_read(out, orientation, in, err);
@@ -130,8 +140,10 @@ static mann_status read_any(mann_image *out, int *orientation, const mni_source 
     case KIND_PNM:  return mni_pnm_read(out, in, err);
     case KIND_FOREIGN: break;
     }
-    return mni_fail(err, MANN_E_UNSUPPORTED, "image: this is a %s file, which is not supported; "
-                    "convert it to PNG or JPEG", f->name);
+    return mni_fail(err, MANN_E_UNSUPPORTED,
+                    "image: this is a %s file, which is not supported; "
+                    "convert it to PNG or JPEG",
+                    f->name);
 }
 
 mann_status mni_image_decode(mann_image *out, const void *bytes, size_t n_bytes,

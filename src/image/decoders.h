@@ -1,13 +1,14 @@
 /* decoders.h - what the decoders share, inside this room only.
  *
- * image/decode.c looks at the first bytes, resolves the options into a source, calls one reader and
- * finishes the picture (orientation, alpha). A reader gives the pixels as the file has them: RGB,
- * or RGBA where the file carries alpha, not yet turned.
+ * image/decode.c looks at the first bytes, resolves the options into a source, calls one
+ * reader and finishes the picture (orientation, alpha). A reader gives the pixels as the
+ * file has them: RGB, or RGBA where the file carries alpha, not yet turned.
  *
- * All readers keep one promise: nothing is allocated from a size in the file before that size was
- * compared with the limits (mni_source_size) and, by the best compression the format can reach,
- * with the number of bytes that are there (mni_source_holds). So a file of 100 bytes that claims
- * 10,000 x 10,000 pixels costs nothing. SPDX-License-Identifier: MIT */
+ * All readers keep one promise: nothing is allocated from a size in the file before that
+ * size was compared with the limits (mni_source_size) and, by the best compression the
+ * format can reach, with the number of bytes that are there (mni_source_holds). So a file
+ * of 100 bytes that claims 10,000 x 10,000 pixels costs nothing.
+ * SPDX-License-Identifier: MIT */
 #ifndef MNI_IMAGE_DECODERS_H
 #define MNI_IMAGE_DECODERS_H
 
@@ -24,18 +25,20 @@ typedef struct mni_source {
 mann_status mni_source_size(const mni_source *in, const char *format, uint64_t width,
                             uint64_t height, mann_error *err);
 /* Can `have` bytes hold what needs at least `least` bytes? MANN_E_FORMAT "cut short". */
-mann_status mni_source_holds(const char *format, uint64_t have, uint64_t least, mann_error *err);
+mann_status mni_source_holds(const char *format, uint64_t have, uint64_t least,
+                             mann_error *err);
 
-/* All: *out is set only on success; *orientation is 1..8 and is left alone where the file does not
- * say. Errors: MANN_E_FORMAT, MANN_E_LIMIT, MANN_E_UNSUPPORTED, MANN_E_NOMEM. */
-mann_status mni_png_read(mann_image *out, int *orientation, const mni_source *in, mann_error *err);
+/* All: *out is set only on success; *orientation is 1..8 and is left alone where the file
+ * does not say. Errors: MANN_E_FORMAT, MANN_E_LIMIT, MANN_E_UNSUPPORTED, MANN_E_NOMEM. */
+mann_status mni_png_read(mann_image *out, int *orientation, const mni_source *in,
+                         mann_error *err);
 mann_status mni_jpeg_read(mann_image *out, int *orientation, const mni_source *in,
                           mann_error *err);
 mann_status mni_bmp_read(mann_image *out, const mni_source *in, mann_error *err);
 mann_status mni_pnm_read(mann_image *out, const mni_source *in, mann_error *err);
 
-/* Orientation out of a TIFF block (what follows "Exif\0\0" in a JPEG, or a PNG's eXIf chunk):
- * 1..8; 1 where there is none or where the block makes no sense. */
+/* Orientation out of a TIFF block (what follows "Exif\0\0" in a JPEG, or a PNG's eXIf
+ * chunk): 1..8; 1 where there is none or where the block makes no sense. */
 int mni_exif_orientation(const uint8_t *tiff, size_t n_bytes);
 
 /* With -DMNI_STB: asks stb_image. Without: always MANN_E_UNSUPPORTED, err untouched. */

@@ -1,52 +1,69 @@
-/* deflate.c - compression: find repetitions (LZ77), then give frequent symbols short codes (Huffman).
+/* deflate.c - compression: find repetitions (LZ77), then give frequent symbols short
+ * codes (Huffman).
  *
  *   bytes --> repetitions --> tokens --> per block: the cheapest of --> bits
  *             (hash chains,   literal     stored | fixed codes |
  *              lazy match)    or (length,          dynamic codes
  *                             distance)
  *
- * Read from the bottom (mni_deflate_zlib) upwards, or in this order: tokens and their codes, matches,
- * code lengths, one block. Formats: RFC 1951 (deflate), RFC 1950 (wrapper). Length-limited codes by
- * package-merge: Larmore and Hirschberg, "A fast algorithm for optimal length-limited Huffman codes",
- * JACM 37(3), 1990. SPDX-License-Identifier: MIT */
+ * Read from the bottom (mni_deflate_zlib) upwards, or in this order: tokens and their
+ * codes, matches, code lengths, one block. Formats: RFC 1951 (deflate), RFC 1950
+ * (wrapper). Length-limited codes by package-merge: Larmore and Hirschberg, "A fast
+ * algorithm for optimal length-limited Huffman codes", JACM 37(3), 1990.
+ * SPDX-License-Identifier: MIT */
 #include "image/deflate.h"
 
 #include <string.h>
 
 #include "base/mem.h"
+#include "image/inflate.h"
 
 enum {
-    MIN_MATCH = 3, MAX_MATCH = 258, WINDOW = 32768,
-    HASH_BITS = 15, HASH_SIZE = 1 << HASH_BITS,
-    MAX_CHAIN = 128,        /* candidates looked at for one position */
-    LAZY_BELOW = 16,        /* a match this long is taken without trying the next position */
-    NICE = 128,             /* a match this long ends the search */
-    FAR = 4096,             /* a match of 3 from farther away costs more than 3 literals */
+    MIN_MATCH = 3,
+    MAX_MATCH = 258,
+    WINDOW = 32768,
+    HASH_BITS = 15,
+    HASH_SIZE = 1 << HASH_BITS,
+    MAX_CHAIN = 128, /* candidates looked at for one position */
+    LAZY_BELOW = 16, /* a match this long is taken without trying the next position */
+    NICE = 128,      /* a match this long ends the search */
+    FAR = 4096,      /* a match of 3 from farther away costs more than 3 literals */
     BLOCK_TOKENS = 1 << 14,
-    N_LITERAL = 286, N_FIXED = 288, N_DISTANCE = 30, N_LENGTHS = 19, END_OF_BLOCK = 256,
-    MAX_CODE = 15, MAX_LENGTHS_CODE = 7
+    N_LITERAL = 286,
+    N_FIXED = 288,
+    N_DISTANCE = 30,
+    N_LENGTHS = 19,
+    END_OF_BLOCK = 256,
+    MAX_CODE = 15,
+    MAX_LENGTHS_CODE = 7
 };
 
 /* A token is a literal byte (distance 0) or "copy length bytes from distance back". */
-typedef struct token { uint16_t length_or_byte, distance; } token;
+typedef struct token {
+    uint16_t length_or_byte, distance;
+} token;
 
-/* One Huffman code: lengths per symbol, and the bits already reversed, as deflate sends them. */
-typedef struct code { uint8_t length[N_FIXED]; uint16_t bits[N_FIXED]; } code;
+/* One Huffman code: lengths per symbol, and the bits already reversed, as deflate sends
+ * them. */
+typedef struct code {
+    uint8_t length[N_FIXED];
+    uint16_t bits[N_FIXED];
+} code;
 
 typedef struct packer {
     const uint8_t *in;
     uint32_t n_in;
     mni_buf *out;
-    uint64_t acc;                       /* bits not yet in out, the oldest lowest */
+    uint64_t acc; /* bits not yet in out, the oldest lowest */
     unsigned n_acc;
-    uint32_t head[HASH_SIZE];           /* newest position + 1 with this hash; 0 = none */
-    uint32_t prev[WINDOW];              /* the one before, by position modulo WINDOW */
+    uint32_t head[HASH_SIZE]; /* newest position + 1 with this hash; 0 = none */
+    uint32_t prev[WINDOW];    /* the one before, by position modulo WINDOW */
     token tokens[BLOCK_TOKENS];
-    uint32_t n_tokens, block_start;     /* first input byte of the block */
+    uint32_t n_tokens, block_start; /* first input byte of the block */
     uint32_t literal_count[N_LITERAL], distance_count[N_DISTANCE];
 } packer;
 
-/* --- bits -------------------------------------------------------------------------------------- */
+/* --- bits --------------------------------------------------------------------------- */
 
 static void put_bits(packer *p, uint32_t bits, unsigned n)
 {
@@ -66,17 +83,18 @@ static void flush_to_byte(packer *p)
     p->acc = 0;
 }
 
-/* --- tokens and their symbols ------------------------------------------------------------------- */
+/* --- tokens and their symbols ------------------------------------------------------- */
 
-static unsigned log2_floor(uint32_t v)          /* v >= 1 */
+static unsigned log2_floor(uint32_t v) /* v >= 1 */
 {
     unsigned n = 0;
     while (v >>= 1) n++;
     return n;
 }
 
-/* RFC 1951, 3.2.5: the tables there are regular. From 8 on, every power of two of lengths is cut
- * into four classes, the rest of the number follows as extra bits; 258 has a class of its own. */
+/* RFC 1951, 3.2.5: the tables there are regular. From 8 on, every power of two of lengths
+ * is cut into four classes, the rest of the number follows as extra bits; 258 has a class
+ * of its own. */
 static unsigned length_symbol(unsigned length, unsigned *extra_bits)
 {
     const unsigned l = length - MIN_MATCH;
@@ -113,9 +131,10 @@ static void add_token(packer *p, unsigned length_or_byte, unsigned distance)
     }
 }
 
-/* --- finding repetitions ------------------------------------------------------------------------- */
+/* --- finding repetitions ------------------------------------------------------------ */
 
-/* Enters position `at` into the chain of its three bytes; gives the former newest position + 1. */
+/* Enters position `at` into the chain of its three bytes; gives the former newest
+ * position + 1. */
 static uint32_t chain_insert(packer *p, uint32_t at)
 {
     const uint8_t *b = p->in + at;
@@ -134,9 +153,10 @@ static unsigned common_bytes(const uint8_t *a, const uint8_t *b, unsigned limit)
     return n;
 }
 
-/* The longest earlier copy of what stands at `at` that beats `best`; 0 if there is none. */
-static unsigned longest_match(const packer *p, uint32_t at, uint32_t candidate, unsigned best,
-                              unsigned *distance)
+/* The longest earlier copy of what stands at `at` that beats `best`; 0 if there is
+ * none. */
+static unsigned longest_match(const packer *p, uint32_t at, uint32_t candidate,
+                              unsigned best, unsigned *distance)
 {
     const uint8_t *here = p->in + at;
     const uint32_t left = p->n_in - at;
@@ -145,7 +165,8 @@ static unsigned longest_match(const packer *p, uint32_t at, uint32_t candidate, 
     if (best >= limit) return 0;
     for (int tries = MAX_CHAIN; candidate && tries > 0; tries--) {
         const uint32_t from = candidate - 1;
-        if (from >= at || at - from > WINDOW) break;    /* an overwritten slot leads anywhere */
+        if (from >= at || at - from > WINDOW)
+            break; /* an overwritten slot leads anywhere */
         const uint8_t *there = p->in + from;
         if (there[best] == here[best] && there[0] == here[0]) {
             const unsigned n = common_bytes(there, here, limit);
@@ -162,12 +183,12 @@ static unsigned longest_match(const packer *p, uint32_t at, uint32_t candidate, 
     return found;
 }
 
-/* Lazy matching: a match is held back for one position; if the next position has a longer one, the
- * held one shrinks to a literal. */
+/* Lazy matching: a match is held back for one position; if the next position has a longer
+ * one, the held one shrinks to a literal. */
 static void make_tokens(packer *p)
 {
     unsigned held = 0, held_distance = 0;
-    int pending = 0;                                    /* the byte at - 1 is not yet a token */
+    int pending = 0; /* the byte at - 1 is not yet a token */
     uint32_t at = 0;
     while (at < p->n_in) {
         unsigned n = 0, distance = 0;
@@ -196,7 +217,7 @@ static void make_tokens(packer *p)
     if (pending) add_token(p, p->in[p->n_in - 1], 0);
 }
 
-/* --- code lengths --------------------------------------------------------------------------------- */
+/* --- code lengths ------------------------------------------------------------------- */
 
 /* Sorts the used symbols by count (insertion sort: stable, at most 286 of them). */
 static unsigned sort_used(uint16_t *symbol, const uint32_t *count, unsigned n)
@@ -211,12 +232,14 @@ static unsigned sort_used(uint16_t *symbol, const uint32_t *count, unsigned n)
     return used;
 }
 
-/* Package-merge. Think of coins: every symbol may be bought once per code bit, at its count. List 1
- * holds the symbols, cheapest first; list k + 1 merges the symbols with the pairs ("packages") of
- * list k. The cheapest 2n - 2 items of the last list are the optimal code: the length of a symbol is
- * how often it was bought. Only "symbol or package" must be remembered per item, because the first
- * a symbols bought in a list are always the a rarest ones. */
-static void code_lengths(uint8_t *length, const uint32_t *count, unsigned n, unsigned limit)
+/* Package-merge. Think of coins: every symbol may be bought once per code bit, at its
+ * count. List 1 holds the symbols, cheapest first; list k + 1 merges the symbols with the
+ * pairs ("packages") of list k. The cheapest 2n - 2 items of the last list are the
+ * optimal code: the length of a symbol is how often it was bought. Only "symbol or
+ * package" must be remembered per item, because the first a symbols bought in a list are
+ * always the a rarest ones. */
+static void code_lengths(uint8_t *length, const uint32_t *count, unsigned n,
+                         unsigned limit)
 {
     enum { ITEMS = 2 * N_LITERAL };
     uint16_t symbol[N_LITERAL];
@@ -231,10 +254,14 @@ static void code_lengths(uint8_t *length, const uint32_t *count, unsigned n, uns
         const unsigned packages = n_items / 2;
         unsigned s = 0, k = 0, i = 0;
         for (; s < used || k < packages; i++) {
-            const uint64_t pair = k < packages ? below[2 * k] + below[2 * k + 1] : UINT64_MAX;
+            const uint64_t pair =
+                k < packages ? below[2 * k] + below[2 * k + 1] : UINT64_MAX;
             is_symbol[level][i] = s < used && count[symbol[s]] <= pair;
             if (is_symbol[level][i]) now[i] = count[symbol[s++]];
-            else { now[i] = pair; k++; }
+            else {
+                now[i] = pair;
+                k++;
+            }
         }
         n_items = i;
     }
@@ -247,7 +274,8 @@ static void code_lengths(uint8_t *length, const uint32_t *count, unsigned n, uns
     }
 }
 
-/* Canonical codes (RFC 1951, 3.2.2), reversed because Huffman bits are sent first bit first. */
+/* Canonical codes (RFC 1951, 3.2.2), reversed because Huffman bits are sent first bit
+ * first. */
 static void code_bits(code *c, unsigned n)
 {
     unsigned count[MAX_CODE + 1] = { 0 }, next[MAX_CODE + 1] = { 0 };
@@ -267,12 +295,16 @@ static void code_make(code *c, uint32_t *count, unsigned n, unsigned limit)
     unsigned used = 0;
     for (unsigned s = 0; s < n; s++) used += count[s] != 0;
     for (unsigned s = 0; used < 2 && s < n; s++)
-        if (!count[s]) { count[s] = 1; used++; }
+        if (!count[s]) {
+            count[s] = 1;
+            used++;
+        }
     code_lengths(c->length, count, n, limit);
     code_bits(c, n);
 }
 
-/* RFC 1951, 3.2.6. Symbols 286 and 287 are never sent but take part in the construction. */
+/* RFC 1951, 3.2.6. Symbols 286 and 287 are never sent but take part in the
+ * construction. */
 static void code_fixed(code *literal, code *distance)
 {
     for (unsigned s = 0; s < N_FIXED; s++)
@@ -282,19 +314,20 @@ static void code_fixed(code *literal, code *distance)
     code_bits(distance, N_DISTANCE);
 }
 
-/* --- one block -------------------------------------------------------------------------------------- */
+/* --- one block ---------------------------------------------------------------------- */
 
-/* The lengths of both codes as symbols 0..15 and three kinds of runs (RFC 1951, 3.2.7). */
+/* The lengths of both codes as symbols 0..15 and three kinds of runs (RFC 1951,
+ * 3.2.7). */
 typedef struct lengths_plan {
     unsigned n_literal, n_distance, n_order, n;
     uint8_t symbol[N_LITERAL + N_DISTANCE], extra[N_LITERAL + N_DISTANCE];
     code code;
     uint32_t count[N_LENGTHS];
-    uint64_t n_bits;                                    /* of the whole description */
+    uint64_t n_bits; /* of the whole description */
 } lengths_plan;
 
-static const uint8_t LENGTHS_ORDER[N_LENGTHS] = { 16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3,
-                                                  13, 2, 14, 1, 15 };
+static const uint8_t LENGTHS_ORDER[N_LENGTHS] = { 16, 17, 18, 0, 8,  7, 9,  6, 10, 5,
+                                                  11, 4,  12, 3, 13, 2, 14, 1, 15 };
 static unsigned lengths_extra(unsigned symbol)
 {
     return symbol == 16 ? 2 : symbol == 17 ? 3 : symbol == 18 ? 7 : 0;
@@ -307,10 +340,14 @@ static void plan_add(lengths_plan *l, unsigned symbol, unsigned extra)
     l->count[symbol]++;
 }
 
-/* `run` equal lengths: zeros in runs of 11..138 and 3..10, others as one and repeats of 3..6. */
+/* `run` equal lengths: zeros in runs of 11..138 and 3..10, others as one and repeats of
+ * 3..6. */
 static void plan_run(lengths_plan *l, unsigned length, unsigned run)
 {
-    if (length) { plan_add(l, length, 0); run--; }
+    if (length) {
+        plan_add(l, length, 0);
+        run--;
+    }
     while (run >= 3) {
         const unsigned most = length ? 6 : 138, n = run < most ? run : most;
         if (length) plan_add(l, 16, n - 3);
@@ -325,8 +362,10 @@ static void plan_make(lengths_plan *l, const code *literal, const code *distance
 {
     uint8_t all[N_LITERAL + N_DISTANCE];
     memset(l, 0, sizeof *l);
-    for (l->n_literal = N_LITERAL; literal->length[l->n_literal - 1] == 0;) l->n_literal--;
-    for (l->n_distance = N_DISTANCE; distance->length[l->n_distance - 1] == 0;) l->n_distance--;
+    for (l->n_literal = N_LITERAL; literal->length[l->n_literal - 1] == 0;)
+        l->n_literal--;
+    for (l->n_distance = N_DISTANCE; distance->length[l->n_distance - 1] == 0;)
+        l->n_distance--;
     memcpy(all, literal->length, l->n_literal);
     memcpy(all + l->n_literal, distance->length, l->n_distance);
     const unsigned total = l->n_literal + l->n_distance;
@@ -335,7 +374,8 @@ static void plan_make(lengths_plan *l, const code *literal, const code *distance
         plan_run(l, all[i], run);
     }
     code_make(&l->code, l->count, N_LENGTHS, MAX_LENGTHS_CODE);
-    for (l->n_order = N_LENGTHS; l->code.length[LENGTHS_ORDER[l->n_order - 1]] == 0;) l->n_order--;
+    for (l->n_order = N_LENGTHS; l->code.length[LENGTHS_ORDER[l->n_order - 1]] == 0;)
+        l->n_order--;
     l->n_bits = 14 + 3 * l->n_order;
     for (unsigned i = 0; i < l->n; i++)
         l->n_bits += l->code.length[l->symbol[i]] + lengths_extra(l->symbol[i]);
@@ -346,7 +386,8 @@ static void plan_write(packer *p, const lengths_plan *l)
     put_bits(p, l->n_literal - 257, 5);
     put_bits(p, l->n_distance - 1, 5);
     put_bits(p, l->n_order - 4, 4);
-    for (unsigned i = 0; i < l->n_order; i++) put_bits(p, l->code.length[LENGTHS_ORDER[i]], 3);
+    for (unsigned i = 0; i < l->n_order; i++)
+        put_bits(p, l->code.length[LENGTHS_ORDER[i]], 3);
     for (unsigned i = 0; i < l->n; i++) {
         put_bits(p, l->code.bits[l->symbol[i]], l->code.length[l->symbol[i]]);
         put_bits(p, l->extra[i], lengths_extra(l->symbol[i]));
@@ -360,7 +401,7 @@ static uint64_t cost_of(const packer *p, const code *literal, const code *distan
         bits += (uint64_t)p->literal_count[s] * literal->length[s];
     for (unsigned s = 0; s < N_DISTANCE; s++)
         bits += (uint64_t)p->distance_count[s] * distance->length[s];
-    return bits;                                        /* extra bits are the same for all codes */
+    return bits; /* extra bits are the same for all codes */
 }
 
 static void write_tokens(packer *p, const code *literal, const code *distance)
@@ -439,38 +480,25 @@ static void write_block(packer *p, uint32_t end, int last)
     memset(p->distance_count, 0, sizeof p->distance_count);
 }
 
-/* RFC 1950, 8.2: two sums modulo 65521. 5552 bytes is as long as 32 bits cannot overflow. */
-static uint32_t adler32(const uint8_t *b, size_t n)
-{
-    uint32_t low = 1, high = 0;
-    while (n > 0) {
-        const size_t run = n < 5552 ? n : 5552;
-        for (size_t i = 0; i < run; i++) { low += b[i]; high += low; }
-        low %= 65521;
-        high %= 65521;
-        b += run;
-        n -= run;
-    }
-    return high << 16 | low;
-}
-
-mann_status mni_deflate_zlib(mni_buf *out, const void *bytes, size_t n_bytes, mann_error *err)
+mann_status mni_deflate_zlib(mni_buf *out, const void *bytes, size_t n_bytes,
+                             mann_error *err)
 {
     if (n_bytes > (size_t)1 << 31)
-        return mni_fail(err, MANN_E_LIMIT, "deflate: %llu bytes, at most 2^31 can be packed",
+        return mni_fail(err, MANN_E_LIMIT,
+                        "deflate: %llu bytes, at most 2^31 can be packed",
                         (unsigned long long)n_bytes);
     packer *p = mni_alloc(1, sizeof *p);
     if (!p) return mni_fail(err, MANN_E_NOMEM, "deflate: tables");
     p->in = bytes;
     p->n_in = (uint32_t)n_bytes;
     p->out = out;
-    mni_buf_u8(out, 0x78);              /* deflate, 32 KiB window */
-    mni_buf_u8(out, 0x9C);              /* "default" level; makes the two bytes a multiple of 31 */
+    mni_buf_u8(out, 0x78); /* deflate, 32 KiB window */
+    mni_buf_u8(out, 0x9C); /* "default" level; makes the two bytes a multiple of 31 */
     make_tokens(p);
     write_block(p, p->n_in, 1);
     flush_to_byte(p);
     uint8_t sum[4];
-    mni_put32be(sum, adler32(bytes, n_bytes));
+    mni_put32be(sum, mni_adler32(bytes, n_bytes));
     mni_buf_add(out, sum, sizeof sum);
     mni_free(p);
     if (out->failed) return mni_fail(err, MANN_E_NOMEM, "deflate: output");

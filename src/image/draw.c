@@ -1,8 +1,10 @@
-/* draw.c - filled rectangles, lines, pictures and text into RGB images, clipped at the borders.
+/* draw.c - filled rectangles, lines, pictures and text into RGB images, clipped at the
+ * borders.
  *
- * Everything but the line comes down to one filled rectangle that is clipped once; coordinates may
- * be anything an int can be. Lines: Bresenham, "Algorithm for computer control of a digital
- * plotter", IBM Systems Journal 4(1), 1965. SPDX-License-Identifier: MIT */
+ * Everything but the line comes down to one filled rectangle that is clipped once;
+ * coordinates may be anything an int can be. Lines: Bresenham, "Algorithm for computer
+ * control of a digital plotter", IBM Systems Journal 4(1), 1965. SPDX-License-Identifier:
+ * MIT */
 #include "image/draw.h"
 
 #include <assert.h>
@@ -11,7 +13,8 @@
 #include "base/text.h"
 #include "image/font.h"
 
-/* [*at, *at + *n) cut to [0, size); 64 bits because at + n may pass INT_MAX. Gives what is left. */
+/* [*at, *at + *n) cut to [0, size); 64 bits because at + n may pass INT_MAX. Gives what
+ * is left. */
 static int64_t clip(int64_t *at, int64_t n, int64_t size)
 {
     int64_t end = *at + n;
@@ -28,11 +31,18 @@ static void fill(mann_image *im, int64_t x, int64_t y, int64_t w, int64_t h, mni
     h = clip(&y, h, im->height);
     for (int64_t j = 0; j < h && w > 0; j++) {
         uint8_t *p = im->pixels + 3 * ((size_t)(y + j) * im->width + (size_t)x);
-        for (int64_t i = 0; i < w; i++, p += 3) { p[0] = c.r; p[1] = c.g; p[2] = c.b; }
+        for (int64_t i = 0; i < w; i++, p += 3) {
+            p[0] = c.r;
+            p[1] = c.g;
+            p[2] = c.b;
+        }
     }
 }
 
-void mni_draw_fill(mann_image *im, mni_colour c) { fill(im, 0, 0, im->width, im->height, c); }
+void mni_draw_fill(mann_image *im, mni_colour c)
+{
+    fill(im, 0, 0, im->width, im->height, c);
+}
 
 void mni_draw_rect(mann_image *im, int x, int y, int w, int h, mni_colour c)
 {
@@ -56,7 +66,8 @@ static int64_t pull(int64_t v)
     return v < -far ? -far : v > far ? far : v;
 }
 
-/* Steps one pixel at a time along the longer axis; `error` says when to step along the other. */
+/* Steps one pixel at a time along the longer axis; `error` says when to step along the
+ * other. */
 void mni_draw_line(mann_image *im, int x0, int y0, int x1, int y1, mni_colour c)
 {
     const int64_t ex = pull(x1), ey = pull(y1);
@@ -68,8 +79,14 @@ void mni_draw_line(mann_image *im, int x0, int y0, int x1, int y1, mni_colour c)
         fill(im, x, y, 1, 1, c);
         if (x == ex && y == ey) break;
         const int64_t twice = 2 * error;
-        if (twice > -dy) { error -= dy; x += sx; }
-        if (twice < dx) { error += dx; y += sy; }
+        if (twice > -dy) {
+            error -= dy;
+            x += sx;
+        }
+        if (twice < dx) {
+            error += dx;
+            y += sy;
+        }
     }
 }
 
@@ -81,7 +98,8 @@ void mni_draw_image(mann_image *im, const mann_image *what, int x, int y)
     const int64_t h = clip(&top, what->height, im->height);
     for (int64_t j = 0; j < h && w > 0; j++)
         memcpy(im->pixels + 3 * ((size_t)(top + j) * im->width + (size_t)left),
-               what->pixels + 3 * ((size_t)(top + j - y) * what->width + (size_t)(left - x)),
+               what->pixels +
+                   3 * ((size_t)(top + j - y) * what->width + (size_t)(left - x)),
                3 * (size_t)w);
 }
 
@@ -96,7 +114,8 @@ int mni_draw_text(mann_image *im, int x, int y, const char *text, int scale, mni
             const uint32_t bits = mni_font_row(cp, row);
             for (int col = 0; col < MNI_FONT_W; col++)
                 if (bits >> col & 1)
-                    fill(im, (int64_t)x + col * scale, (int64_t)y + row * scale, scale, scale, c);
+                    fill(im, (int64_t)x + col * scale, (int64_t)y + row * scale, scale,
+                         scale, c);
         }
         x += MNI_FONT_W * scale;
     }

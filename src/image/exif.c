@@ -1,10 +1,11 @@
 /* exif.c - one number out of an EXIF block: which way is up.
  *
- * EXIF is a small TIFF file: "II" or "MM" for the byte order, 42, the place of the first directory;
- * a directory is a count and entries of 12 bytes (tag, type, count, value). We look for tag 0x0112
- * in the first one. Cameras and editors write all sorts of damage here, and a damaged note beside
- * the picture is no reason to refuse the picture: whatever makes no sense means "upright".
- * Exif 2.32 4.6.2, TIFF 6.0 section 2. SPDX-License-Identifier: MIT */
+ * EXIF is a small TIFF file: "II" or "MM" for the byte order, 42, the place of the first
+ * directory; a directory is a count and entries of 12 bytes (tag, type, count, value). We
+ * look for tag 0x0112 in the first one. Cameras and editors write all sorts of damage
+ * here, and a damaged note beside the picture is no reason to refuse the picture:
+ * whatever makes no sense means "upright". Exif 2.32 4.6.2, TIFF 6.0 section 2.
+ * SPDX-License-Identifier: MIT */
 #include "base/bytes.h"
 #include "image/decoders.h"
 

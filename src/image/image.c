@@ -4,16 +4,17 @@
 
 #include "base/mem.h"
 
-mann_status mni_image_new(mann_image *out, uint32_t width, uint32_t height, uint32_t channels,
-                          mann_error *err)
+mann_status mni_image_new(mann_image *out, uint32_t width, uint32_t height,
+                          uint32_t channels, mann_error *err)
 {
     *out = (mann_image){ 0 };
-    /* 32 x 32 bits cannot overflow 64; times channels is left to mni_alloc's own check. */
+    /* 32 x 32 bits cannot overflow 64; times channels is left to mni_alloc. */
     uint64_t n_pixels = (uint64_t)width * height;
     uint8_t *pixels = n_pixels <= SIZE_MAX ? mni_alloc((size_t)n_pixels, channels) : NULL;
     if (!pixels)
         return mni_fail(err, MANN_E_NOMEM, "image: no memory for %lu x %lu x %lu bytes",
-                        (unsigned long)width, (unsigned long)height, (unsigned long)channels);
+                        (unsigned long)width, (unsigned long)height,
+                        (unsigned long)channels);
     *out = (mann_image){ width, height, channels, pixels };
     return MANN_OK;
 }
@@ -25,9 +26,9 @@ void mann_image_clear(mann_image *im)
     *im = (mann_image){ 0 };
 }
 
-/* The eight orientations of EXIF are "how to walk the stored picture to see it upright": start at
- * one corner, and one step right (or down) in the upright picture is one step in some direction in
- * the stored one. The letter F as stored, for each value:
+/* The eight orientations of EXIF are "how to walk the stored picture to see it upright":
+ * start at one corner, and one step right (or down) in the upright picture is one step in
+ * some direction in the stored one. The letter F as stored, for each value:
  *
  *      1        2        3        4        5          6          7          8
  *     ####    ####         #     #        ########   ##               ##   ########
@@ -48,10 +49,11 @@ mann_status mni_image_orient(mann_image *im, int orientation, mann_error *err)
     const walk w = walks[orientation];
     const uint32_t c = im->channels;
     mann_image up;
-    MNI_TRY(mni_image_new(&up, w.swap ? im->height : im->width, w.swap ? im->width : im->height,
-                          c, err));
+    MNI_TRY(mni_image_new(&up, w.swap ? im->height : im->width,
+                          w.swap ? im->width : im->height, c, err));
     const ptrdiff_t row = (ptrdiff_t)im->width * c;
-    const ptrdiff_t step_x = w.from_right ? -(ptrdiff_t)c : (ptrdiff_t)c;   /* in the stored one */
+    /* Steps in the stored one. */
+    const ptrdiff_t step_x = w.from_right ? -(ptrdiff_t)c : (ptrdiff_t)c;
     const ptrdiff_t step_y = w.from_bottom ? -row : row;
     const ptrdiff_t right = w.swap ? step_y : step_x, down = w.swap ? step_x : step_y;
     ptrdiff_t at = (w.from_right ? row - (ptrdiff_t)c : 0) +

@@ -1,18 +1,17 @@
-/* inflate.c - deflate, decompressed: RFC 1951 (blocks, codes) inside RFC 1950 (header, Adler-32).
+/* inflate.c - deflate, decompressed: RFC 1951 (blocks, codes) inside RFC 1950 (frame).
  *
- * A deflate stream is a row of blocks. A block is stored as it is, or is a row of Huffman codes:
- * a literal byte, or "copy `length` bytes from `distance` back", or "end of block". The codes of a
- * block are fixed by the standard or sent in front of it, as the mere lengths of the codes (a
- * canonical code: codes of one length are consecutive numbers, in the order of the symbols).
+ * A deflate stream is a row of blocks. A block is stored as it is, or is a row of Huffman
+ * codes: a literal byte, or "copy `length` bytes from `distance` back", or "end of
+ * block". The codes of a block are fixed by the standard or sent in front of it, as the
+ * mere lengths of the codes (a canonical code: codes of one length are consecutive
+ * numbers, in the order of the symbols).
  *
- * How it is made quick: bits wait in one 64-bit word that is refilled once per symbol pair, and a
- * code is found by one look into a table with the next ROOT bits as the place; codes longer than
- * that lead to a small second table:
+ * How it is made quick: bits wait in one 64-bit word that is refilled once per symbol
+ * pair, and a code is found by one look into a table with the next ROOT bits as the
+ * place; codes longer than that lead to a small second table:
  *
- *      next 10 bits ---> +----------------------------------------+
- *                        | value : 16 | kind or extra : 8 | bits : 8 |   literal, length, end
- *                        | where : 16 | SUBTABLE          | root     | ---> 2^(15-10) entries more
- *                        +----------------------------------------+
+ *      next 10 bits ---> | value : 16 | kind or extra : 8 | bits : 8 |
+ *                        | where : 16 | SUBTABLE          | root : 8 | ---> 32 entries
  *
  * Read decode_block first, then build_table. SPDX-License-Identifier: MIT */
 #include "image/inflate.h"
@@ -26,7 +25,7 @@ enum {
     MAX_CODE = 15,
     LIT_ROOT = 10, DIST_ROOT = 8, PRE_ROOT = 7,
     N_LIT = 288, N_DIST = 32, N_PRE = 19,
-    /* A complete code has two codes or more under every prefix that needs a second table. */
+    /* Every prefix that needs a second table has two codes or more under it. */
     LIT_ENTRIES = (1 << LIT_ROOT) + N_LIT / 2 * (1 << (MAX_CODE - LIT_ROOT)),
     DIST_ENTRIES = (1 << DIST_ROOT) + N_DIST / 2 * (1 << (MAX_CODE - DIST_ROOT)),
     /* Kinds, in bits 8..15 of an entry; below 16 it is the number of extra bits. */
@@ -38,15 +37,15 @@ typedef struct inflater {
     uint64_t bits;              /* the next bit is the lowest */
     unsigned n_bits, n_padding; /* of which zeros that were never in the file */
     uint8_t *out, *out_start, *out_end;
-    int has_fixed;              /* the tables are those of the standard: no need to build again */
+    int has_fixed; /* the tables are those of the standard: no need to build again */
     uint32_t lit[LIT_ENTRIES], dist[DIST_ENTRIES];
 } inflater;
 
-/* --- bits ------------------------------------------------------------------------------------- */
+/* --- bits --------------------------------------------------------------------------- */
 
-/* At least 56 bits afterwards. Eight bytes are put on top at once; those that did not fit whole are
- * put there again, in the same place, by the next call. Past the end come zeros, which are counted:
- * whoever uses them is told by `overrun`. */
+/* At least 56 bits afterwards. Eight bytes are put on top at once; those that did not fit
+ * whole are put there again, in the same place, by the next call. Past the end come
+ * zeros, which are counted: whoever uses them is told by `overrun`. */
 static inline void refill(inflater *z)
 {
     if (z->in_end - z->in >= 8) {
@@ -77,14 +76,17 @@ static inline unsigned take(inflater *z, unsigned n)    /* n <= 16, after a refi
 
 static inline int overrun(const inflater *z) { return z->n_bits < z->n_padding; }
 
-/* --- codes ---------------------------------------------------------------------------------------- */
+/* --- codes -------------------------------------------------------------------------- */
 
-static const uint16_t length_base[29] = { 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31,
-    35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258 };
-static const uint8_t length_extra[29] = { 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3,
-    3, 4, 4, 4, 4, 5, 5, 5, 5, 0 };
-static const uint16_t dist_base[30] = { 1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193,
-    257, 385, 513, 769, 1025, 1537, 2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577 };
+static const uint16_t length_base[29] = { 3,  4,  5,  6,   7,   8,   9,   10,  11, 13,
+                                          15, 17, 19, 23,  27,  31,  35,  43,  51, 59,
+                                          67, 83, 99, 115, 131, 163, 195, 227, 258 };
+static const uint8_t length_extra[29] = { 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2,
+                                          2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0 };
+static const uint16_t dist_base[30] = { 1,    2,    3,    4,     5,     7,    9,    13,
+                                        17,   25,   33,   49,    65,    97,   129,  193,
+                                        257,  385,  513,  769,   1025,  1537, 2049, 3073,
+                                        4097, 6145, 8193, 12289, 16385, 24577 };
 
 static uint32_t entry(unsigned value, unsigned kind) { return value << 16 | kind << 8; }
 
@@ -104,8 +106,8 @@ static uint32_t dist_entry(unsigned symbol)
 
 static uint32_t pre_entry(unsigned symbol) { return entry(symbol, LITERAL); }
 
-/* The lowest n bits of v in the other order: codes are numbered from their first bit, but that bit
- * is the lowest in the stream. */
+/* The lowest n bits of v in the other order: codes are numbered from their first bit, but
+ * that bit is the lowest in the stream. */
 static unsigned reversed(unsigned v, unsigned n)
 {
     unsigned r = 0;
@@ -113,9 +115,10 @@ static unsigned reversed(unsigned v, unsigned n)
     return r;
 }
 
-/* Table of a canonical code from the lengths of its codes (0: symbol not used). Returns 0 if no such
- * code exists: more codes than fit, or fewer than fill the space (then some bits would mean
- * nothing). Only a code of at most one symbol, one bit long, may be incomplete. */
+/* Table of a canonical code from the lengths of its codes (0: symbol not used). Returns 0
+ * if no such code exists: more codes than fit, or fewer than fill the space (then some
+ * bits would mean nothing). Only a code of at most one symbol, one bit long, may be
+ * incomplete. */
 static int build_table(uint32_t *table, unsigned root, const uint8_t *lengths, unsigned n,
                        uint32_t (*make)(unsigned symbol))
 {
@@ -140,7 +143,8 @@ static int build_table(uint32_t *table, unsigned root, const uint8_t *lengths, u
         if (l == 0) continue;
         const unsigned code = reversed(next[l]++, l);
         if (l <= root) {        /* every place that begins with this code */
-            for (unsigned i = code; i < 1u << root; i += 1u << l) table[i] = make(symbol) | l;
+            for (unsigned i = code; i < 1u << root; i += 1u << l)
+                table[i] = make(symbol) | l;
             continue;
         }
         uint32_t *link = &table[code & ((1u << root) - 1)];
@@ -167,19 +171,23 @@ static inline uint32_t next_entry(inflater *z, const uint32_t *table, unsigned r
     return e;
 }
 
-/* --- blocks --------------------------------------------------------------------------------------- */
+/* --- blocks ------------------------------------------------------------------------- */
 
-typedef enum outcome { GO_ON, FULL, BAD_CODE, BAD_DISTANCE, BAD_TABLES, BAD_STORED, ENDED } outcome;
+typedef enum outcome {
+    GO_ON, FULL, BAD_CODE, BAD_DISTANCE, BAD_TABLES, BAD_STORED, ENDED
+} outcome;
 
-/* RFC 1951 3.2.7: the lengths of the two codes are themselves run-length and Huffman coded. */
+/* RFC 1951 3.2.7: the lengths of the two codes are themselves run-length and Huffman
+ * coded. */
 static outcome read_tables(inflater *z)
 {
-    static const uint8_t order[N_PRE] = { 16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14,
-                                          1, 15 };
+    static const uint8_t order[N_PRE] = { 16, 17, 18, 0, 8,  7, 9,  6, 10, 5,
+                                          11, 4,  12, 3, 13, 2, 14, 1, 15 };
     uint8_t pre[N_PRE] = { 0 }, lengths[N_LIT + N_DIST] = { 0 };
     z->has_fixed = 0;
     refill(z);
-    const unsigned n_lit = take(z, 5) + 257, n_dist = take(z, 5) + 1, n_pre = take(z, 4) + 4;
+    const unsigned n_lit = take(z, 5) + 257, n_dist = take(z, 5) + 1,
+                   n_pre = take(z, 4) + 4;
     if (n_lit > 286 || n_dist > 30) return BAD_TABLES;
     for (unsigned i = 0; i < n_pre; i++) {
         refill(z);
@@ -222,9 +230,9 @@ static void fixed_tables(inflater *z)
     (void)build_table(z->dist, DIST_ROOT, lengths, N_DIST, dist_entry);
 }
 
-/* Copies forward byte for byte in meaning: with distance 1 a run of one byte. From 8 on eight at a
- * time, which may write up to 7 bytes too many: only where the output has room for them, and what
- * is there will be overwritten later. */
+/* Copies forward byte for byte in meaning: with distance 1 a run of one byte. From 8 on
+ * eight at a time, which may write up to 7 bytes too many: only where the output has room
+ * for them, and what is there will be overwritten later. */
 static inline void copy_match(uint8_t *to, const uint8_t *from, unsigned n, size_t room)
 {
     if (to - from >= 8 && room >= n + 8u) {
@@ -236,9 +244,9 @@ static inline void copy_match(uint8_t *to, const uint8_t *from, unsigned n, size
     }
 }
 
-/* Symbols until the end of the block. One refill (56 bits) covers a literal and then a literal or a
- * whole match: 15 + 15 + 5 + 15 would leave too few for the distance's 13 extra bits, so a match
- * that comes second gets a refill of its own. */
+/* Symbols until the end of the block. One refill (56 bits) covers a literal and then a
+ * literal or a whole match: 15 + 15 + 5 + 15 would leave too few for the distance's 13
+ * extra bits, so a match that comes second gets a refill of its own. */
 static outcome decode_block(inflater *z)
 {
     for (;;) {
@@ -320,12 +328,13 @@ static outcome decode_blocks(inflater *z)
     return GO_ON;
 }
 
-/* --- the zlib frame ------------------------------------------------------------------------------------ */
+/* --- the zlib frame ----------------------------------------------------------------- */
 
 uint32_t mni_adler32(const uint8_t *bytes, size_t n_bytes)
 {
-    /* Two sums modulo 65521. Sixteen bytes at a time with their weights: no chain from byte to byte,
-     * so the compiler may use the vector unit. 5,552 bytes cannot overflow 32 bits (RFC 1950 9). */
+    /* Two sums modulo 65521. Sixteen bytes at a time with their weights: no chain from
+     * byte to byte, so the compiler may use the vector unit. 5,552 bytes cannot overflow
+     * 32 bits (RFC 1950 9). */
     enum { MOD = 65521, RUN = 5552, STEP = 16 };
     uint32_t a = 1, b = 0;
     while (n_bytes) {
@@ -355,15 +364,18 @@ static mann_status check_end(inflater *z, const uint8_t *in, mann_error *err)
     const unsigned long long got = (unsigned long long)(z->out - z->out_start);
     const unsigned long long want = (unsigned long long)(z->out_end - z->out_start);
     if (got < want)
-        return mni_fail(err, MANN_E_FORMAT, "deflate: the stream gives %llu bytes, wanted %llu",
-                        got, want);
+        return mni_fail(err, MANN_E_FORMAT,
+                        "deflate: the stream gives %llu bytes, wanted %llu", got, want);
     to_byte_border(z);
     if (z->in_end - z->in < 4)
-        return mni_fail(err, MANN_E_FORMAT, "deflate: cut short in the checksum, at byte %llu",
+        return mni_fail(err, MANN_E_FORMAT,
+                        "deflate: cut short in the checksum, at byte %llu",
                         (unsigned long long)(z->in - in));
-    const uint32_t found = mni_adler32(z->out_start, (size_t)want), told = mni_get32be(z->in);
+    const uint32_t found = mni_adler32(z->out_start, (size_t)want),
+                   told = mni_get32be(z->in);
     if (found != told)
-        return mni_fail(err, MANN_E_FORMAT, "deflate: Adler-32 is %08lx, the stream says %08lx",
+        return mni_fail(err, MANN_E_FORMAT,
+                        "deflate: Adler-32 is %08lx, the stream says %08lx",
                         (unsigned long)found, (unsigned long)told);
     return MANN_OK;
 }
@@ -380,8 +392,9 @@ static mann_status run(inflater *z, const uint8_t *in, mann_error *err)
     const outcome o = decode_blocks(z);
     if (o == FULL) return MANN_OK;
     if (o == GO_ON) return check_end(z, in, err);
-    return mni_fail(err, MANN_E_FORMAT, "deflate: %s, near byte %llu, after %llu bytes of output",
-                    what[o], (unsigned long long)(z->in - in),
+    return mni_fail(err, MANN_E_FORMAT,
+                    "deflate: %s, near byte %llu, after %llu bytes of output", what[o],
+                    (unsigned long long)(z->in - in),
                     (unsigned long long)(z->out - z->out_start));
 }
 
@@ -389,8 +402,10 @@ mann_status mni_zlib_inflate(uint8_t *out, size_t n_out, const uint8_t *in, size
                              mann_error *err)
 {
     if (n_in < 2) return mni_fail(err, MANN_E_FORMAT, "deflate: no zlib header");
-    if ((in[0] & 0x0F) != 8 || in[0] >> 4 > 7 || (in[0] * 256u + in[1]) % 31 != 0 || in[1] & 0x20)
-        return mni_fail(err, MANN_E_FORMAT, "deflate: %02x %02x is not a zlib header", in[0], in[1]);
+    if ((in[0] & 0x0F) != 8 || in[0] >> 4 > 7 || (in[0] * 256u + in[1]) % 31 != 0 ||
+        in[1] & 0x20)
+        return mni_fail(err, MANN_E_FORMAT, "deflate: %02x %02x is not a zlib header",
+                        in[0], in[1]);
     inflater *z = mni_alloc(1, sizeof *z);
     if (!z) return mni_fail(err, MANN_E_NOMEM, "deflate: tables");
     z->in = in + 2;

@@ -1,11 +1,12 @@
-/* jpeg_markers.c - the frame of a JPEG file: a row of segments, each begun by 0xFF and a letter.
+/* jpeg_markers.c - the frame of a JPEG file: segments, each begun by 0xFF and a letter.
  *
  *      SOI | APP0 JFIF | APP1 Exif | DQT | SOF0 | DHT | SOS data data ... | EOI
  *
  *      segment:  FF xx | length : 2, counting itself | content
  *
- * What is needed is read, what is known and not needed is passed over by its length, and the kinds of
- * JPEG that we do not decode are refused by name. T.81 annex B. SPDX-License-Identifier: MIT */
+ * What is needed is read, what is known and not needed is passed over by its length, and
+ * the kinds of JPEG that we do not decode are refused by name. T.81 annex B.
+ * SPDX-License-Identifier: MIT */
 #include <string.h>
 
 #include "base/bytes.h"
@@ -13,14 +14,18 @@
 #include "image/jpeg.h"
 
 enum {
-    TEM = 0x01, SOF0 = 0xC0, SOF1 = 0xC1, SOF2 = 0xC2, DHT = 0xC4, JPG = 0xC8, SOF15 = 0xCF,
-    DAC = 0xCC, RST0 = 0xD0, RST7 = 0xD7, SOI = 0xD8, EOI = 0xD9, SOS = 0xDA, DQT = 0xDB,
-    DRI = 0xDD, APP0 = 0xE0, APP1 = 0xE1, APP14 = 0xEE
+    TEM = 0x01, SOF0 = 0xC0, SOF1 = 0xC1, SOF2 = 0xC2, DHT = 0xC4, JPG = 0xC8, DAC = 0xCC,
+    SOF15 = 0xCF, RST0 = 0xD0, RST7 = 0xD7, SOI = 0xD8, EOI = 0xD9, SOS = 0xDA,
+    DQT = 0xDB, DRI = 0xDD, APP0 = 0xE0, APP1 = 0xE1, APP14 = 0xEE
 };
 
-typedef struct segment { unsigned marker; const uint8_t *data; size_t n_bytes, at; } segment;
+typedef struct segment {
+    unsigned marker;
+    const uint8_t *data;
+    size_t n_bytes, at;
+} segment;
 
-/* --- tables ------------------------------------------------------------------------------------------ */
+/* --- tables ------------------------------------------------------------------------- */
 
 static mann_status read_quant(mni_jpeg *j, const segment *g, mann_error *err)
 {
@@ -31,7 +36,8 @@ static mann_status read_quant(mni_jpeg *j, const segment *g, mann_error *err)
         if (wide > 1 || number > 3 || g->n_bytes - at < (size_t)MNI_JPEG_BLOCK << wide)
             return mni_fail(err, MANN_E_FORMAT,
                             "jpeg: DQT at byte %llu: table %u of kind %u, %lu bytes left",
-                            (unsigned long long)g->at, number, wide, (unsigned long)(g->n_bytes - at));
+                            (unsigned long long)g->at, number, wide,
+                            (unsigned long)(g->n_bytes - at));
         for (int k = 0; k < MNI_JPEG_BLOCK; k++, at += 1 + wide)
             j->quant[number][k] = wide ? mni_get16be(g->data + at) : g->data[at];
         j->quant_known[number] = 1;
@@ -50,12 +56,14 @@ static mann_status read_huffman(mni_jpeg *j, const segment *g, mann_error *err)
         for (size_t i = 0; left >= 17 && i < 16; i++) n += t[1 + i];
         int fits = left >= 17 && is_ac <= 1 && number <= 3 && n <= 256 && n <= left - 17;
         if (fits)
-            fits = mni_jpeg_huffman_build(is_ac ? &j->ac_codes[number] : &j->dc_codes[number],
+            fits = mni_jpeg_huffman_build(is_ac ? &j->ac_codes[number]
+                                                : &j->dc_codes[number],
                                           t + 1, t + 17, !is_ac);
         if (!fits)
-            return mni_fail(err, MANN_E_FORMAT,
-                            "jpeg: DHT at byte %llu: table %u of class %u is not a Huffman code",
-                            (unsigned long long)g->at, number, is_ac);
+            return mni_fail(
+                err, MANN_E_FORMAT,
+                "jpeg: DHT at byte %llu: table %u of class %u is not a Huffman code",
+                (unsigned long long)g->at, number, is_ac);
         at += 17 + n;
     }
     return MANN_OK;
@@ -64,33 +72,40 @@ static mann_status read_huffman(mni_jpeg *j, const segment *g, mann_error *err)
 static mann_status read_app(mni_jpeg *j, const segment *g)
 {
     const uint8_t *d = g->data;
-    if (g->marker == APP0 && g->n_bytes >= 5 && memcmp(d, "JFIF", 5) == 0) j->has_jfif = 1;
-    if (g->marker == APP1 && g->n_bytes >= 6 && memcmp(d, "Exif\0", 6) == 0 && j->orientation == 1)
+    if (g->marker == APP0 && g->n_bytes >= 5 && memcmp(d, "JFIF", 5) == 0)
+        j->has_jfif = 1;
+    if (g->marker == APP1 && g->n_bytes >= 6 && memcmp(d, "Exif\0", 6) == 0 &&
+        j->orientation == 1)
         j->orientation = mni_exif_orientation(d + 6, g->n_bytes - 6);
-    if (g->marker == APP14 && g->n_bytes >= 12 && memcmp(d, "Adobe", 5) == 0) j->adobe = d[11];
+    if (g->marker == APP14 && g->n_bytes >= 12 && memcmp(d, "Adobe", 5) == 0)
+        j->adobe = d[11];
     return MANN_OK;
 }
 
-/* --- frame header ----------------------------------------------------------------------------------------- */
+/* --- frame header ------------------------------------------------------------------- */
 
 static mann_status refuse_kind(unsigned sof, mann_error *err)
 {
     const unsigned n = sof - SOF0;
     const char *what = n == 3 ? "lossless JPEG" : n >= 9 ? "arithmetic-coded JPEG"
                                                          : "hierarchical JPEG";
-    return mni_fail(err, MANN_E_UNSUPPORTED,
-                    "jpeg: %s (SOF%u) is not supported; convert it to PNG or ordinary JPEG", what, n);
+    return mni_fail(
+        err, MANN_E_UNSUPPORTED,
+        "jpeg: %s (SOF%u) is not supported; convert it to PNG or ordinary JPEG", what, n);
 }
 
-static mann_status read_component(mni_jpeg_component *c, const uint8_t *at, mann_error *err)
+static mann_status read_component(mni_jpeg_component *c, const uint8_t *at,
+                                  mann_error *err)
 {
     c->id = at[0];
     c->h = at[1] >> 4;
     c->v = at[1] & 15;
     c->table = at[2];
     if (c->h < 1 || c->h > 4 || c->v < 1 || c->v > 4 || c->table > 3)
-        return mni_fail(err, MANN_E_FORMAT, "jpeg: component %u has sampling factors %u x %u and "
-                        "table %u, wanted 1..4 and 0..3", c->id, c->h, c->v, c->table);
+        return mni_fail(err, MANN_E_FORMAT,
+                        "jpeg: component %u has sampling factors %u x %u and "
+                        "table %u, wanted 1..4 and 0..3",
+                        c->id, c->h, c->v, c->table);
     return MANN_OK;
 }
 
@@ -123,15 +138,19 @@ static mann_status read_frame(mni_jpeg *j, const segment *g, mann_error *err)
         return mni_fail(err, MANN_E_FORMAT, "jpeg: a second frame header at byte %llu",
                         (unsigned long long)g->at);
     if (g->n_bytes < 6 || g->n_bytes != 6 + 3 * (size_t)d[5])
-        return mni_fail(err, MANN_E_FORMAT, "jpeg: a frame header of %lu bytes at byte %llu",
+        return mni_fail(err, MANN_E_FORMAT,
+                        "jpeg: a frame header of %lu bytes at byte %llu",
                         (unsigned long)g->n_bytes, (unsigned long long)g->at);
     if (d[0] != 8)
-        return mni_fail(err, d[0] == 12 ? MANN_E_UNSUPPORTED : MANN_E_FORMAT, "jpeg: %u-bit samples "
-                        "are not supported, wanted 8; convert it to PNG or ordinary JPEG", d[0]);
+        return mni_fail(err, d[0] == 12 ? MANN_E_UNSUPPORTED : MANN_E_FORMAT,
+                        "jpeg: %u-bit samples are not supported, wanted 8; "
+                        "convert it to PNG or ordinary JPEG",
+                        d[0]);
     j->height = mni_get16be(d + 1);
     j->width = mni_get16be(d + 3);
     if (j->height == 0 && j->width != 0)
-        return mni_fail(err, MANN_E_UNSUPPORTED, "jpeg: the height comes after the picture (DNL), "
+        return mni_fail(err, MANN_E_UNSUPPORTED,
+                        "jpeg: the height comes after the picture (DNL), "
                         "which is not supported; convert it to PNG or ordinary JPEG");
     MNI_TRY(mni_source_size(j->in, "jpeg", j->width, j->height, err));
     if (d[5] != 1 && d[5] != 3 && d[5] != 4)
@@ -145,29 +164,32 @@ static mann_status read_frame(mni_jpeg *j, const segment *g, mann_error *err)
     return MANN_OK;
 }
 
-/* Before the first scan. A block costs at least one bit for its DC code, and in a sequential file
- * one more for "end of block". */
+/* Before the first scan. A block costs at least one bit for its DC code, and in a
+ * sequential file one more for "end of block". */
 static mann_status make_planes(mni_jpeg *j, mann_error *err)
 {
     uint64_t n_blocks = 0;
     for (unsigned i = 0; i < j->n_components; i++)
         n_blocks += (uint64_t)j->components[i].blocks_w * j->components[i].blocks_h;
-    MNI_TRY(mni_source_holds("jpeg", j->in->n_bytes - j->at, n_blocks / (j->progressive ? 8 : 4),
-                             err));
+    MNI_TRY(mni_source_holds("jpeg", j->in->n_bytes - j->at,
+                             n_blocks / (j->progressive ? 8 : 4), err));
     for (unsigned i = 0; i < j->n_components; i++) {
         mni_jpeg_component *c = &j->components[i];
         const uint64_t n = (uint64_t)c->padded_w * c->padded_h;
-        if (n > SIZE_MAX / (2 * MNI_JPEG_BLOCK)) return mni_fail(err, MANN_E_NOMEM, "jpeg: planes");
+        if (n > SIZE_MAX / (2 * MNI_JPEG_BLOCK))
+            return mni_fail(err, MANN_E_NOMEM, "jpeg: planes");
         c->plane = mni_alloc((size_t)n, MNI_JPEG_BLOCK);
-        if (j->progressive) c->coefs = mni_alloc((size_t)n, MNI_JPEG_BLOCK * sizeof *c->coefs);
+        if (j->progressive)
+            c->coefs = mni_alloc((size_t)n, MNI_JPEG_BLOCK * sizeof *c->coefs);
         if (!c->plane || (j->progressive && !c->coefs))
-            return mni_fail(err, MANN_E_NOMEM, "jpeg: no memory for %llu blocks of component %u",
+            return mni_fail(err, MANN_E_NOMEM,
+                            "jpeg: no memory for %llu blocks of component %u",
                             (unsigned long long)n, c->id);
     }
     return MANN_OK;
 }
 
-/* --- the walk ------------------------------------------------------------------------------------------------ */
+/* --- the walk ----------------------------------------------------------------------- */
 
 static int stands_alone(unsigned marker)
 {
@@ -180,18 +202,23 @@ static mann_status next_segment(mni_jpeg *j, segment *g, mann_error *err)
     const uint8_t *b = j->in->bytes;
     const size_t n = j->in->n_bytes;
     size_t at = j->at;
-    while (at < n && !(b[at] == 0xFF && at + 1 < n && b[at + 1] != 0 && b[at + 1] != 0xFF)) at++;
+    while (at < n &&
+           !(b[at] == 0xFF && at + 1 < n && b[at + 1] != 0 && b[at + 1] != 0xFF))
+        at++;
     if (at >= n)
-        return mni_fail(err, MANN_E_FORMAT, "jpeg: cut short: the file ends at byte %llu, before %s",
-                        (unsigned long long)n, j->n_scans ? "all of the picture was sent"
-                                                          : "the picture begins");
+        return mni_fail(
+            err, MANN_E_FORMAT, "jpeg: cut short: the file ends at byte %llu, before %s",
+            (unsigned long long)n,
+            j->n_scans ? "all of the picture was sent" : "the picture begins");
     *g = (segment){ b[at + 1], b + at + 2, 0, at };
     j->at = at + 2;
     if (stands_alone(g->marker)) return MANN_OK;
     const size_t length = n - j->at >= 2 ? mni_get16be(b + j->at) : 0;
     if (length < 2 || length > n - j->at)
-        return mni_fail(err, MANN_E_FORMAT, "jpeg: segment %02x at byte %llu claims %lu bytes, %llu "
-                        "are left", g->marker, (unsigned long long)at, (unsigned long)length,
+        return mni_fail(err, MANN_E_FORMAT,
+                        "jpeg: segment %02x at byte %llu claims %lu bytes, %llu "
+                        "are left",
+                        g->marker, (unsigned long long)at, (unsigned long)length,
                         (unsigned long long)(n - j->at));
     g->data = b + j->at + 2;
     g->n_bytes = length - 2;
@@ -202,7 +229,8 @@ static mann_status next_segment(mni_jpeg *j, segment *g, mann_error *err)
 static mann_status read_scan(mni_jpeg *j, const segment *g, mann_error *err)
 {
     if (!j->n_components)
-        return mni_fail(err, MANN_E_FORMAT, "jpeg: a scan at byte %llu before the frame header",
+        return mni_fail(err, MANN_E_FORMAT,
+                        "jpeg: a scan at byte %llu before the frame header",
                         (unsigned long long)g->at);
     if (j->n_scans == 0) MNI_TRY(make_planes(j, err));
     return mni_jpeg_scan(j, g->data, g->n_bytes, err);
@@ -229,8 +257,8 @@ static mann_status use_segment(mni_jpeg *j, const segment *g, mann_error *err)
     return MANN_OK;
 }
 
-/* A sequential picture is complete when every component was sent: what follows, or that nothing
- * follows, does not matter. A progressive one is when the file says so. */
+/* A sequential picture is complete when every component was sent: what follows, or that
+ * nothing follows, does not matter. A progressive one is when the file says so. */
 static int is_complete(const mni_jpeg *j)
 {
     if (j->progressive || !j->n_components) return 0;
@@ -246,8 +274,10 @@ static mann_status read_all(mni_jpeg *j, mann_image *out, mann_error *err)
         MNI_TRY(next_segment(j, &g, err));
         if (g.marker == EOI) {
             if (j->progressive && j->n_scans) break;
-            return mni_fail(err, MANN_E_FORMAT, "jpeg: the end mark at byte %llu comes before the "
-                            "whole picture", (unsigned long long)g.at);
+            return mni_fail(err, MANN_E_FORMAT,
+                            "jpeg: the end mark at byte %llu comes before the "
+                            "whole picture",
+                            (unsigned long long)g.at);
         }
         MNI_TRY(use_segment(j, &g, err));
     }
@@ -255,7 +285,8 @@ static mann_status read_all(mni_jpeg *j, mann_image *out, mann_error *err)
     return mni_jpeg_pixels(j, out, err);
 }
 
-mann_status mni_jpeg_read(mann_image *out, int *orientation, const mni_source *in, mann_error *err)
+mann_status mni_jpeg_read(mann_image *out, int *orientation, const mni_source *in,
+                          mann_error *err)
 {
     mni_jpeg *j = mni_alloc(1, sizeof *j);
     if (!j) return mni_fail(err, MANN_E_NOMEM, "jpeg: tables");

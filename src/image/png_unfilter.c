@@ -1,26 +1,31 @@
-/* png_unfilter.c - PNG stores each byte as the difference from a guess; here the guess is added back.
+/* png_unfilter.c - PNG stores bytes as differences from a guess; here the guess is added.
  *
- *      c b        a: the same byte of the pixel to the left, b: of the row above, c: above left
- *      a x        None: 0   Sub: a   Up: b   Average: (a + b) / 2   Paeth: see below
+ *      c b      a: the same byte of the pixel to the left, b: of the row above,
+ *      a x      c: above left
  *
- * PNG specification (third edition) 9.2-9.4. All sums are modulo 256. Outside the picture there are
- * zeros. SPDX-License-Identifier: MIT */
+ *      None: 0   Sub: a   Up: b   Average: (a + b) / 2   Paeth: see below
+ *
+ * PNG specification (third edition) 9.2-9.4. All sums are modulo 256. Outside the picture
+ * there are zeros. SPDX-License-Identifier: MIT */
 #include "image/png_unfilter.h"
 
 static int distance(int a, int b) { return a < b ? b - a : a - b; }
 
-/* Whichever of a, b, c is nearest to a + b - c: the plane through the three. Ties: a, then b. */
+/* Whichever of a, b, c is nearest to a + b - c: the plane through the three. Ties: a,
+ * then b. */
 static inline int paeth(int a, int b, int c)
 {
     const int guess = a + b - c;
-    const int to_a = distance(guess, a), to_b = distance(guess, b), to_c = distance(guess, c);
+    const int to_a = distance(guess, a), to_b = distance(guess, b),
+              to_c = distance(guess, c);
     if (to_a <= to_b && to_a <= to_c) return a;
     return to_b <= to_c ? b : c;
 }
 
-/* `step` is a constant at each place of use below: the compiler makes one loop for each pixel size
- * and keeps the left pixel in registers. */
-static inline void unfilter(int filter, uint8_t *row, const uint8_t *above, size_t n, size_t step)
+/* `step` is a constant at each place of use below: the compiler makes one loop for each
+ * pixel size and keeps the left pixel in registers. */
+static inline void unfilter(int filter, uint8_t *row, const uint8_t *above, size_t n,
+                            size_t step)
 {
     const size_t first = n < step ? n : step;
     switch (filter) {
@@ -44,7 +49,8 @@ static inline void unfilter(int filter, uint8_t *row, const uint8_t *above, size
     }
 }
 
-void mni_png_unfilter(int filter, uint8_t *row, const uint8_t *above, size_t n, size_t step)
+void mni_png_unfilter(int filter, uint8_t *row, const uint8_t *above, size_t n,
+                      size_t step)
 {
     switch (step) {
     case 1: unfilter(filter, row, above, n, 1); break;

@@ -1,14 +1,16 @@
-/* png_write.c - PNG files: signature, IHDR, IDAT, IEND (ISO/IEC 15948; "PNG specification").
+/* png_write.c - PNG files: signature, IHDR, IDAT, IEND (ISO/IEC 15948; "PNG
+ * specification").
  *
- * Before compression every row is replaced by differences to what is already known, by one of five
- * filters, because differences repeat better than values do:
+ * Before compression every row is replaced by differences to what is already known, by
+ * one of five filters, because differences repeat better than values do:
  *
  *        c | b          a: the byte one pixel to the left, b: above, c: above left
  *       ---+---         0 none   1 - a   2 - b   3 - (a + b) / 2   4 - Paeth(a, b, c)
  *        a | x
  *
- * The filter of a row is the one whose differences, taken as signed bytes, have the least sum of
- * magnitudes (the heuristic of the specification, section 12.8). SPDX-License-Identifier: MIT */
+ * The filter of a row is the one whose differences, taken as signed bytes, have the least
+ * sum of magnitudes (the heuristic of the specification, section 12.8).
+ * SPDX-License-Identifier: MIT */
 #include "image/png_write.h"
 
 #include <string.h>
@@ -51,11 +53,13 @@ static void put_chunk(mni_buf *out, const uint32_t table[256], const char type[4
 static uint8_t paeth(int a, int b, int c)
 {
     const int p = a + b - c;
-    const int pa = p > a ? p - a : a - p, pb = p > b ? p - b : b - p, pc = p > c ? p - c : c - p;
+    const int pa = p > a ? p - a : a - p, pb = p > b ? p - b : b - p,
+              pc = p > c ? p - c : c - p;
     return (uint8_t)(pa <= pb && pa <= pc ? a : pb <= pc ? b : c);
 }
 
-/* Row `x` with `above` (zeros for the first row) through one filter; gives the sum of magnitudes. */
+/* Row `x` with `above` (zeros for the first row) through one filter; gives the sum of
+ * magnitudes. */
 static uint64_t filter_row(uint8_t *out, const uint8_t *x, const uint8_t *above, size_t n,
                            size_t pixel, int filter)
 {
@@ -78,7 +82,8 @@ static uint64_t filter_row(uint8_t *out, const uint8_t *x, const uint8_t *above,
 }
 
 /* All rows, each with its filter number in front. `trial` holds one filtered row. */
-static void filter_image(uint8_t *out, uint8_t *trial, const uint8_t *zeros, const mann_image *im)
+static void filter_image(uint8_t *out, uint8_t *trial, const uint8_t *zeros,
+                         const mann_image *im)
 {
     const size_t n = (size_t)im->width * im->channels;
     for (uint32_t y = 0; y < im->height; y++, out += n + 1) {
@@ -97,8 +102,10 @@ static void filter_image(uint8_t *out, uint8_t *trial, const uint8_t *zeros, con
 static mann_status check(const mann_image *im, mann_error *err)
 {
     if (im->channels != 1 && im->channels != 3 && im->channels != 4)
-        return mni_fail(err, MANN_E_ARG, "png: %u channels, wanted 1, 3 or 4", im->channels);
-    if (im->width == 0 || im->height == 0 || im->width > INT32_MAX || im->height > INT32_MAX)
+        return mni_fail(err, MANN_E_ARG, "png: %u channels, wanted 1, 3 or 4",
+                        im->channels);
+    if (im->width == 0 || im->height == 0 || im->width > INT32_MAX ||
+        im->height > INT32_MAX)
         return mni_fail(err, MANN_E_ARG, "png: image is %u x %u, wanted 1..2^31-1 a side",
                         im->width, im->height);
     return MANN_OK;
@@ -107,7 +114,8 @@ static mann_status check(const mann_image *im, mann_error *err)
 mann_status mni_png_encode(mni_buf *out, const mann_image *im, mann_error *err)
 {
     static const uint8_t SIGNATURE[8] = { 0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n' };
-    static const uint8_t COLOUR_TYPE[5] = { 0, 0, 0, 2, 6 };    /* by channels: grey, RGB, RGBA */
+    static const uint8_t COLOUR_TYPE[5] = { 0, 0, 0, 2,
+                                            6 }; /* by channels: grey, RGB, RGBA */
     uint32_t table[256];
     mni_buf packed = { 0 };
     mann_status s = MANN_E_NOMEM;
@@ -115,7 +123,7 @@ mann_status mni_png_encode(mni_buf *out, const mann_image *im, mann_error *err)
 
     const size_t row = (size_t)im->width * im->channels;
     uint8_t *rows = mni_alloc(im->height, row + 1);
-    uint8_t *spare = mni_alloc(2, row);                 /* a row of zeros, and one to try filters */
+    uint8_t *spare = mni_alloc(2, row); /* a row of zeros, and one to try filters */
     if (!rows || !spare) {
         mni_fail(err, s, "png: rows of %u x %u pixels", im->width, im->height);
         goto end;
@@ -126,7 +134,7 @@ mann_status mni_png_encode(mni_buf *out, const mann_image *im, mann_error *err)
 
     crc_table(table);
     mni_buf_add(out, SIGNATURE, sizeof SIGNATURE);
-    uint8_t header[13] = { 0 };                         /* last three: deflate, filters, no interlace */
+    uint8_t header[13] = { 0 }; /* last three: deflate, filters, no interlace */
     mni_put32be(header, im->width);
     mni_put32be(header + 4, im->height);
     header[8] = 8;

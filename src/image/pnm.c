@@ -2,9 +2,9 @@
  *
  *      P5 640 480 255 <one white space> 640 * 480 bytes
  *
- * P1..P3 write the samples as text, P4..P6 as bytes (bits for P4, two bytes, the high one first,
- * where the largest value is above 255). A "#" begins a comment up to the end of the line.
- * netpbm's pbm(5), pgm(5), ppm(5), pam(5). SPDX-License-Identifier: MIT */
+ * P1..P3 write the samples as text, P4..P6 as bytes (bits for P4, two bytes, the high one
+ * first, where the largest value is above 255). A "#" begins a comment up to the end of
+ * the line. netpbm's pbm(5), pgm(5), ppm(5), pam(5). SPDX-License-Identifier: MIT */
 #include <string.h>
 
 #include "base/bytes.h"
@@ -24,7 +24,9 @@ static void skip_space(pnm *p)
 {
     while (p->at < p->n_bytes) {
         if (p->bytes[p->at] == '#')
-            while (p->at < p->n_bytes && p->bytes[p->at] != '\n' && p->bytes[p->at] != '\r') p->at++;
+            while (p->at < p->n_bytes && p->bytes[p->at] != '\n' &&
+                   p->bytes[p->at] != '\r')
+                p->at++;
         else if (is_space(p->bytes[p->at])) p->at++;
         else break;
     }
@@ -38,11 +40,12 @@ static mann_status read_number(pnm *p, const char *what, uint32_t *out, mann_err
     while (p->at < p->n_bytes && p->bytes[p->at] >= '0' && p->bytes[p->at] <= '9') {
         v = v * 10 + (unsigned)(p->bytes[p->at++] - '0');
         if (v > UINT32_MAX)
-            return mni_fail(err, MANN_E_FORMAT, "pnm: the %s at byte %llu is too large", what,
-                            (unsigned long long)from);
+            return mni_fail(err, MANN_E_FORMAT, "pnm: the %s at byte %llu is too large",
+                            what, (unsigned long long)from);
     }
     if (p->at == from)
-        return mni_fail(err, MANN_E_FORMAT, "pnm: %s at byte %llu, wanted a number for the %s",
+        return mni_fail(err, MANN_E_FORMAT,
+                        "pnm: %s at byte %llu, wanted a number for the %s",
                         from < p->n_bytes ? "something else" : "the end of the file",
                         (unsigned long long)from, what);
     *out = (uint32_t)v;
@@ -95,18 +98,21 @@ static mann_status read_header(pnm *p, mann_error *err)
         if (!p->is_bits) MNI_TRY(read_number(p, "largest value", &p->max, err));
     }
     if (p->max < 1 || p->max > 65535)
-        return mni_fail(err, MANN_E_FORMAT, "pnm: the largest value is %lu, wanted 1..65535",
+        return mni_fail(err, MANN_E_FORMAT,
+                        "pnm: the largest value is %lu, wanted 1..65535",
                         (unsigned long)p->max);
     if (!p->is_text) {
         if (p->at >= p->n_bytes || !is_space(p->bytes[p->at]))
-            return mni_fail(err, MANN_E_FORMAT, "pnm: no white space after the header, at byte %llu",
+            return mni_fail(err, MANN_E_FORMAT,
+                            "pnm: no white space after the header, at byte %llu",
                             (unsigned long long)p->at);
         p->at++;
     }
     return MANN_OK;
 }
 
-/* Text: at least one byte a sample; several samples need white space between, except bits. */
+/* Text: at least one byte a sample; several samples need white space between, except
+ * bits. */
 static uint64_t least_bytes(const pnm *p)
 {
     const uint64_t n = (uint64_t)p->width * p->n_samples;

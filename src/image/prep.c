@@ -1,4 +1,5 @@
-/* prep.c - the recipe in its 64 bytes, and its execution: flatten, fit, resize, scale to floats.
+/* prep.c - the recipe in its 64 bytes, and its execution: flatten, fit, resize, scale to
+ * floats.
  *
  *   at  bytes  what
  *    0    4    layout of these bytes: 1
@@ -25,8 +26,11 @@ enum { LAYOUT = 1, MAX_SIZE = 4096 };
 
 void mni_recipe_fill(mni_recipe *r, uint32_t size)
 {
-    *r = (mni_recipe){ .size = size, .fit = MNI_FIT_STRETCH, .background = { 255, 255, 255 },
-                       .mean = { 0, 0, 0 }, .std = { 1, 1, 1 } };
+    *r = (mni_recipe){ .size = size,
+                       .fit = MNI_FIT_STRETCH,
+                       .background = { 255, 255, 255 },
+                       .mean = { 0, 0, 0 },
+                       .std = { 1, 1, 1 } };
 }
 
 static void put_f32(uint8_t *at, float v)
@@ -61,11 +65,11 @@ void mni_recipe_encode(const mni_recipe *r, uint8_t out[MNI_RECIPE_BYTES])
 static mann_status recipe_check(const mni_recipe *r, mann_error *err)
 {
     if (r->size == 0 || r->size > MAX_SIZE)
-        return mni_fail(err, MANN_E_FORMAT, "recipe: input size is %u, wanted 1..%d", r->size,
-                        (int)MAX_SIZE);
+        return mni_fail(err, MANN_E_FORMAT, "recipe: input size is %u, wanted 1..%d",
+                        r->size, (int)MAX_SIZE);
     if ((uint32_t)r->fit > MNI_FIT_LETTERBOX)
-        return mni_fail(err, MANN_E_FORMAT, "recipe: fit is %u, wanted 0..%d", (unsigned)r->fit,
-                        (int)MNI_FIT_LETTERBOX);
+        return mni_fail(err, MANN_E_FORMAT, "recipe: fit is %u, wanted 0..%d",
+                        (unsigned)r->fit, (int)MNI_FIT_LETTERBOX);
     for (int c = 0; c < 3; c++) {
         if (!(r->mean[c] >= -1e6f && r->mean[c] <= 1e6f))
             return mni_fail(err, MANN_E_FORMAT, "recipe: mean of channel %d is %g", c,
@@ -78,7 +82,8 @@ static mann_status recipe_check(const mni_recipe *r, mann_error *err)
     return MANN_OK;
 }
 
-mann_status mni_recipe_decode(mni_recipe *r, const void *bytes, size_t n_bytes, mann_error *err)
+mann_status mni_recipe_decode(mni_recipe *r, const void *bytes, size_t n_bytes,
+                              mann_error *err)
 {
     const uint8_t *b = bytes;
     if (n_bytes != MNI_RECIPE_BYTES)
@@ -107,11 +112,11 @@ mann_status mni_recipe_decode(mni_recipe *r, const void *bytes, size_t n_bytes, 
     return MANN_OK;
 }
 
-/* The window of `im` at (x0, y0) as RGB: grey is tripled, alpha is flattened onto the background.
- * Rounded: (c * a + b * (255 - a)) / 255 to the nearest. */
-static mann_status flatten(mann_image *out, const mann_image *im, uint32_t x0, uint32_t y0,
-                           uint32_t width, uint32_t height, const uint8_t background[3],
-                           mann_error *err)
+/* The window of `im` at (x0, y0) as RGB: grey is tripled, alpha is flattened onto the
+ * background. Rounded: (c * a + b * (255 - a)) / 255 to the nearest. */
+static mann_status flatten(mann_image *out, const mann_image *im, uint32_t x0,
+                           uint32_t y0, uint32_t width, uint32_t height,
+                           const uint8_t background[3], mann_error *err)
 {
     MNI_TRY(mni_image_new(out, width, height, 3, err));
     const uint32_t n = im->channels;
@@ -152,28 +157,33 @@ static mann_status letterbox(mann_image *out, const mann_image *rgb, const mni_r
     return s;
 }
 
-/* Packed RGB bytes -> three planes of floats. 256 possible values a channel: a table each. */
+/* Packed RGB bytes -> three planes of floats. 256 possible values a channel: a table
+ * each. */
 static void to_planes(float *out, const mann_image *rgb, const mni_recipe *r)
 {
     const size_t n = (size_t)rgb->width * rgb->height;
     for (uint32_t c = 0; c < 3; c++) {
         float value[256];
-        for (int v = 0; v < 256; v++) value[v] = ((float)v / 255.0f - r->mean[c]) / r->std[c];
+        for (int v = 0; v < 256; v++)
+            value[v] = ((float)v / 255.0f - r->mean[c]) / r->std[c];
         for (size_t i = 0; i < n; i++) out[c * n + i] = value[rgb->pixels[3 * i + c]];
     }
 }
 
-mann_status mni_prep_run(const mni_recipe *r, const mann_image *im, float *out, mann_error *err)
+mann_status mni_prep_run(const mni_recipe *r, const mann_image *im, float *out,
+                         mann_error *err)
 {
     MNI_TRY(recipe_check(r, err));
     if (im->channels != 1 && im->channels != 3 && im->channels != 4)
-        return mni_fail(err, MANN_E_ARG, "prepare: %u channels, wanted 1, 3 or 4", im->channels);
+        return mni_fail(err, MANN_E_ARG, "prepare: %u channels, wanted 1, 3 or 4",
+                        im->channels);
     if (im->width == 0 || im->height == 0 || !im->pixels)
-        return mni_fail(err, MANN_E_ARG, "prepare: image is %u x %u", im->width, im->height);
+        return mni_fail(err, MANN_E_ARG, "prepare: image is %u x %u", im->width,
+                        im->height);
 
     mann_image rgb = { 0 }, square = { 0 };
     uint32_t x0 = 0, y0 = 0, w = im->width, h = im->height;
-    if (r->fit == MNI_FIT_CROP && w != h) {             /* the middle of the longer side */
+    if (r->fit == MNI_FIT_CROP && w != h) { /* the middle of the longer side */
         const uint32_t side = w < h ? w : h;
         x0 = (w - side) / 2;
         y0 = (h - side) / 2;

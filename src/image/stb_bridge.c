@@ -1,8 +1,8 @@
 /* stb_bridge.c - an optional second decoder behind our own (make STB=1).
  *
- * stb_image.h is not part of this repository (third_party/stb/README.md). Where a user provides it,
- * it is asked for what our decoders refuse as unsupported: GIF and the like. Its memory goes
- * through base/mem like everybody's. SPDX-License-Identifier: MIT */
+ * stb_image.h is not part of this repository (third_party/stb/README.md). Where a user
+ * provides it, it is asked for what our decoders refuse as unsupported: GIF and the like.
+ * Its memory goes through base/mem like everybody's. SPDX-License-Identifier: MIT */
 #include "image/decoders.h"
 
 #ifdef MNI_STB
@@ -21,7 +21,8 @@
 #define STBI_MALLOC(n)     mni_alloc((n), 1)
 #define STBI_REALLOC(p, n) mni_realloc((p), (n), 1)
 #define STBI_FREE(p)       mni_free(p)
-#if defined(__GNUC__)   /* not undone below: the compiler tells some of it at the end of the file */
+#if defined(__GNUC__) /* not undone below: the compiler tells some of it at the end of   \
+                         the file */
 #pragma GCC diagnostic ignored "-Wall"
 #pragma GCC diagnostic ignored "-Wextra"
 #pragma GCC diagnostic ignored "-Wshadow"
@@ -41,7 +42,8 @@ mann_status mni_stb_read(mann_image *out, const mni_source *in, mann_error *err)
         return MANN_E_UNSUPPORTED;      /* the sentence of our own decoder stands */
     MNI_TRY(mni_source_size(in, "stb_image", (uint64_t)w, (uint64_t)h, err));
     const int channels = n == 2 || n == 4 ? 4 : 3;
-    uint8_t *pixels = stbi_load_from_memory(in->bytes, (int)in->n_bytes, &w, &h, &n, channels);
+    uint8_t *pixels =
+        stbi_load_from_memory(in->bytes, (int)in->n_bytes, &w, &h, &n, channels);
     if (!pixels) return MANN_E_UNSUPPORTED;
     *out = (mann_image){ (uint32_t)w, (uint32_t)h, (uint32_t)channels, pixels };
     return MANN_OK;

@@ -13,8 +13,9 @@
  *
  * Why one row at a time: a big matrix is read at the speed of the memory, and the
  * processor fetches ahead best along one straight line. Walking four rows abreast to load
- * the query once for all four was 2.5 times slower (dim 128), and asking for lines ahead
- * by hand won nothing (bench/results/kern-rows.csv). SPDX-License-Identifier: MIT */
+ * the query once for all four took more than twice the time at dims 128 and 256, and
+ * asking for lines ahead by hand won nothing (bench/results/kern-rows.csv, kern.walk).
+ * SPDX-License-Identifier: MIT */
 #include "kern/kern_dist.h"
 
 #include "kern/dist.h"

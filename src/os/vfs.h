@@ -50,7 +50,9 @@ typedef struct mni_vfs_ops {
      * non-NULL pointer of 0 bytes. */
     mann_status (*map)(mni_file *f, const void **bytes, size_t *n_bytes, mann_error *err);
     void        (*unmap)(const mni_vfs *v, const void *bytes, size_t n_bytes);
-    mann_status (*lock)(mni_file *f, mann_error *err);          /* MANN_E_LOCKED if somebody has it */
+    /* MANN_E_LOCKED if somebody has it; MANN_E_NOT_FOUND if the file lost its name meanwhile (its last
+     * owner removed it): open it anew. */
+    mann_status (*lock)(mni_file *f, mann_error *err);
     mann_status (*close)(mni_file *f, mann_error *err);         /* gone even on failure */
     mann_status (*replace)(const mni_vfs *v, const char *from, const char *to, mann_error *err);
     mann_status (*remove)(const mni_vfs *v, const char *path, mann_error *err);

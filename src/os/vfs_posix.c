@@ -140,7 +140,13 @@ static void fs_unmap(const mni_vfs *v, const void *bytes, size_t n_bytes)
 
 static mann_status fs_lock(mni_file *f, mann_error *err)
 {
-    if (flock(fd_of(f), LOCK_EX | LOCK_NB) == 0) return MANN_OK;
+    struct stat mine, named;
+    if (flock(fd_of(f), LOCK_EX | LOCK_NB) == 0) {
+        if (fstat(fd_of(f), &mine) == 0 && stat(path_of(f), &named) == 0 && mine.st_ino == named.st_ino &&
+            mine.st_dev == named.st_dev)
+            return MANN_OK;
+        return mni_fail(err, MANN_E_NOT_FOUND, "%s: was removed while it was being locked", path_of(f));
+    }
     if (errno == EWOULDBLOCK)
         return mni_fail(err, MANN_E_LOCKED, "%s: another process (or handle) is writing", path_of(f));
     return failed(err, "lock", path_of(f));

@@ -283,7 +283,7 @@ static void tell(const mann_hooks *h, mann_note_level level, const char *sentenc
     if (h && h->note) h->note(h->user, level, sentence);
 }
 
-static mann_status make_plan(mni_gallery *g, plan *p, const char *spec, int measure, mni_pool *pool,
+static mann_status make_plan(mni_gallery *g, plan *p, const char *spec, mni_measure measure, mni_pool *pool,
                              const mann_hooks *h, mann_error *err)
 {
     const mni_base *old = p->state->base;
@@ -293,34 +293,29 @@ static mann_status make_plan(mni_gallery *g, plan *p, const char *spec, int meas
     p->meta.next_id = g->next_id;
     p->calib = old->calib;
     MNI_TRY(gather(p, err));
-    if (measure && !g->model_calib.n_sizes && p->state->n_live_classes >= CALIBRATE_CLASSES)
-        MNI_TRY(calibrate(p, pool, err));
-    else if (measure && !g->model_calib.n_sizes)
+    int due = measure == MNI_MEASURE_YES ||
+              (measure == MNI_MEASURE_DUE && (!old->calib.n_sizes || p->n >= 2 * (uint64_t)old->meta.n_calibrated_rows));
+    if (g->model_calib.n_sizes || p->state->n_live_classes == 0) due = 0;
+    if (due && p->state->n_live_classes >= CALIBRATE_CLASSES) MNI_TRY(calibrate(p, pool, err));
+    else if (due)
         tell(h, MANN_NOTE_INFO, "too few classes to learn how near strangers come: every answer will be \"unsure\"");
     return mni_ann_build(&p->ann, spec ? spec : mni_ann_spec(old->ann), &p->view, p->meta.seed, pool, h, err);
 }
 
-mann_status mni_gallery_build_locked(mni_gallery *g, const char *path, const char *spec, int measure,
-                                     mni_pool *pool, const mann_hooks *h, mann_error *err)
+mann_status mni_gallery_build(mni_gallery *g, const char *path, const char *spec,
+                              mni_measure measure, mni_pool *pool, const mann_hooks *h, mann_error *err)
 {
+    int in_place = path == NULL || strcmp(path, g->path) == 0;
+    if (in_place && !g->writable)
+        return mni_fail(err, MANN_E_READ_ONLY, "%s: was opened for reading only", g->path);
+    mni_mutex_lock(&g->writing);
     mni_state *state = mni_gallery_state(g);
     plan p = { .state = state };
-    int in_place = path == NULL || strcmp(path, g->path) == 0;
     mann_status s = make_plan(g, &p, spec, measure, pool, h, err);
     if (s == MANN_OK) s = write_base(g, &p, in_place ? g->path : path, err);
     plan_fini(&p);
     mni_state_release(state);
     if (s == MANN_OK && in_place) s = publish_base(g, err);
-    return s;
-}
-
-mann_status mni_gallery_build(mni_gallery *g, const char *path, const char *spec, int measure,
-                              mni_pool *pool, const mann_hooks *h, mann_error *err)
-{
-    if (path == NULL && !g->writable)
-        return mni_fail(err, MANN_E_READ_ONLY, "%s: was opened for reading only", g->path);
-    mni_mutex_lock(&g->writing);
-    mann_status s = mni_gallery_build_locked(g, path, spec, measure, pool, h, err);
     mni_mutex_unlock(&g->writing);
     return s;
 }

@@ -73,7 +73,7 @@ static mann_status fold_if_large(enrolment *e, mann_error *err)
     mni_state *s = mni_gallery_state(e->g);
     int large = s->n_tail >= FOLD_ROWS && s->n_tail >= s->base->rows.n / 4;
     mni_state_release(s);
-    return large ? mni_gallery_build(e->g, NULL, NULL, 0, e->pool, e->hooks, err) : MANN_OK;
+    return large ? mni_gallery_build(e->g, NULL, NULL, MNI_MEASURE_NO, e->pool, e->hooks, err) : MANN_OK;
 }
 
 /* One group becomes one change: one sync for up to 256 photos. */

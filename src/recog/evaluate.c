@@ -78,7 +78,7 @@ typedef struct exam {
     const uint32_t *truth;      /* class among the references; MANN_NO_CLASS: a stranger */
     const uint32_t *self;       /* own row, or MNI_NO_ROW; NULL: nobody has one */
     const uint32_t *row_labels; /* n_rows */
-    size_t n_queries, n_rows, dim;
+    size_t n_queries, n_rows, dim, recall_step;
     uint32_t n_classes;
     float threshold, min_margin;
     mann_metric metric;
@@ -88,20 +88,39 @@ typedef struct exam {
 } exam;
 
 enum { REFUSED = 0, ACCEPTED_RIGHT = 1, ACCEPTED_WRONG = 2 };
-enum { NEAREST = 10, QUERIES_A_CHUNK = 4 };
+/* Queries of a chunk share each block of rows while it is in the cache; the index is measured on every
+ * n-th query, at most so many: exact search is what costs. */
+enum { NEAREST = 10, QUERIES_A_CHUNK = 16, ROWS_A_BLOCK = 128, MOST_RECALL_QUERIES = 1000 };
 
 typedef struct desk {           /* one thread's work space */
-    float *distance, *best;     /* n_rows; nearest per class */
+    float *distances;           /* QUERIES_A_CHUNK x n_rows */
+    const float *distance;      /* of the present query */
+    float *best;                /* nearest row per class */
     void *scratch;
     mni_scratch *ann;
 } desk;
 
-static void distances(const exam *e, const float *query, float *out)
+static void scan_block(const exam *e, const mni_rows *rows, uint32_t from, size_t begin, size_t end, float *out)
 {
-    if (e->state) { mni_state_scan_all(e->state, query, out); return; }
-    mni_rows rows = { .data = e->rows, .n = (uint32_t)e->n_rows, .dim = (uint32_t)e->dim, .dtype = MNI_F32,
-                      .metric = e->metric };
-    mni_rows_scan(&rows, query, 0, rows.n, out);
+    uint32_t to = rows->n - from < ROWS_A_BLOCK ? rows->n : from + ROWS_A_BLOCK;
+    for (size_t q = begin; q < end; q++)
+        mni_rows_scan(rows, e->queries + q * e->dim, from, to, out + (q - begin) * e->n_rows + from);
+}
+
+/* Exact distances of queries [begin, end) to all references, n_rows floats each. */
+static void scan_all(const exam *e, size_t begin, size_t end, float *out)
+{
+    mni_rows own = { .data = e->rows, .n = (uint32_t)e->n_rows, .dim = (uint32_t)e->dim, .dtype = MNI_F32,
+                     .metric = e->metric };
+    const mni_rows *rows = e->state ? &e->state->base->rows : &own;
+    for (uint32_t from = 0; from < rows->n; from += ROWS_A_BLOCK) scan_block(e, rows, from, begin, end, out);
+    if (!e->state) return;
+    for (size_t q = begin; q < end; q++) {
+        float *mine = out + (q - begin) * e->n_rows;
+        mni_state_scan_tail(e->state, e->queries + q * e->dim, mine + rows->n);
+        for (uint32_t row = 0; e->state->dead && row < e->n_rows; row++)
+            if (!mni_state_alive(e->state, row)) mine[row] = INFINITY;
+    }
 }
 
 /* What the verdict would be, from the nearest rows of the two nearest classes. */
@@ -151,8 +170,7 @@ static mann_status index_recall(const exam *e, size_t q, desk *d, mann_error *er
 static mann_status ask(const exam *e, size_t q, desk *d, mann_error *err)
 {
     uint32_t self = e->self ? e->self[q] : MNI_NO_ROW;
-    distances(e, e->queries + q * e->dim, d->distance);
-    if (e->found) MNI_TRY(index_recall(e, q, d, err));
+    if (e->found && q % e->recall_step == 0) MNI_TRY(index_recall(e, q, d, err));
     if (e->truth[q] != MANN_NO_CLASS)
         mni_metrics_query(d->distance, e->row_labels, e->n_rows, e->n_classes, e->truth[q], self, d->scratch,
                           &e->scores[q]);
@@ -165,13 +183,17 @@ static mann_status ask_range(void *ctx, size_t begin, size_t end, size_t chunk, 
     const exam *e = ctx;
     desk d = { 0 };
     (void)chunk;
-    d.distance = mni_alloc(e->n_rows + 1, sizeof *d.distance);
+    d.distances = mni_alloc_aligned(e->n_rows + 1, QUERIES_A_CHUNK * sizeof *d.distances, 0);
     d.best = mni_alloc((size_t)e->n_classes + 1, sizeof *d.best);
     d.scratch = mni_alloc(mni_metrics_scratch_bytes(e->n_rows, e->n_classes), 1);
-    mann_status s = d.distance && d.best && d.scratch
+    mann_status s = d.distances && d.best && d.scratch
         ? mni_scratch_new(&d.ann, err) : mni_fail(err, MANN_E_NOMEM, "eval: distances to %zu rows", e->n_rows);
-    for (size_t q = begin; q < end && s == MANN_OK; q++) s = ask(e, q, &d, err);
-    mni_free(d.distance);
+    if (s == MANN_OK) scan_all(e, begin, end, d.distances);
+    for (size_t q = begin; q < end && s == MANN_OK; q++) {
+        d.distance = d.distances + (q - begin) * e->n_rows;
+        s = ask(e, q, &d, err);
+    }
+    mni_free(d.distances);
     mni_free(d.best);
     mni_free(d.scratch);
     mni_scratch_free(d.ann);
@@ -183,9 +205,12 @@ static mann_status ask_range(void *ctx, size_t begin, size_t end, size_t chunk, 
 static void add_up(const exam *e, mann_scores *out)
 {
     mni_totals t = { 0 };
-    uint64_t accepted = 0, refused = 0, wrong = 0, found = 0, n_members = 0;
+    uint64_t accepted = 0, refused = 0, wrong = 0, found = 0, sought = 0, n_members = 0;
     for (size_t q = 0; q < e->n_queries; q++) {
-        if (e->found) found += e->found[q];
+        if (e->found && q % e->recall_step == 0) {
+            found += e->found[q];
+            sought += NEAREST;
+        }
         if (e->truth[q] == MANN_NO_CLASS) {
             out->n_strangers++;
             accepted += e->verdict[q] != REFUSED;
@@ -207,14 +232,14 @@ static void add_up(const exam *e, mann_scores *out)
     out->fpir = judged && out->n_strangers ? (double)accepted / (double)out->n_strangers : NAN;
     out->fnir = judged && n_members ? (double)refused / (double)n_members : NAN;
     out->wrong_known = judged && n_members ? (double)wrong / (double)n_members : NAN;
-    out->ann_recall = e->found && e->n_queries
-        ? (double)found / (NEAREST * (double)e->n_queries) : NAN;
+    out->ann_recall = sought ? (double)found / (double)sought : NAN;
 }
 
 static mann_status sit(exam *e, mni_pool *pool, mann_scores *out, mann_error *err)
 {
     e->scores = mni_alloc(e->n_queries + 1, sizeof *e->scores);
     e->verdict = mni_alloc(e->n_queries + 1, 1);
+    e->recall_step = e->n_queries / MOST_RECALL_QUERIES + 1;
     e->found = e->state ? mni_alloc(e->n_queries + 1, sizeof *e->found) : NULL;
     mann_status s = e->scores && e->verdict && (e->found || !e->state)
         ? mni_parallel_try(pool, e->n_queries, QUERIES_A_CHUNK, ask_range, e, err)

@@ -79,9 +79,13 @@ void mni_gallery_free(mni_gallery *g)
 {
     if (!g) return;
     mni_journal_close(g->journal, NULL);
+    mni_stat st;                                /* an empty journal says nothing: it need not lie about */
+    if (g->has_lock && g->vfs->ops->stat(g->vfs, g->journal_path, &st, NULL) == MANN_OK && st.n_bytes == 0)
+        g->vfs->ops->remove(g->vfs, g->journal_path, NULL);
     mni_state_release(g->state);
     mni_model_free(g->model);
     for (uint32_t i = 0; i < g->n_roots; i++) mni_free(g->roots[i]);
+    if (g->has_lock) g->vfs->ops->remove(g->vfs, g->lock_path, NULL);
     mni_close(g->lock_file, NULL);
     if (g->n_sync_objects >= 2) mni_mutex_fini(&g->writing);
     if (g->n_sync_objects >= 1) mni_mutex_fini(&g->lock);
@@ -168,10 +172,17 @@ mann_status mni_gallery_use_model(mni_gallery *g, const mni_model *m, mann_error
 
 /* --- open ---------------------------------------------------------------------------------------------------------- */
 
+/* The lock file goes with its owner; who locked it just when it went opens it anew. */
 static mann_status take_lock(mni_gallery *g, mann_error *err)
 {
-    MNI_TRY(mni_open(g->vfs, g->lock_path, MNI_OPEN_WRITE | MNI_OPEN_CREATE, &g->lock_file, err));
-    mann_status s = g->vfs->ops->lock(g->lock_file, err);
+    mann_status s = MANN_E_NOT_FOUND;
+    for (int attempt = 0; attempt < 100 && s == MANN_E_NOT_FOUND; attempt++) {
+        mni_close(g->lock_file, NULL);
+        g->lock_file = NULL;
+        MNI_TRY(mni_open(g->vfs, g->lock_path, MNI_OPEN_WRITE | MNI_OPEN_CREATE, &g->lock_file, err));
+        s = g->vfs->ops->lock(g->lock_file, err);
+    }
+    g->has_lock = s == MANN_OK;
     if (s == MANN_E_LOCKED)
         return mni_fail(err, s, "%s: is being written by another process (or handle)", g->path);
     return s;
@@ -218,14 +229,14 @@ static mni_uuid journal_uuid(const mni_base *b)
 static mann_status read_journal(mni_gallery *g, mann_error *err)
 {
     const mni_base *b = g->state->base;
-    mni_journal_report report;
     uint64_t generation = mni_reader_generation(b->reader);
     mni_uuid uuid = journal_uuid(b);
     mann_status s = g->writable
         ? mni_journal_open(&g->journal, g->vfs, g->journal_path, uuid, generation, mni_gallery_replay, g,
-                           &report, err)
-        : mni_journal_replay(g->vfs, g->journal_path, uuid, generation, mni_gallery_replay, g, &report, err);
-    if (s == MANN_OK) g->journal_bytes = report.n_bytes;
+                           &g->replayed, err)
+        : mni_journal_replay(g->vfs, g->journal_path, uuid, generation, mni_gallery_replay, g, &g->replayed,
+                             err);
+    if (s == MANN_OK) g->journal_bytes = g->replayed.n_bytes;
     return s;
 }
 
@@ -235,7 +246,7 @@ mann_status mni_gallery_reset_journal(mni_gallery *g, mann_error *err)
     return mni_journal_reset(g->journal, journal_uuid(b), mni_reader_generation(b->reader), err);
 }
 
-mann_status mni_gallery_open(mni_gallery **out, const mni_vfs *v, const char *path, unsigned flags,
+static mann_status open_once(mni_gallery **out, const mni_vfs *v, const char *path, unsigned flags,
                              mann_error *err)
 {
     mni_gallery *g;
@@ -266,6 +277,22 @@ fail:
     return s;
 }
 
+/* A reader may open the base just before a writer of another process replaces it, and the journal just
+ * after: a journal of a later generation means that there is a newer base to be read. */
+mann_status mni_gallery_open(mni_gallery **out, const mni_vfs *v, const char *path, unsigned flags,
+                             mann_error *err)
+{
+    for (int attempt = 0;; attempt++) {
+        MNI_TRY(open_once(out, v, path, flags, err));
+        const mni_gallery *g = *out;
+        uint64_t generation = mni_reader_generation(g->state->base->reader);
+        if (g->writable || attempt == 8 || !g->replayed.foreign ||
+            g->replayed.foreign_generation <= generation)
+            return MANN_OK;
+        mni_gallery_free(*out);
+    }
+}
+
 /* Everything is read again into a second object, whose state then takes the place of the first's. */
 mann_status mni_gallery_refresh(mni_gallery *g, mann_error *err)
 {
@@ -282,6 +309,7 @@ mann_status mni_gallery_refresh(mni_gallery *g, mann_error *err)
         g->state = fresh->state;
         fresh->state = old;
         g->journal_bytes = fresh->journal_bytes;
+        g->replayed = fresh->replayed;
         mni_mutex_unlock(&g->lock);
     }
     mni_gallery_free(fresh);
@@ -398,6 +426,8 @@ mann_status mni_gallery_describe(mni_gallery *g, mann_gallery_info *info, mann_e
     snprintf(i.model, sizeof i.model, "%s", g->model ? mni_model_shape_of(g->model).architecture : "");
     mni_mutex_unlock(&g->lock);
     mni_uuid_text(mni_reader_uuid(b->reader), i.uuid);
+    i.journal_cut_bytes = g->replayed.n_cut_bytes;
+    i.journal_ignored = (uint32_t)g->replayed.foreign;
     *info = i;
     mni_state_release(s);
     return MANN_OK;

@@ -29,12 +29,14 @@ struct mann_gallery {
     uint32_t n_roots;
 
     mni_mutex writing;                  /* writers take turns; guards what follows */
-    mni_file *lock_file;
+    mni_file *lock_file;                /* held open; its name goes when the gallery is closed */
+    int has_lock;
     mni_journal *journal;
     uint64_t next_id;
     uint32_t *live;                     /* live rows per class; NULL until the first change */
     size_t live_cap;
     uint64_t journal_bytes;             /* also read under `lock` */
+    mni_journal_report replayed;        /* what open found in the journal */
 };
 
 mann_status mni_gallery_create(mni_gallery **out, const mni_vfs *v, const char *path,
@@ -84,12 +86,14 @@ mann_status mni_gallery_replay(void *gallery, uint32_t type, const void *bytes, 
 mann_status mni_gallery_reset_journal(mni_gallery *g, mann_error *err);
 
 /* --- a new base (compact.c) -------------------------------------------------------------------------------- */
-/* spec NULL: as before. path NULL: in place. calibrate: 1 to measure on the gallery's own rows. */
-mann_status mni_gallery_build(mni_gallery *g, const char *path, const char *spec, int calibrate,
+typedef enum mni_measure {
+    MNI_MEASURE_NO,             /* keep the calibration as it is */
+    MNI_MEASURE_DUE,            /* measure if there is none, or twice as many rows as there were then */
+    MNI_MEASURE_YES
+} mni_measure;
+/* spec NULL: as before. path NULL: in place. measure: how near strangers come, on the gallery's own rows. */
+mann_status mni_gallery_build(mni_gallery *g, const char *path, const char *spec, mni_measure measure,
                               mni_pool *pool, const mann_hooks *h, mann_error *err);
-/* Called under `writing`: the same, for those who hold it. */
-mann_status mni_gallery_build_locked(mni_gallery *g, const char *path, const char *spec, int calibrate,
-                                     mni_pool *pool, const mann_hooks *h, mann_error *err);
 
 /* --- search (search.c, identify.c) ---------------------------------------------------------------------------- */
 mann_status mni_gallery_search(mni_gallery *g, mann_matrix queries, const mann_search *s, mni_pool *pool,

@@ -1,9 +1,10 @@
-/* container.h - one file of checked, aligned sections: what models, galleries and indexes are kept in.
+/* container.h - one file of checked, aligned sections: what models, galleries and indexes
+ * are kept in.
  *
- * The format is described byte by byte in src/store/README.md. A writer makes a new file beside the old
- * one and renames it into place; nothing is ever changed in place. A reader maps the file, checks header
- * and section table against the length of the file, and gives out views.
- * SPDX-License-Identifier: MIT */
+ * The format is described byte by byte in src/store/README.md. A writer makes a new file
+ * beside the old one and renames it into place; nothing is ever changed in place. A
+ * reader maps the file, checks header and section table against the length of the file,
+ * and gives out views. SPDX-License-Identifier: MIT */
 #ifndef MNI_STORE_CONTAINER_H
 #define MNI_STORE_CONTAINER_H
 
@@ -12,58 +13,68 @@
 #include "base/status.h"
 #include "os/vfs.h"
 
-typedef enum mni_file_is { MNI_FILE_MODEL = 1, MNI_FILE_GALLERY = 2, MNI_FILE_INDEX = 3, MNI_FILE_DATA = 4 } mni_file_is;
+typedef enum mni_file_is {
+    MNI_FILE_MODEL = 1,
+    MNI_FILE_GALLERY = 2,
+    MNI_FILE_INDEX = 3,
+    MNI_FILE_DATA = 4
+} mni_file_is;
 
 typedef struct mni_uuid { uint8_t bytes[12]; } mni_uuid;
-/* A fresh one, from the clock, the process and a counter. Not random, not secret: only unique. */
+/* A fresh one, from the clock, the process and a counter. Not random, not secret: only
+ * unique. */
 mni_uuid mni_uuid_new(void);
 /* One that is a function of its inputs: reproducible files. */
 mni_uuid mni_uuid_from(uint64_t seed, uint64_t content_hash);
 int      mni_uuid_same(mni_uuid a, mni_uuid b);
 void     mni_uuid_text(mni_uuid u, char out[40]);
 
-/* --- writing --------------------------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------- */
 typedef struct mni_writer mni_writer;
 
-enum { MNI_ALIGN_SECTION = 64, MNI_ALIGN_PAGE = 4096 };     /* alignment of a section's first byte */
+/* alignment of a section's first byte */
+enum { MNI_ALIGN_SECTION = 64, MNI_ALIGN_PAGE = 4096 };
 
 /* To a temp file beside `path`; nothing is at `path` until finish. */
-mann_status mni_writer_new(mni_writer **out, const mni_vfs *v, const char *path, mni_file_is kind,
-                           mni_uuid uuid, uint64_t generation, mann_error *err);
+mann_status mni_writer_new(mni_writer **out, const mni_vfs *v, const char *path,
+                           mni_file_is kind, mni_uuid uuid, uint64_t generation,
+                           mann_error *err);
 /* Into memory (a model inside a gallery): finish appends the whole file to `buf`. */
-mann_status mni_writer_new_buf(mni_writer **out, mni_buf *buf, mni_file_is kind, mni_uuid uuid,
-                               uint64_t generation, mann_error *err);
-/* Sections: tag of 4 printable letters, unique in the file; at most 256. begin, put any number of times,
- * end. A failed put is remembered: later calls do nothing and finish reports it. Memory is constant but
- * for 4 bytes per 64 KiB written. */
+mann_status mni_writer_new_buf(mni_writer **out, mni_buf *buf, mni_file_is kind,
+                               mni_uuid uuid, uint64_t generation, mann_error *err);
+/* Sections: tag of 4 printable letters, unique in the file; at most 256. begin, put any
+ * number of times, end. A failed put is remembered: later calls do nothing and finish
+ * reports it. Memory is constant but for 4 bytes per 64 KiB written. */
 void mni_writer_begin(mni_writer *w, const char tag[4], mni_dtype dtype, uint32_t align);
 void mni_writer_put(mni_writer *w, const void *bytes, size_t n_bytes);
 void mni_writer_end(mni_writer *w);
 /* The three in one. */
 void mni_writer_section(mni_writer *w, const char tag[4], mni_dtype dtype, uint32_t align,
                         const void *bytes, size_t n_bytes);
-/* Header, table and checksums; sync, rename, sync of the folder. Frees the writer in every case. On
- * failure the temp file is gone and what stood at `path` still stands; if nothing but the last step
- * failed, the new file stands there, whole, but may not survive a power cut. */
+/* Header, table and checksums; sync, rename, sync of the folder. Frees the writer in
+ * every case. On failure the temp file is gone and what stood at `path` still stands; if
+ * nothing but the last step failed, the new file stands there, whole, but may not survive
+ * a power cut. */
 mann_status mni_writer_finish(mni_writer *w, mann_error *err);
 void        mni_writer_abort(mni_writer *w);        /* removes the temp file; NULL ok */
 
-/* --- reading --------------------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------- */
 typedef struct mni_reader mni_reader;
 typedef struct mni_section {
-    const void *data;           /* view into the mapping: never written, gone with the reader */
+    const void *data; /* view into the mapping: never written, gone with the reader */
     uint64_t n_bytes, count;    /* count = n_bytes / bytes of dtype */
     mni_dtype dtype;
 } mni_section;
 
-enum { MNI_READ_VERIFY = 1 };   /* check every CRC; files under 64 MiB are always checked whole */
+/* check every CRC; files under 64 MiB are always checked whole */
+enum { MNI_READ_VERIFY = 1 };
 
-mann_status mni_reader_open(mni_reader **out, const mni_vfs *v, const char *path, unsigned flags,
-                            mann_error *err);
-/* A container inside borrowed memory, which must outlive the reader and be 8-byte aligned (a section of
- * another container is). `name` is for sentences, copied. */
-mann_status mni_reader_open_bytes(mni_reader **out, const void *bytes, size_t n_bytes, const char *name,
-                                  unsigned flags, mann_error *err);
+mann_status mni_reader_open(mni_reader **out, const mni_vfs *v, const char *path,
+                            unsigned flags, mann_error *err);
+/* A container inside borrowed memory, which must outlive the reader and be 8-byte aligned
+ * (a section of another container is). `name` is for sentences, copied. */
+mann_status mni_reader_open_bytes(mni_reader **out, const void *bytes, size_t n_bytes,
+                                  const char *name, unsigned flags, mann_error *err);
 void        mni_reader_free(mni_reader *r);
 mni_file_is mni_reader_kind(const mni_reader *r);
 mni_uuid    mni_reader_uuid(const mni_reader *r);
@@ -72,12 +83,14 @@ uint64_t    mni_reader_bytes(const mni_reader *r);
 const char *mni_reader_name(const mni_reader *r);
 /* 1 and the view, or 0 if there is none. */
 int         mni_reader_find(const mni_reader *r, const char tag[4], mni_section *out);
-/* Must be there, of this dtype, with exactly `count` items (UINT64_MAX: any): else MANN_E_FORMAT. */
-mann_status mni_reader_need(const mni_reader *r, const char tag[4], mni_dtype dtype, uint64_t count,
-                            mni_section *out, mann_error *err);
+/* Must be there, of this dtype, with exactly `count` items (UINT64_MAX: any): else
+ * MANN_E_FORMAT. */
+mann_status mni_reader_need(const mni_reader *r, const char tag[4], mni_dtype dtype,
+                            uint64_t count, mni_section *out, mann_error *err);
 /* MANN_E_FORMAT naming both kinds unless the file is of this one. */
 mann_status mni_reader_is(const mni_reader *r, mni_file_is kind, mann_error *err);
-mann_status mni_reader_verify(const mni_reader *r, mann_error *err);      /* every byte, padding too */
+/* every byte, padding too */
+mann_status mni_reader_verify(const mni_reader *r, mann_error *err);
 uint32_t    mni_reader_n_sections(const mni_reader *r);
 int         mni_reader_at(const mni_reader *r, uint32_t i, char tag[5], mni_section *out);
 

@@ -1,13 +1,14 @@
 /* disk.h - the bytes of the container and of the journal, as C structs.
  *
- * Read this with README.md of this folder, which draws the same things. All numbers are little-endian
- * and lie at multiples of their size, so on a little-endian machine a struct can be copied from and to
- * the file as it is; other machines are refused by name (mni_disk_machine_ok).
+ * Read this with README.md of this folder, which draws the same things. All numbers are
+ * little-endian and lie at multiples of their size, so on a little-endian machine a
+ * struct can be copied from and to the file as it is; other machines are refused by name
+ * (mni_disk_machine_ok).
  *
  *   header 64 | section | section | ... | checksums | section table 64 each | end
  *
- * The table stands at the end because a writer that streams knows it only then; its place follows from
- * the file's size. SPDX-License-Identifier: MIT */
+ * The table stands at the end because a writer that streams knows it only then; its place
+ * follows from the file's size. SPDX-License-Identifier: MIT */
 #ifndef MNI_STORE_DISK_H
 #define MNI_STORE_DISK_H
 
@@ -26,7 +27,7 @@ enum {
 typedef struct mni_disk_header {
     uint8_t  magic[8];
     uint32_t version, kind;                 /* kind: mni_file_is */
-    uint64_t file_size, features;           /* unknown feature bits: refused, naming them */
+    uint64_t file_size, features;           /* unknown feature bits: refused by name */
     uint32_t section_count, section_crc;    /* crc of the whole section table */
     uint64_t generation;
     uint8_t  uuid[12];
@@ -39,7 +40,7 @@ typedef struct mni_disk_section {
     uint32_t dtype, align;                  /* align: 64 or 4096 */
     uint32_t sums_crc;                      /* crc of this section's checksums */
     uint64_t at, n_bytes;                   /* at: offset of the first byte in the file */
-    uint64_t sums_at;                       /* u32 per begun chunk of MNI_DISK_CHUNK bytes */
+    uint64_t sums_at;                       /* a u32 per begun chunk of 64 KiB */
     uint8_t  zero[24];
 } mni_disk_section;
 _Static_assert(sizeof(mni_disk_section) == 64, "on-disk layout");
@@ -62,8 +63,9 @@ typedef struct mni_disk_journal {
 _Static_assert(sizeof(mni_disk_journal) == 64, "on-disk layout");
 
 typedef struct mni_disk_record {
-    uint32_t crc;                           /* of the 12 bytes that follow and the payload, continuing
-                                               the crc of the record (or header) before */
+    /* Of the 12 bytes that follow and the padded payload, continuing the crc of the
+     * record (or header) before. */
+    uint32_t crc;
     uint32_t type;                          /* never 0: a zero-filled end is no record */
     uint32_t n_bytes, flags;
 } mni_disk_record;

@@ -1,8 +1,10 @@
-/* journal.c - appending to the journal. See journal.h; README.md of this folder draws the states.
+/* journal.c - appending to the journal. See journal.h; README.md of this folder draws the
+ * states.
  *
- * The one rule: bytes behind `end` never count. Whenever some may be there (a commit that failed, a
- * torn end, a foreign journal), `must_cut` is set, and nothing is written before the file was cut to
- * `end` and the cut was synced. SPDX-License-Identifier: MIT */
+ * The one rule: bytes behind `end` never count. Whenever some may be there (a commit that
+ * failed, a torn end, a foreign journal), `must_cut` is set, and nothing is written
+ * before the file was cut to `end` and the cut was synced.
+ * SPDX-License-Identifier: MIT */
 #include "store/journal.h"
 
 #include <string.h>
@@ -22,14 +24,15 @@ struct mni_journal {
     uint32_t crc;               /* of the last record that counts, or of the header */
     int must_cut;               /* there may be bytes behind `end` */
     int name_is_safe;           /* the folder was synced with the file in it */
-    mni_buf group;              /* appended, not committed; CRCs and the last flag are still missing */
+    mni_buf group; /* appended, not committed; CRCs and the last flag are still missing */
     size_t last_at;             /* where its last record begins */
 };
 
-/* --- replay --------------------------------------------------------------------------------------------- */
+/* --- replay ----------------------------------------------------------------------- */
 
-mann_status mni_journal_replay(const mni_vfs *v, const char *path, mni_uuid uuid, uint64_t generation,
-                               mni_replay_fn fn, void *ctx, mni_journal_report *report, mann_error *err)
+mann_status mni_journal_replay(const mni_vfs *v, const char *path, mni_uuid uuid,
+                               uint64_t generation, mni_replay_fn fn, void *ctx,
+                               mni_journal_report *report, mann_error *err)
 {
     mni_journal_report own;
     mni_journal_end end;
@@ -54,13 +57,15 @@ static mann_status cut(mni_journal *j, mann_error *err)
     return MANN_OK;
 }
 
-/* Brings an existing file into order: torn end away, header as it should be, everything synced. */
+/* Brings an existing file into order: torn end away, header as it should be, everything
+ * synced. */
 static mann_status settle(mni_journal *j, const mni_journal_end *end, mann_error *err)
 {
     const mni_disk_journal header = mni_journal_header(j->uuid, j->generation);
     j->end = end->end;
     j->crc = end->crc;
-    if (j->end && end->bad_header) MNI_TRY(mni_write(j->file, &header, sizeof header, 0, err));
+    if (j->end && end->bad_header)
+        MNI_TRY(mni_write(j->file, &header, sizeof header, 0, err));
     if (end->n_file_bytes > j->end) MNI_TRY(cut(j, err));
     else MNI_TRY(mni_sync(j->file, err));
     MNI_TRY(mni_sync_dir_of(j->vfs, j->path, err));
@@ -68,14 +73,15 @@ static mann_status settle(mni_journal *j, const mni_journal_end *end, mann_error
     return MANN_OK;
 }
 
-static mann_status open_existing(mni_journal *j, mni_replay_fn fn, void *ctx, mni_journal_report *report,
-                                 mann_error *err)
+static mann_status open_existing(mni_journal *j, mni_replay_fn fn, void *ctx,
+                                 mni_journal_report *report, mann_error *err)
 {
     mni_journal_end end;
     mann_status s = mni_open(j->vfs, j->path, MNI_OPEN_WRITE, &j->file, err);
     if (s == MANN_E_NOT_FOUND) return MANN_OK;
     if (s != MANN_OK) return s;
-    MNI_TRY(mni_journal_scan(j->file, j->path, j->uuid, j->generation, fn, ctx, report, &end, err));
+    MNI_TRY(mni_journal_scan(j->file, j->path, j->uuid, j->generation, fn, ctx, report,
+                             &end, err));
     if (!report->foreign) return settle(j, &end, err);
     /* Not ours: not touched before there is something to put in its place. */
     mni_close(j->file, NULL);
@@ -84,9 +90,9 @@ static mann_status open_existing(mni_journal *j, mni_replay_fn fn, void *ctx, mn
     return MANN_OK;
 }
 
-mann_status mni_journal_open(mni_journal **out, const mni_vfs *v, const char *path, mni_uuid uuid,
-                             uint64_t generation, mni_replay_fn fn, void *ctx,
-                             mni_journal_report *report, mann_error *err)
+mann_status mni_journal_open(mni_journal **out, const mni_vfs *v, const char *path,
+                             mni_uuid uuid, uint64_t generation, mni_replay_fn fn,
+                             void *ctx, mni_journal_report *report, mann_error *err)
 {
     mni_journal_report own;
     *out = NULL;
@@ -104,7 +110,7 @@ mann_status mni_journal_open(mni_journal **out, const mni_vfs *v, const char *pa
     j->generation = generation;
     mann_status s = open_existing(j, fn, ctx, report, err);
     if (s != MANN_OK) {
-        j->must_cut = 0;                /* close must not touch what we could not put in order */
+        j->must_cut = 0; /* close must not touch what we could not put in order */
         mni_journal_close(j, NULL);
         return s;
     }
@@ -112,23 +118,24 @@ mann_status mni_journal_open(mni_journal **out, const mni_vfs *v, const char *pa
     return MANN_OK;
 }
 
-/* --- append and commit ----------------------------------------------------------------------------------- */
+/* --- append and commit ------------------------------------------------------------ */
 
-mann_status mni_journal_append(mni_journal *j, uint32_t type, const void *bytes, size_t n_bytes,
-                               mann_error *err)
+mann_status mni_journal_append(mni_journal *j, uint32_t type, const void *bytes,
+                               size_t n_bytes, mann_error *err)
 {
     if (type == 0) return mni_fail(err, MANN_E_ARG, "%s: record of type 0", j->path);
     if (n_bytes > MNI_JOURNAL_RECORD_LIMIT)
-        return mni_fail(err, MANN_E_LIMIT, "%s: record of %zu bytes, at most %d", j->path, n_bytes,
-                        MNI_JOURNAL_RECORD_LIMIT);
+        return mni_fail(err, MANN_E_LIMIT, "%s: record of %zu bytes, at most %d", j->path,
+                        n_bytes, MNI_JOURNAL_RECORD_LIMIT);
     mni_disk_record rec = { .type = type, .n_bytes = (uint32_t)n_bytes };
     size_t total = sizeof rec + (size_t)mni_disk_round(n_bytes, MNI_JOURNAL_ALIGN);
     mni_buf *g = &j->group;
     if (total > MNI_JOURNAL_GROUP_LIMIT - g->n_bytes)
-        return mni_fail(err, MANN_E_LIMIT, "%s: %zu bytes in one commit, at most %d", j->path,
-                        g->n_bytes + total, MNI_JOURNAL_GROUP_LIMIT);
+        return mni_fail(err, MANN_E_LIMIT, "%s: %zu bytes in one commit, at most %d",
+                        j->path, g->n_bytes + total, MNI_JOURNAL_GROUP_LIMIT);
     if (!mni_grow((void **)&g->bytes, &g->cap, g->n_bytes + total, 1))
-        return mni_fail(err, MANN_E_NOMEM, "%s: %zu bytes to commit", j->path, g->n_bytes + total);
+        return mni_fail(err, MANN_E_NOMEM, "%s: %zu bytes to commit", j->path,
+                        g->n_bytes + total);
     uint8_t *at = g->bytes + g->n_bytes;
     memset(at, 0, total);
     memcpy(at, &rec, sizeof rec);
@@ -140,7 +147,8 @@ mann_status mni_journal_append(mni_journal *j, uint32_t type, const void *bytes,
 
 void mni_journal_discard(mni_journal *j) { j->group.n_bytes = 0; }
 
-/* Marks the last record and gives all of them their CRC, each continuing the one before. */
+/* Marks the last record and gives all of them their CRC, each continuing the one
+ * before. */
 static uint32_t sign(mni_journal *j, uint32_t crc)
 {
     mni_disk_record rec;
@@ -148,7 +156,8 @@ static uint32_t sign(mni_journal *j, uint32_t crc)
         uint8_t *p = j->group.bytes + at;
         memcpy(&rec, p, sizeof rec);
         rec.flags = at == j->last_at ? MNI_JOURNAL_LAST : 0;
-        size_t total = sizeof rec + (size_t)mni_disk_round(rec.n_bytes, MNI_JOURNAL_ALIGN);
+        size_t total = sizeof rec +
+                       (size_t)mni_disk_round(rec.n_bytes, MNI_JOURNAL_ALIGN);
         memcpy(p, &rec, sizeof rec);
         crc = rec.crc = mni_crc32c(crc, p + 4, total - 4);
         memcpy(p, &rec, sizeof rec);
@@ -157,7 +166,8 @@ static uint32_t sign(mni_journal *j, uint32_t crc)
     return crc;
 }
 
-static mann_status write_group(mni_journal *j, uint64_t *end, uint32_t *crc, mann_error *err)
+static mann_status write_group(mni_journal *j, uint64_t *end, uint32_t *crc,
+                               mann_error *err)
 {
     const mni_disk_journal header = mni_journal_header(j->uuid, j->generation);
     *end = j->end;
@@ -182,7 +192,8 @@ mann_status mni_journal_commit(mni_journal *j, mann_error *err)
     uint32_t crc;
     mann_status s = MANN_OK;
     if (j->group.n_bytes == 0) return MANN_OK;
-    if (!j->file) s = mni_open(j->vfs, j->path, MNI_OPEN_WRITE | MNI_OPEN_CREATE, &j->file, err);
+    if (!j->file)
+        s = mni_open(j->vfs, j->path, MNI_OPEN_WRITE | MNI_OPEN_CREATE, &j->file, err);
     if (s == MANN_OK && j->must_cut) s = cut(j, err);
     if (s == MANN_OK) {
         s = write_group(j, &end, &crc, err);
@@ -195,14 +206,15 @@ mann_status mni_journal_commit(mni_journal *j, mann_error *err)
     return s;
 }
 
-mann_status mni_journal_reset(mni_journal *j, mni_uuid uuid, uint64_t generation, mann_error *err)
+mann_status mni_journal_reset(mni_journal *j, mni_uuid uuid, uint64_t generation,
+                              mann_error *err)
 {
     mni_journal_discard(j);
     j->uuid = uuid;
     j->generation = generation;
     j->end = 0;
-    /* A foreign journal on the disk goes too: it might be one of the new generation, left from a base
-     * that was put back from a copy. */
+    /* A foreign journal on the disk goes too: it might be one of the new generation, left
+     * from a base that was put back from a copy. */
     if (!j->file && j->must_cut) {
         mann_status s = mni_open(j->vfs, j->path, MNI_OPEN_WRITE, &j->file, err);
         if (s != MANN_OK && s != MANN_E_NOT_FOUND) return s;

@@ -1,15 +1,17 @@
 /* journal_scan.c - see journal_scan.h; README.md of this folder draws format and states.
  *
- * Groups are read into memory, checked to their last record, and only then handed out: half a group is
- * no group. Every record's CRC continues that of the record before, and the first one's that of the
- * header, which holds uuid and generation. So a record left over from an older life of the file, even
- * with a right CRC of its own, is never taken for one of ours (SQLite's write-ahead log does the same).
+ * Groups are read into memory, checked to their last record, and only then handed out:
+ * half a group is no group. Every record's CRC continues that of the record before, and
+ * the first one's that of the header, which holds uuid and generation. So a record left
+ * over from an older life of the file, even with a right CRC of its own, is never taken
+ * for one of ours (SQLite's write-ahead log does the same).
  *
- * The chain also makes the header dispensable: we know which one it must be. If it is damaged but the
- * records continue the one that we expect, they are ours, and nothing is lost.
+ * The chain also makes the header dispensable: we know which one it must be. If it is
+ * damaged but the records continue the one that we expect, they are ours, and nothing is
+ * lost.
  *
- * Read, not mapped: the writer may cut the file while another process replays it, and a mapping that is
- * cut kills its reader. SPDX-License-Identifier: MIT */
+ * Read, not mapped: the writer may cut the file while another process replays it, and a
+ * mapping that is cut kills its reader. SPDX-License-Identifier: MIT */
 #include "store/journal_scan.h"
 
 #include <string.h>
@@ -38,8 +40,8 @@ mni_disk_journal mni_journal_header(mni_uuid uuid, uint64_t generation)
     return h;
 }
 
-/* Brings the first n bytes of the group into the window. *whole = 0 if the file has no such many,
- * perhaps no longer: it may have been cut since we asked for its size. */
+/* Brings the first n bytes of the group into the window. *whole = 0 if the file has no
+ * such many, perhaps no longer: it may have been cut since we asked for its size. */
 static mann_status load(scan *s, size_t n, int *whole, mann_error *err)
 {
     size_t have = s->end - s->start, got = 0;
@@ -59,9 +61,10 @@ static mann_status load(scan *s, size_t n, int *whole, mann_error *err)
     return MANN_OK;
 }
 
-/* Checks the group at s->at, whose first record continues `crc`. *whole = 0: it is torn, garbage, or
- * there is none. */
-static mann_status read_group(scan *s, uint32_t crc, group *g, int *whole, mann_error *err)
+/* Checks the group at s->at, whose first record continues `crc`. *whole = 0: it is torn,
+ * garbage, or there is none. */
+static mann_status read_group(scan *s, uint32_t crc, group *g, int *whole,
+                              mann_error *err)
 {
     mni_disk_record rec;
     *g = (group){ .crc = crc };
@@ -72,7 +75,8 @@ static mann_status read_group(scan *s, uint32_t crc, group *g, int *whole, mann_
         *whole = rec.type != 0 && rec.flags <= MNI_JOURNAL_LAST &&
                  rec.n_bytes <= MNI_JOURNAL_RECORD_LIMIT;
         if (!*whole) return MANN_OK;
-        size_t total = sizeof rec + (size_t)mni_disk_round(rec.n_bytes, MNI_JOURNAL_ALIGN);
+        size_t total = sizeof rec +
+                       (size_t)mni_disk_round(rec.n_bytes, MNI_JOURNAL_ALIGN);
         *whole = total <= MNI_JOURNAL_GROUP_LIMIT - g->n_bytes;
         if (*whole) MNI_TRY(load(s, g->n_bytes + total, whole, err));
         if (!*whole) return MANN_OK;
@@ -84,7 +88,8 @@ static mann_status read_group(scan *s, uint32_t crc, group *g, int *whole, mann_
     return MANN_OK;
 }
 
-static mann_status hand_out(const scan *s, const group *g, mni_replay_fn fn, void *ctx, mann_error *err)
+static mann_status hand_out(const scan *s, const group *g, mni_replay_fn fn, void *ctx,
+                            mann_error *err)
 {
     mni_disk_record rec;
     const uint8_t *at = s->bytes + s->start;
@@ -96,8 +101,9 @@ static mann_status hand_out(const scan *s, const group *g, mni_replay_fn fn, voi
     return MANN_OK;
 }
 
-static mann_status scan_groups(scan *s, mni_replay_fn fn, void *ctx, mni_journal_report *report,
-                               mni_journal_end *end, mann_error *err)
+static mann_status scan_groups(scan *s, mni_replay_fn fn, void *ctx,
+                               mni_journal_report *report, mni_journal_end *end,
+                               mann_error *err)
 {
     group g;
     int whole;
@@ -114,9 +120,10 @@ static mann_status scan_groups(scan *s, mni_replay_fn fn, void *ctx, mni_journal
     }
 }
 
-mann_status mni_journal_scan(mni_file *f, const char *path, mni_uuid uuid, uint64_t generation,
-                             mni_replay_fn fn, void *ctx, mni_journal_report *report,
-                             mni_journal_end *end, mann_error *err)
+mann_status mni_journal_scan(mni_file *f, const char *path, mni_uuid uuid,
+                             uint64_t generation, mni_replay_fn fn, void *ctx,
+                             mni_journal_report *report, mni_journal_end *end,
+                             mann_error *err)
 {
     const mni_disk_journal want = mni_journal_header(uuid, generation);
     mni_disk_journal h = { .version = 0 };
@@ -133,10 +140,13 @@ mann_status mni_journal_scan(mni_file *f, const char *path, mni_uuid uuid, uint6
         report->n_cut_bytes = s.size;
         return MANN_OK;
     }
-    int signed_other = end->bad_header && memcmp(h.magic, want.magic, sizeof h.magic) == 0 &&
-                       mni_crc32c(0, &h, offsetof(mni_disk_journal, header_crc)) == h.header_crc;
+    int signed_other = end->bad_header &&
+                       memcmp(h.magic, want.magic, sizeof h.magic) == 0 &&
+                       mni_crc32c(0, &h, offsetof(mni_disk_journal, header_crc)) ==
+                           h.header_crc;
     if (signed_other && h.version != MNI_JOURNAL_VERSION)
-        return mni_fail(err, MANN_E_VERSION, "%s: journal version %u, this program reads %u", path,
+        return mni_fail(err, MANN_E_VERSION,
+                        "%s: journal version %u, this program reads %u", path,
                         (unsigned)h.version, (unsigned)MNI_JOURNAL_VERSION);
     if (signed_other) {
         report->foreign = 1;

@@ -1,11 +1,11 @@
 /* npy.c - see npy.h. The header is the text of a Python dictionary:
  *
- *   \x93NUMPY  major minor  length  {'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }   \n
- *   6 bytes    u8    u8     u16 (version 1) or u32 (2, 3)
+ *   \x93NUMPY  major  minor  length  {'descr': '<f4', 'fortran_order': False, ...}   \n
+ *   6 bytes    u8     u8     u16 (version 1) or u32 (2, 3)
  *
- * Of Python we understand what NumPy writes there: the three keys in any order and spacing, strings,
- * True and False, a tuple of numbers. Everything else is refused by name; nothing is ever evaluated.
- * SPDX-License-Identifier: MIT */
+ * Of Python we understand what NumPy writes there: the three keys in any order and
+ * spacing, strings, True and False, a tuple of numbers. Everything else is refused by
+ * name; nothing is ever evaluated. SPDX-License-Identifier: MIT */
 #include "store/npy.h"
 
 #include <stdio.h>
@@ -17,7 +17,8 @@ typedef struct text { const char *at, *end; const char *name; } text;
 
 static void skip_space(text *t)
 {
-    while (t->at < t->end && (*t->at == ' ' || *t->at == '\n' || *t->at == '\t' || *t->at == '\r'))
+    while (t->at < t->end &&
+           (*t->at == ' ' || *t->at == '\n' || *t->at == '\t' || *t->at == '\r'))
         t->at++;
 }
 
@@ -80,36 +81,47 @@ static mann_status bad(const text *t, mann_error *err, const char *what)
 static mann_status take_descr(text *t, mni_dtype *dtype, mann_error *err)
 {
     static const struct { const char *descr; mni_dtype dtype; } known[] = {
-        { "<f4", MNI_F32 }, { "<f2", MNI_F16 }, { "<f8", MNI_F64 }, { "|u1", MNI_U8 }, { "|i1", MNI_I8 },
-        { "<i4", MNI_I32 }, { "<i8", MNI_I64 }, { "<u1", MNI_U8 }, { "<i1", MNI_I8 },
+        { "<f4", MNI_F32 }, { "<f2", MNI_F16 }, { "<f8", MNI_F64 },
+        { "|u1", MNI_U8 },  { "|i1", MNI_I8 },  { "<i4", MNI_I32 },
+        { "<i8", MNI_I64 }, { "<u1", MNI_U8 },  { "<i1", MNI_I8 },
     };
     char descr[32];
     skip_space(t);
     if (t->at < t->end && *t->at == '[')
-        return mni_fail(err, MANN_E_UNSUPPORTED, "%s: holds records of named fields, wanted plain "
-                        "numbers (save one field)", t->name);
-    if (!take_string(t, descr, sizeof descr)) return bad(t, err, "descr is not a short string");
+        return mni_fail(err, MANN_E_UNSUPPORTED,
+                        "%s: holds records of named fields, wanted plain "
+                        "numbers (save one field)",
+                        t->name);
+    if (!take_string(t, descr, sizeof descr))
+        return bad(t, err, "descr is not a short string");
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(descr, known[i].descr) == 0) {
             *dtype = known[i].dtype;
             return MANN_OK;
         }
     if (strchr(descr, 'O'))
-        return mni_fail(err, MANN_E_UNSUPPORTED, "%s: holds pickled Python objects, wanted numbers "
-                        "(save a.astype(\"float32\"))", t->name);
+        return mni_fail(err, MANN_E_UNSUPPORTED,
+                        "%s: holds pickled Python objects, wanted numbers "
+                        "(save a.astype(\"float32\"))",
+                        t->name);
     if (descr[0] == '>')
-        return mni_fail(err, MANN_E_UNSUPPORTED, "%s: dtype %s is big-endian, wanted \"<\" (save "
-                        "a.astype(\"<f4\"))", t->name, descr);
-    return mni_fail(err, MANN_E_UNSUPPORTED, "%s: dtype %s, wanted one of <f4 <f2 <f8 |u1 |i1 <i4 <i8",
-                    t->name, descr);
+        return mni_fail(err, MANN_E_UNSUPPORTED,
+                        "%s: dtype %s is big-endian, wanted \"<\" (save "
+                        "a.astype(\"<f4\"))",
+                        t->name, descr);
+    return mni_fail(err, MANN_E_UNSUPPORTED,
+                    "%s: dtype %s, wanted one of <f4 <f2 <f8 |u1 |i1 <i4 <i8", t->name,
+                    descr);
 }
 
 static mann_status take_order(text *t, mann_error *err)
 {
     if (take_word(t, "False")) return MANN_OK;
     if (take_word(t, "True"))
-        return mni_fail(err, MANN_E_UNSUPPORTED, "%s: stored column by column (Fortran order), wanted "
-                        "row by row (save np.ascontiguousarray(a))", t->name);
+        return mni_fail(err, MANN_E_UNSUPPORTED,
+                        "%s: stored column by column (Fortran order), wanted "
+                        "row by row (save np.ascontiguousarray(a))",
+                        t->name);
     return bad(t, err, "fortran_order is neither True nor False");
 }
 
@@ -120,7 +132,8 @@ static mann_status take_shape(text *t, mni_npy *out, mann_error *err)
     int closed = 0;
     if (!take(t, '(')) return bad(t, err, "shape is not a tuple");
     while (!(closed = take(t, ')'))) {
-        if (!take_number(t, &d)) return bad(t, err, "shape is not a tuple of numbers below 2^64");
+        if (!take_number(t, &d))
+            return bad(t, err, "shape is not a tuple of numbers below 2^64");
         if (n < 2) dims[n] = d;
         n++;
         if (!take(t, ',')) {
@@ -130,8 +143,9 @@ static mann_status take_shape(text *t, mni_npy *out, mann_error *err)
     }
     if (!closed) return bad(t, err, "shape does not end");
     if (n != 2)
-        return mni_fail(err, MANN_E_UNSUPPORTED, "%s: array of %u dimensions, wanted 2 (rows, columns)",
-                        t->name, n);
+        return mni_fail(err, MANN_E_UNSUPPORTED,
+                        "%s: array of %u dimensions, wanted 2 (rows, columns)", t->name,
+                        n);
     out->rows = dims[0];
     out->cols = dims[1];
     return MANN_OK;
@@ -148,8 +162,9 @@ static mann_status take_dictionary(text *t, mni_npy *out, mann_error *err)
         if (!take_string(t, key, sizeof key) || !take(t, ':'))
             return bad(t, err, "not a dictionary of short keys");
         while (k < 3 && strcmp(key, keys[k]) != 0) k++;
-        if (k == 3) return mni_fail(err, MANN_E_FORMAT, "%s: header of .npy: unknown key \"%s\"",
-                                    t->name, key);
+        if (k == 3)
+            return mni_fail(err, MANN_E_FORMAT, "%s: header of .npy: unknown key \"%s\"",
+                            t->name, key);
         if (seen >> k & 1) return bad(t, err, "a key is there twice");
         seen |= 1u << k;
         if (k == 0) MNI_TRY(take_descr(t, &out->dtype, err));
@@ -165,14 +180,16 @@ static mann_status take_dictionary(text *t, mni_npy *out, mann_error *err)
     return t->at == t->end ? MANN_OK : bad(t, err, "something follows the dictionary");
 }
 
-mann_status mni_npy_parse(mni_npy *out, const void *bytes, size_t n_bytes, const char *name,
-                          mann_error *err)
+mann_status mni_npy_parse(mni_npy *out, const void *bytes, size_t n_bytes,
+                          const char *name, mann_error *err)
 {
     const uint8_t *b = bytes;
     if (n_bytes < 10 || memcmp(b, "\x93NUMPY", 6) != 0)
-        return mni_fail(err, MANN_E_FORMAT, "%s: not a .npy file (no \"\\x93NUMPY\" at its start)", name);
+        return mni_fail(err, MANN_E_FORMAT,
+                        "%s: not a .npy file (no \"\\x93NUMPY\" at its start)", name);
     if (b[6] < 1 || b[6] > 3)
-        return mni_fail(err, MANN_E_VERSION, "%s: .npy version %u, wanted 1..3", name, (unsigned)b[6]);
+        return mni_fail(err, MANN_E_VERSION, "%s: .npy version %u, wanted 1..3", name,
+                        (unsigned)b[6]);
     size_t begin = b[6] == 1 ? 10 : 12;
     if (n_bytes < begin)
         return mni_fail(err, MANN_E_FORMAT, "%s: header of .npy is cut", name);
@@ -189,7 +206,8 @@ mann_status mni_npy_parse(mni_npy *out, const void *bytes, size_t n_bytes, const
 
 size_t mni_npy_header(char out[128], mni_dtype dtype, uint64_t rows, uint64_t cols)
 {
-    enum { BEFORE = 10, ALL = 128 };        /* the longest dictionary has 97 letters: always 128 */
+    /* The longest dictionary has 97 letters: always 128. */
+    enum { BEFORE = 10, ALL = 128 };
     memset(out, ' ', ALL);
     memcpy(out, "\x93NUMPY\x01\x00", 8);
     mni_put16(out + 8, ALL - BEFORE);

@@ -17,13 +17,13 @@ typedef struct mni_npy {
     size_t data_at;
 } mni_npy;
 
-/* Parses the first n_bytes of a file (all of it, or at least MNI_NPY_HEADER_LIMIT). Does not know the
- * file's length: the caller compares. `name` is for sentences. */
-mann_status mni_npy_parse(mni_npy *out, const void *bytes, size_t n_bytes, const char *name,
-                          mann_error *err);
+/* Parses the first n_bytes of a file (all of it, or at least MNI_NPY_HEADER_LIMIT). Does
+ * not know the file's length: the caller compares. `name` is for sentences. */
+mann_status mni_npy_parse(mni_npy *out, const void *bytes, size_t n_bytes,
+                          const char *name, mann_error *err);
 
-/* Writes the header of a rows x cols array of F32 or I64 (version 1.0, padded to a multiple of 64);
- * returns its length. */
+/* Writes the header of a rows x cols array of F32 or I64 (version 1.0, padded to a
+ * multiple of 64); returns its length. */
 size_t mni_npy_header(char out[128], mni_dtype dtype, uint64_t rows, uint64_t cols);
 
 #endif

@@ -1,6 +1,7 @@
-/* sink.c - see sink.h. Why a temp file: a reader has either the old file mapped or the new one, and a
- * power cut leaves one of the two. Why sync before rename: without it the new name may reach the medium
- * before the new bytes, and the old ones are gone. SPDX-License-Identifier: MIT */
+/* sink.c - see sink.h. Why a temp file: a reader has either the old file mapped or the
+ * new one, and a power cut leaves one of the two. Why sync before rename: without it the
+ * new name may reach the medium before the new bytes, and the old ones are gone.
+ * SPDX-License-Identifier: MIT */
 #include "store/sink.h"
 
 #include <stdarg.h>
@@ -9,7 +10,8 @@
 
 #include "base/mem.h"
 
-enum { PENDING_BYTES = 64 * 1024 };         /* small puts are gathered: one write call per 64 KiB */
+/* small puts are gathered: one write call per 64 KiB */
+enum { PENDING_BYTES = 64 * 1024 };
 
 void mni_sink_fail(mni_sink *s, mann_status code, const char *fmt, ...)
 {
@@ -21,10 +23,12 @@ void mni_sink_fail(mni_sink *s, mann_status code, const char *fmt, ...)
     va_end(ap);
 }
 
-mann_status mni_sink_open(mni_sink *s, const mni_vfs *v, const char *path, mann_error *err)
+mann_status mni_sink_open(mni_sink *s, const mni_vfs *v, const char *path,
+                          mann_error *err)
 {
     *s = (mni_sink){ .vfs = v };
-    size_t n = strlen(path) + 1, room = 2 * n + 64;     /* 64: ".tmp.", two numbers, the NUL */
+    size_t n = strlen(path) + 1;
+    size_t room = 2 * n + 64;           /* 64: ".tmp.", two numbers, the NUL */
     s->path = mni_alloc(room, 1);
     s->pending = mni_alloc(PENDING_BYTES, 1);
     mann_status status = MANN_OK;
@@ -36,7 +40,8 @@ mann_status mni_sink_open(mni_sink *s, const mni_vfs *v, const char *path, mann_
         status = mni_temp_name(path, s->temp, room - n, err);
     }
     if (status == MANN_OK)
-        status = mni_open(v, s->temp, MNI_OPEN_WRITE | MNI_OPEN_CREATE | MNI_OPEN_TRUNCATE, &s->file,
+        status = mni_open(v, s->temp,
+                          MNI_OPEN_WRITE | MNI_OPEN_CREATE | MNI_OPEN_TRUNCATE, &s->file,
                           err);
     if (status != MANN_OK) mni_sink_abort(s);
     return status;
@@ -50,7 +55,8 @@ void mni_sink_open_buf(mni_sink *s, mni_buf *buf)
 static void flush(mni_sink *s)
 {
     if (s->status == MANN_OK && s->n_pending)
-        s->status = mni_write(s->file, s->pending, s->n_pending, s->at - s->n_pending, &s->why);
+        s->status = mni_write(s->file, s->pending, s->n_pending, s->at - s->n_pending,
+                              &s->why);
     s->n_pending = 0;
 }
 
@@ -59,14 +65,16 @@ void mni_sink_put(mni_sink *s, const void *bytes, size_t n_bytes)
     if (s->status != MANN_OK || n_bytes == 0) return;
     if (s->buf) {
         mni_buf_add(s->buf, bytes, n_bytes);
-        if (s->buf->failed) mni_sink_fail(s, MANN_E_NOMEM, "no memory for a file of %llu bytes",
-                                          (unsigned long long)(s->at + n_bytes));
+        if (s->buf->failed)
+            mni_sink_fail(s, MANN_E_NOMEM, "no memory for a file of %llu bytes",
+                          (unsigned long long)(s->at + n_bytes));
         s->at += n_bytes;
         return;
     }
     if (n_bytes > PENDING_BYTES - s->n_pending) flush(s);
     if (n_bytes >= PENDING_BYTES) {
-        if (s->status == MANN_OK) s->status = mni_write(s->file, bytes, n_bytes, s->at, &s->why);
+        if (s->status == MANN_OK)
+            s->status = mni_write(s->file, bytes, n_bytes, s->at, &s->why);
     } else {
         memcpy(s->pending + s->n_pending, bytes, n_bytes);
         s->n_pending += n_bytes;
@@ -87,7 +95,8 @@ void mni_sink_pad(mni_sink *s, uint64_t align)
 void mni_sink_patch(mni_sink *s, const void *bytes, size_t n_bytes, uint64_t at)
 {
     if (s->buf) {
-        if (s->status == MANN_OK) memcpy(s->buf->bytes + s->buf_start + at, bytes, n_bytes);
+        if (s->status == MANN_OK)
+            memcpy(s->buf->bytes + s->buf_start + at, bytes, n_bytes);
         return;
     }
     flush(s);
@@ -119,7 +128,8 @@ mann_status mni_sink_finish(mni_sink *s, mann_error *err)
         mann_status closed = mni_close(s->file, s->status == MANN_OK ? &s->why : NULL);
         s->file = NULL;
         if (s->status == MANN_OK) s->status = closed;
-        if (s->status == MANN_OK) s->status = s->vfs->ops->replace(s->vfs, s->temp, s->path, &s->why);
+        if (s->status == MANN_OK)
+            s->status = s->vfs->ops->replace(s->vfs, s->temp, s->path, &s->why);
         if (s->status != MANN_OK) s->vfs->ops->remove(s->vfs, s->temp, NULL);
         else s->status = mni_sync_dir_of(s->vfs, s->path, &s->why);
     }

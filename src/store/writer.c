@@ -1,8 +1,9 @@
-/* writer.c - makes a container, front to back. See container.h, disk.h and README.md of this folder.
+/* writer.c - makes a container, front to back. See container.h, disk.h and README.md of
+ * this folder.
  *
- * Sections stream through: what is kept is one table entry per section and one checksum per 64 KiB.
- * Equal calls give equal bytes: padding is zero and nothing of the clock goes in.
- * SPDX-License-Identifier: MIT */
+ * Sections stream through: what is kept is one table entry per section and one checksum
+ * per 64 KiB. Equal calls give equal bytes: padding is zero and nothing of the clock goes
+ * in. SPDX-License-Identifier: MIT */
 #include "store/container.h"
 
 #include <string.h>
@@ -24,8 +25,8 @@ struct mni_writer {
     size_t n_chunk;             /* ... with so many bytes so far */
 };
 
-static mann_status new_writer(mni_writer **out, mni_file_is kind, mni_uuid uuid, uint64_t generation,
-                              const char *name, mann_error *err)
+static mann_status new_writer(mni_writer **out, mni_file_is kind, mni_uuid uuid,
+                              uint64_t generation, const char *name, mann_error *err)
 {
     *out = NULL;
     MNI_TRY(mni_disk_machine_ok(name, err));
@@ -38,15 +39,17 @@ static mann_status new_writer(mni_writer **out, mni_file_is kind, mni_uuid uuid,
     return MANN_OK;
 }
 
-/* The header is known last; its place is held by zeros, so that no half-written file looks whole. */
+/* The header is known last; its place is held by zeros, so that no half-written file
+ * looks whole. */
 static void hold_header(mni_writer *w)
 {
     static const uint8_t zeros[sizeof w->header];
     mni_sink_put(&w->sink, zeros, sizeof zeros);
 }
 
-mann_status mni_writer_new(mni_writer **out, const mni_vfs *v, const char *path, mni_file_is kind,
-                           mni_uuid uuid, uint64_t generation, mann_error *err)
+mann_status mni_writer_new(mni_writer **out, const mni_vfs *v, const char *path,
+                           mni_file_is kind, mni_uuid uuid, uint64_t generation,
+                           mann_error *err)
 {
     mni_writer *w;
     *out = NULL;
@@ -58,8 +61,8 @@ mann_status mni_writer_new(mni_writer **out, const mni_vfs *v, const char *path,
     return MANN_OK;
 }
 
-mann_status mni_writer_new_buf(mni_writer **out, mni_buf *buf, mni_file_is kind, mni_uuid uuid,
-                               uint64_t generation, mann_error *err)
+mann_status mni_writer_new_buf(mni_writer **out, mni_buf *buf, mni_file_is kind,
+                               mni_uuid uuid, uint64_t generation, mann_error *err)
 {
     MNI_TRY(new_writer(out, kind, uuid, generation, "file in memory", err));
     mni_sink_open_buf(&(*out)->sink, buf);
@@ -78,11 +81,13 @@ static int tag_is_printable(const char tag[4])
 static int may_begin(mni_writer *w, const char tag[4], mni_dtype dtype, uint32_t align)
 {
     mni_sink *s = &w->sink;
-    if (w->in_section) mni_sink_fail(s, MANN_E_ARG, "section %.4s begins inside another", tag);
+    if (w->in_section)
+        mni_sink_fail(s, MANN_E_ARG, "section %.4s begins inside another", tag);
     else if (!tag_is_printable(tag))
         mni_sink_fail(s, MANN_E_ARG, "tag of a section is not 4 printable letters");
     else if (mni_dtype_bytes(dtype) == 0)
-        mni_sink_fail(s, MANN_E_ARG, "section %.4s: unknown dtype %u", tag, (unsigned)dtype);
+        mni_sink_fail(s, MANN_E_ARG, "section %.4s: unknown dtype %u", tag,
+                      (unsigned)dtype);
     else if (align != MNI_ALIGN_SECTION && align != MNI_ALIGN_PAGE)
         mni_sink_fail(s, MANN_E_ARG, "section %.4s: alignment %u, wanted 64 or 4096", tag,
                       (unsigned)align);
@@ -99,7 +104,8 @@ static int may_begin(mni_writer *w, const char tag[4], mni_dtype dtype, uint32_t
 void mni_writer_begin(mni_writer *w, const char tag[4], mni_dtype dtype, uint32_t align)
 {
     if (w->sink.status != MANN_OK || !may_begin(w, tag, dtype, align)) return;
-    if (!mni_grow((void **)&w->sections, &w->sections_cap, w->n_sections + 1, sizeof *w->sections)) {
+    if (!mni_grow((void **)&w->sections, &w->sections_cap, w->n_sections + 1,
+                  sizeof *w->sections)) {
         mni_sink_fail(&w->sink, MANN_E_NOMEM, "table of sections");
         return;
     }
@@ -117,7 +123,8 @@ static void end_chunk(mni_writer *w)
     if (mni_grow((void **)&w->sums, &w->sums_cap, w->n_sums + 1, sizeof *w->sums))
         w->sums[w->n_sums++] = w->crc;
     else
-        mni_sink_fail(&w->sink, MANN_E_NOMEM, "%llu checksums", (unsigned long long)w->n_sums + 1);
+        mni_sink_fail(&w->sink, MANN_E_NOMEM, "%llu checksums",
+                      (unsigned long long)w->n_sums + 1);
     w->crc = 0;
     w->n_chunk = 0;
 }
@@ -139,14 +146,16 @@ void mni_writer_put(mni_writer *w, const void *bytes, size_t n_bytes)
 
 void mni_writer_end(mni_writer *w)
 {
-    if (!w->in_section) mni_sink_fail(&w->sink, MANN_E_ARG, "end of a section that was not begun");
+    if (!w->in_section)
+        mni_sink_fail(&w->sink, MANN_E_ARG, "end of a section that was not begun");
     if (w->sink.status != MANN_OK) return;
     if (w->n_chunk) end_chunk(w);
     mni_disk_section *e = &w->sections[w->n_sections - 1];
     e->n_bytes = w->sink.at - e->at;
     w->in_section = 0;
     if (e->n_bytes % mni_dtype_bytes((mni_dtype)e->dtype) != 0)
-        mni_sink_fail(&w->sink, MANN_E_ARG, "section %.4s: %llu bytes are not whole items", e->tag,
+        mni_sink_fail(&w->sink, MANN_E_ARG,
+                      "section %.4s: %llu bytes are not whole items", e->tag,
                       (unsigned long long)e->n_bytes);
 }
 
@@ -158,7 +167,8 @@ void mni_writer_section(mni_writer *w, const char tag[4], mni_dtype dtype, uint3
     mni_writer_end(w);
 }
 
-/* Checksums, then the table that points to them, then the header that stands before all. */
+/* Checksums, then the table that points to them, then the header that stands before
+ * all. */
 static void put_tail(mni_writer *w)
 {
     mni_sink *s = &w->sink;

@@ -299,6 +299,22 @@ mann_status mni_dataset_open(mni_dataset **out, const mni_vfs *v, const char *pa
     return MANN_OK;
 }
 
+mann_status mni_dataset_files(mni_dataset **out, const mni_vfs *v, const char *const *paths, size_t n,
+                              const char *klass, mann_error *err)
+{
+    uint32_t number = MANN_NO_CLASS;
+    *out = NULL;
+    mni_dataset *d = mni_alloc(1, sizeof *d);
+    if (!d) return no_memory(err);
+    d->vfs = v;
+    mann_status s = set_root(d, ".", 1, err);
+    if (s == MANN_OK && klass) s = add_class(d, klass, &number, err);
+    for (size_t i = 0; s == MANN_OK && i < n; i++) s = add_image(d, paths[i], number, err);
+    if (s != MANN_OK) { mni_dataset_free(d); return s; }
+    *out = d;
+    return MANN_OK;
+}
+
 uint32_t    mni_dataset_n_classes(const mni_dataset *d) { return (uint32_t)d->n_classes; }
 uint64_t    mni_dataset_n_images(const mni_dataset *d) { return d->n_images; }
 const char *mni_dataset_class(const mni_dataset *d, uint32_t klass) { return d->classes[klass]; }

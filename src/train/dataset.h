@@ -10,6 +10,9 @@ typedef struct mann_dataset mni_dataset;
 
 mann_status mni_dataset_open(mni_dataset **out, const mni_vfs *v, const char *path, const mann_hooks *h,
                              mann_error *err);
+/* Files as they are named, of one class or (NULL) none. */
+mann_status mni_dataset_files(mni_dataset **out, const mni_vfs *v, const char *const *paths, size_t n,
+                              const char *klass, mann_error *err);
 void        mni_dataset_free(mni_dataset *d);
 uint32_t    mni_dataset_n_classes(const mni_dataset *d);
 uint64_t    mni_dataset_n_images(const mni_dataset *d);
