@@ -1,5 +1,5 @@
-/* test_train.c - the parts of a training: sampler, split, cache, augmentation, loader, watch.
- * SPDX-License-Identifier: MIT */
+/* test_train.c - the parts of a training: sampler, split, cache, augmentation, loader,
+ * watch. SPDX-License-Identifier: MIT */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +14,7 @@
 #include "train/watch.h"
 #include "train_set.h"
 
-/* --- sampler ------------------------------------------------------------------------------------------------ */
+/* --- sampler ---------------------------------------------------------------------- */
 
 /* n_classes classes of 1, 2, ..., most images, again and again. */
 static void list_make(mni_class_list *l, uint32_t n_classes, uint32_t most)
@@ -45,7 +45,7 @@ static void permutations(void)
                 seen[p] = 1;
                 n_fixed += p == i;
             }
-            CHECK(n < 100 || n_fixed < 20);         /* 1 is what chance gives */
+            CHECK(n < 100 || n_fixed < 20); /* 1 is what chance gives */
         }
     CHECK(mni_permute(1, UINT32_MAX, 5) != mni_permute(2, UINT32_MAX, 5));
 }
@@ -64,9 +64,10 @@ static void batches(void)
             for (uint64_t step = pass * per_pass; step < (pass + 1) * per_pass; step++)
                 for (uint32_t p = 0; p < P; p++) {
                     mni_pick got[K];
-                    for (uint32_t k = 0; k < K; k++) got[k] = mni_sampler_at(&s, step, p * K + k);
+                    for (uint32_t k = 0; k < K; k++)
+                        got[k] = mni_sampler_at(&s, step, p * K + k);
                     const uint32_t klass = got[0].label % CLASSES, n = klass % MOST + 1;
-                    CHECK(!seen[got[0].label]);     /* once in a pass, so once in a batch */
+                    CHECK(!seen[got[0].label]); /* once in a pass, so once in a batch */
                     seen[got[0].label] = 1;
                     for (uint32_t k = 0; k < K; k++) {
                         const uint32_t row = (uint32_t)(got[k].image - 1000);
@@ -74,7 +75,8 @@ static void batches(void)
                         CHECK_EQ(got[k].turn, got[0].label / CLASSES);
                         CHECK(row >= l.first[klass] && row < l.first[klass + 1]);
                         uses[row]++;
-                        for (uint32_t j = 0; j < k && n >= K; j++) CHECK(got[j].image != got[k].image);
+                        for (uint32_t j = 0; j < k && n >= K; j++)
+                            CHECK(got[j].image != got[k].image);
                     }
                 }
         }
@@ -90,20 +92,26 @@ static void batches(void)
     mni_class_list_fini(&l);
 }
 
-/* --- split -------------------------------------------------------------------------------------------------------- */
+/* --- split ------------------------------------------------------------------------ */
 
 static void split_sizes(void)
 {
     CHECK_EQ(mni_split_size(0, 0.1), 0);
     CHECK_EQ(mni_split_size(3, 0.1), 0);
-    CHECK_EQ(mni_split_size(4, 0.1), 2);            /* at most half */
+    CHECK_EQ(mni_split_size(4, 0.1), 2); /* at most half */
     CHECK_EQ(mni_split_size(15, 0.1), 7);
-    CHECK_EQ(mni_split_size(20, 0.1), 8);           /* at least 8 */
+    CHECK_EQ(mni_split_size(20, 0.1), 8); /* at least 8 */
     CHECK_EQ(mni_split_size(964, 0.1), 96);
     CHECK_EQ(mni_split_size(964, 0), 0);
 }
 
-typedef struct world { mni_vfs_mem *mem; const mni_vfs *v; mni_dataset *set; mni_recipe recipe; mni_cache cache; } world;
+typedef struct world {
+    mni_vfs_mem *mem;
+    const mni_vfs *v;
+    mni_dataset *set;
+    mni_recipe recipe;
+    mni_cache cache;
+} world;
 
 static void world_open(world *w, uint64_t budget)
 {
@@ -127,7 +135,8 @@ static void world_free(world *w)
     mni_vfs_mem_free(w->mem);
 }
 
-static void one_square(const mni_vfs *v, const char *dir, const char *name, uint32_t channels)
+static void one_square(const mni_vfs *v, const char *dir, const char *name,
+                       uint32_t channels)
 {
     char path[96];
     mann_image im;
@@ -136,7 +145,8 @@ static void one_square(const mni_vfs *v, const char *dir, const char *name, uint
     snprintf(path, sizeof path, "set/%s/%s", dir, name);
     CHECK_OK(mni_image_new(&im, 20, 20, channels, NULL));
     mni_rng r = mni_rng_at(1, MNI_FOR_TEST, 0, 0, (uint64_t)name[0]);
-    for (size_t i = 0; i < (size_t)400 * channels; i++) im.pixels[i] = (uint8_t)mni_rng_below(&r, 256);
+    for (size_t i = 0; i < (size_t)400 * channels; i++)
+        im.pixels[i] = (uint8_t)mni_rng_below(&r, 256);
     train_set_put(v, path, &im);
     mann_image_clear(&im);
 }
@@ -148,10 +158,10 @@ static void splits(void)
     mni_class_list in, out;
     world_new(&w);
     train_set_draw(w.v, "set", 1, 20, 3);
-    one_square(w.v, "lonely", "a.png", 3);          /* one image: never examines */
+    one_square(w.v, "lonely", "a.png", 3); /* one image: never examines */
     one_square(w.v, "bad", "a.png", 3);
     CHECK_OK(mni_replace_file(w.v, "set/bad/a.png", "no picture", 10, NULL));
-    one_square(w.v, ".", "loose.png", 3);           /* no class */
+    one_square(w.v, ".", "loose.png", 3); /* no class */
     world_open(&w, 1 << 20);
     CHECK_EQ(w.cache.n_bad, 1);
     for (uint64_t seed = 0; seed < 5; seed++) {
@@ -175,7 +185,7 @@ static void splits(void)
     mni_class_list_fini(&out);
     world_free(&w);
 
-    world_new(&w);                                  /* one class is none */
+    world_new(&w); /* one class is none */
     one_square(w.v, "only", "a.png", 3);
     one_square(w.v, "only", "b.png", 3);
     world_open(&w, 1 << 20);
@@ -184,16 +194,18 @@ static void splits(void)
     world_free(&w);
 }
 
-/* --- cache and augmentation ------------------------------------------------------------------------------------------ */
+/* --- cache and augmentation ------------------------------------------------------- */
 
 enum { SIDE = 16, FLOATS = 3 * SIDE * SIDE };
 
-static void augmented(const world *w, const mni_augment *a, uint64_t image, uint32_t turn, uint64_t slot, float *out)
+static void augmented(const world *w, const mni_augment *a, uint64_t image, uint32_t turn,
+                      uint64_t slot, float *out)
 {
     uint8_t room[SIDE * SIDE * 4], composed[SIDE * SIDE * 3];
     mni_picture p;
     CHECK_OK(mni_cache_get(&w->cache, image, room, &p, NULL));
-    mni_augment_run(a, &p, &w->recipe, turn, mni_rng_at(test_seed(), MNI_FOR_AUGMENT, 0, 1, slot), composed, out);
+    mni_augment_run(a, &p, &w->recipe, turn,
+                    mni_rng_at(test_seed(), MNI_FOR_AUGMENT, 0, 1, slot), composed, out);
 }
 
 /* What the network trains on is what it will be asked with. */
@@ -217,7 +229,8 @@ static void as_inference(void)
             CHECK_OK(mni_image_decode(&im, bytes, n, NULL, NULL));
             CHECK_OK(mni_prep_run(&w.recipe, &im, want, NULL));
             augmented(&w, &none, i, 0, 0, got);
-            for (size_t k = 0; k < FLOATS; k++) CHECK_NEAR(got[k], want[k], i ? 2.6 / 255 : 0);
+            for (size_t k = 0; k < FLOATS; k++)
+                CHECK_NEAR(got[k], want[k], i ? 2.6 / 255 : 0);
             mann_image_clear(&im);
             mni_free(bytes);
         }
@@ -242,7 +255,8 @@ static void augmentations(void)
                 augmented(&w, &preset, i, 0, slot + 1, c);
                 CHECK(memcmp(a, b, sizeof a) == 0);
                 CHECK(memcmp(a, c, sizeof a) != 0);
-                for (size_t k = 0; k < FLOATS; k++) CHECK(a[k] >= -1e-5f && a[k] <= 1 + 1e-5f);
+                for (size_t k = 0; k < FLOATS; k++)
+                    CHECK(a[k] >= -1e-5f && a[k] <= 1 + 1e-5f);
             }
     }
     /* Quarter turns are exact: to the left. */
@@ -253,7 +267,11 @@ static void augmentations(void)
         for (int y = 0; y < SIDE; y++)
             for (int x = 0; x < SIDE; x++) {
                 int sx = x, sy = y;
-                for (uint32_t q = 0; q < turn % 4; q++) { int t = sx; sx = SIDE - 1 - sy; sy = t; }
+                for (uint32_t q = 0; q < turn % 4; q++) {
+                    int t = sx;
+                    sx = SIDE - 1 - sy;
+                    sy = t;
+                }
                 CHECK_NEAR(b[y * SIDE + x], a[sy * SIDE + sx], 1e-6);
             }
     }
@@ -268,7 +286,7 @@ static void augmentations(void)
     world_free(&w);
 }
 
-/* --- loader ------------------------------------------------------------------------------------------------------------ */
+/* --- loader ----------------------------------------------------------------------- */
 
 static void loaders(void)
 {
@@ -278,9 +296,15 @@ static void loaders(void)
     mni_class_list in;
     world_new(&w);
     train_set_draw(w.v, "set", 1, 6, 3);
-    world_open(&w, 6 * SIDE * SIDE * 4);            /* a third is decoded when asked for */
+    world_open(&w, 6 * SIDE * SIDE * 4); /* a third is decoded when asked for */
     CHECK_OK(mni_split(&w.cache, 0, 1, &in, NULL, NULL));
-    mni_loader_config c = { &w.cache, { &in, 3, 4, 2, 1 }, mni_augment_preset(MANN_AUGMENT_ALL), 3, FIRST, LAST, 0 };
+    mni_loader_config c = { &w.cache,
+                            { &in, 3, 4, 2, 1 },
+                            mni_augment_preset(MANN_AUGMENT_ALL),
+                            3,
+                            FIRST,
+                            LAST,
+                            0 };
     static const uint32_t threads[] = { 0, 1, 2, 7 };
     uint64_t hash[4] = { 0 };
     for (size_t i = 0; i < 4; i++) {
@@ -298,7 +322,7 @@ static void loaders(void)
         CHECK_IS(mni_loader_next(l, &b, &e), MANN_E_ARG);
         mni_loader_free(l);
         CHECK(hash[i] == hash[0]);
-        CHECK_OK(mni_loader_new(&l, &c, NULL));     /* given up in the middle of its work */
+        CHECK_OK(mni_loader_new(&l, &c, NULL)); /* given up in the middle of its work */
         mni_loader_free(l);
     }
     /* A file that vanishes is an error with its name, from a thread too. */
@@ -309,7 +333,8 @@ static void loaders(void)
         mann_status s = MANN_OK;
         c.n_threads = threads[i];
         CHECK_OK(mni_loader_new(&l, &c, NULL));
-        for (int step = FIRST; step < LAST && s == MANN_OK; step++) s = mni_loader_next(l, &b, &e);
+        for (int step = FIRST; step < LAST && s == MANN_OK; step++)
+            s = mni_loader_next(l, &b, &e);
         CHECK_EQ(s, MANN_E_NOT_FOUND);
         CHECK(strstr(e.text, "c005/02.png"));
         mni_loader_free(l);
@@ -318,29 +343,40 @@ static void loaders(void)
     world_free(&w);
 }
 
-/* --- watch -------------------------------------------------------------------------------------------------------------- */
+/* --- watch ------------------------------------------------------------------------ */
 
 static void watches(void)
 {
     mni_watch w = { 0 };
     mni_loss_config c = mni_loss_default();
-    const mni_loss_result point = { 0.2, 1, 100, 0.001, 0.001 }, alive = { 0.15, 0.7, 100, 0.5, 0.7 };
-    const mni_loss_result ball = { 0.199, 1, 100, 0.1, 0.101 }, bad = { NAN, 1, 100, 0.5, 0.7 };
+    const mni_loss_result point = { 0.2, 1, 100, 0.001, 0.001 },
+                          alive = { 0.15, 0.7, 100, 0.5, 0.7 };
+    const mni_loss_result ball = { 0.199, 1, 100, 0.1, 0.101 },
+                          bad = { NAN, 1, 100, 0.5, 0.7 };
     const mni_loss_result empty = { 0, 0, 0, NAN, NAN };
-    for (int i = 0; i < 3 * MNI_WATCH_STEPS; i++) CHECK_EQ(mni_watch_step(&w, &c, &alive, 1), MNI_WATCH_FINE);
-    for (int i = 0; i < 3 * MNI_WATCH_STEPS; i++) CHECK_EQ(mni_watch_step(&w, &c, &empty, 1), MNI_WATCH_FINE);
-    for (int i = 1; i < MNI_WATCH_STEPS; i++) CHECK_EQ(mni_watch_step(&w, &c, &point, 1), MNI_WATCH_FINE);
-    CHECK_EQ(mni_watch_step(&w, &c, &alive, 1), MNI_WATCH_FINE);         /* in a row is meant */
-    for (int i = 1; i < MNI_WATCH_STEPS; i++) CHECK_EQ(mni_watch_step(&w, &c, &ball, 1), MNI_WATCH_FINE);
+    for (int i = 0; i < 3 * MNI_WATCH_STEPS; i++)
+        CHECK_EQ(mni_watch_step(&w, &c, &alive, 1), MNI_WATCH_FINE);
+    for (int i = 0; i < 3 * MNI_WATCH_STEPS; i++)
+        CHECK_EQ(mni_watch_step(&w, &c, &empty, 1), MNI_WATCH_FINE);
+    for (int i = 1; i < MNI_WATCH_STEPS; i++)
+        CHECK_EQ(mni_watch_step(&w, &c, &point, 1), MNI_WATCH_FINE);
+    CHECK_EQ(mni_watch_step(&w, &c, &alive, 1), MNI_WATCH_FINE); /* in a row is meant */
+    for (int i = 1; i < MNI_WATCH_STEPS; i++)
+        CHECK_EQ(mni_watch_step(&w, &c, &ball, 1), MNI_WATCH_FINE);
     CHECK_EQ(mni_watch_step(&w, &c, &point, 1), MNI_WATCH_COLLAPSED);
-    CHECK_EQ(mni_watch_step(&w, &c, &point, 1), MNI_WATCH_FINE);         /* told once, counted anew */
+    CHECK_EQ(mni_watch_step(&w, &c, &point, 1),
+             MNI_WATCH_FINE); /* told once, counted anew */
     CHECK_EQ(mni_watch_step(&w, &c, &bad, 1), MNI_WATCH_NOT_A_NUMBER);
     CHECK_EQ(mni_watch_step(&w, &c, &alive, (double)INFINITY), MNI_WATCH_NOT_A_NUMBER);
 }
 
 extern const test_case train_tests[];
-const test_case train_tests[] = {
-    { "permutations", permutations, 0 }, { "batches", batches, 0 }, { "split_sizes", split_sizes, 0 },
-    { "splits", splits, 0 }, { "as_inference", as_inference, 0 }, { "augmentations", augmentations, 0 },
-    { "loaders", loaders, 0 }, { "watches", watches, 0 }, { NULL, NULL, 0 }
-};
+const test_case train_tests[] = { { "permutations", permutations, 0 },
+                                  { "batches", batches, 0 },
+                                  { "split_sizes", split_sizes, 0 },
+                                  { "splits", splits, 0 },
+                                  { "as_inference", as_inference, 0 },
+                                  { "augmentations", augmentations, 0 },
+                                  { "loaders", loaders, 0 },
+                                  { "watches", watches, 0 },
+                                  { NULL, NULL, 0 } };

@@ -16,7 +16,7 @@ typedef struct world {
     mni_dataset *set;
     mann_train_config c;
     mann_hooks hooks;
-    uint64_t stop_after;        /* steps; 0: never */
+    uint64_t stop_after; /* steps; 0: never */
     int n_progress, n_warnings;
     char last_warning[512];
 } world;
@@ -75,7 +75,8 @@ static mni_model *small_model(uint64_t seed)
     return m;
 }
 
-static mann_status train(world *w, mni_model *m, uint32_t threads, mann_train_report *r, mann_error *e)
+static mann_status train(world *w, mni_model *m, uint32_t threads, mann_train_report *r,
+                         mann_error *e)
 {
     mann_pool *pool = NULL;
     if (threads > 1) CHECK_OK(mann_pool_new(&pool, threads, NULL));
@@ -115,7 +116,7 @@ static uint64_t hash_of_training(const world *w, const mni_model *m)
            hash_of_file(w, "ck/ckpt_epoch3.mann") << 2;
 }
 
-/* --- it learns ---------------------------------------------------------------------------------------------- */
+/* --- it learns -------------------------------------------------------------------- */
 
 static void learns(void)
 {
@@ -135,20 +136,22 @@ static void learns(void)
     CHECK_EQ(r.n_steps, 150);
     CHECK_EQ(r.n_val_classes, 8);
     CHECK_EQ(r.n_classes, 32);
-    CHECK(r.val_recall > 0.5);              /* chance: about 5 of 47 */
+    CHECK(r.val_recall > 0.5); /* chance: about 5 of 47 */
     CHECK(mni_model_attached(m, "CALB", &n) && n > 0);
     CHECK(mni_model_attached(m, "PREP", &n) && n == MNI_RECIPE_BYTES);
     const char *said = mni_model_attached(m, "VALI", &n);
     CHECK(said && n > 10 && memcmp(said, "{\"recall_at_1\":", 15) == 0);
-    CHECK(exists(&w, "ck/curves.png") && exists(&w, "ck/ckpt_epoch6.mann") && !exists(&w, "ck/ckpt_epoch3.mann"));
+    CHECK(exists(&w, "ck/curves.png") && exists(&w, "ck/ckpt_epoch6.mann") &&
+          !exists(&w, "ck/ckpt_epoch3.mann"));
     uint8_t *log = file(&w, "ck/log.jsonl", &n);
-    CHECK(strstr((char *)log, "\"event\":\"epoch\"") && strstr((char *)log, "\"event\":\"step\""));
+    CHECK(strstr((char *)log, "\"event\":\"epoch\"") &&
+          strstr((char *)log, "\"event\":\"step\""));
     mni_free(log);
     mni_model_free(m);
     world_free(&w);
 }
 
-/* --- the same bits -------------------------------------------------------------------------------------------- */
+/* --- the same bits ---------------------------------------------------------------- */
 
 static void same_bits(void)
 {
@@ -247,7 +250,7 @@ static void hostile_checkpoints(void)
     world_free(&w);
 }
 
-/* --- faults ------------------------------------------------------------------------------------------------------ */
+/* --- faults ----------------------------------------------------------------------- */
 
 static void not_a_number(void)
 {
@@ -282,8 +285,8 @@ static void kill_head(void *ctx, const mni_param *p)
     }
 }
 
-/* A head that answers every picture with its bias, and a rate so small that nothing can pull the points
- * apart again. */
+/* A head that answers every picture with its bias, and a rate so small that nothing can
+ * pull the points apart again. */
 static void collapse(void)
 {
     mann_error e;
@@ -304,14 +307,14 @@ static void collapse(void)
     mni_free(params);
     CHECK_IS(train(&w, m, 1, &r, &e), MANN_E_LIMIT);
     CHECK(strstr(e.text, "collapsed"));
-    CHECK_EQ(w.n_warnings, 2);              /* hard -> semi-hard -> random, then the end */
+    CHECK_EQ(w.n_warnings, 2); /* hard -> semi-hard -> random, then the end */
     CHECK(strstr(w.last_warning, "random miner instead of semi-hard"));
     CHECK(exists(&w, "ck/ckpt_epoch17.mann"));
     mni_model_free(m);
     world_free(&w);
 }
 
-/* --- where validation comes from ----------------------------------------------------------------------------------- */
+/* --- where validation comes from -------------------------------------------------- */
 
 static void validations(void)
 {
@@ -319,7 +322,7 @@ static void validations(void)
     world w;
     mann_train_report r;
     mni_model *m = small_model(1);
-    world_new(&w, 3, 3);                    /* too few to hold out: the last weights, unexamined */
+    world_new(&w, 3, 3); /* too few to hold out: the last weights, unexamined */
     CHECK_FINE(train(&w, m, 1, &r, &e), e);
     CHECK_EQ(r.n_val_classes, 0);
     CHECK_EQ(r.best_epoch, 3);
@@ -350,7 +353,7 @@ static void validations(void)
     world_free(&w);
 }
 
-/* --- no memory ------------------------------------------------------------------------------------------------------- */
+/* --- no memory -------------------------------------------------------------------- */
 
 static mann_status train_once(void *ctx)
 {
@@ -362,7 +365,8 @@ static mann_status train_once(void *ctx)
     mni_mem_fail_after(-1);
     m = small_model(1);
     mni_mem_fail_after((long)w->stop_after);
-    const mann_status s = mni_train(m, w->set, &w->c, mni_vfs_posix(), pool, NULL, &r, &e);
+    const mann_status s =
+        mni_train(m, w->set, &w->c, mni_vfs_posix(), pool, NULL, &r, &e);
     mni_mem_fail_after(-1);
     mni_model_free(m);
     return s;
@@ -384,7 +388,7 @@ static void no_memory(void)
     w.c.classes_per_batch = 2;
     w.c.images_per_class = 2;
     const long before = mni_mem_live();
-    for (w.stop_after = 0; ; w.stop_after++) {
+    for (w.stop_after = 0;; w.stop_after++) {
         const mann_status s = train_once(&w);
         CHECK_EQ(mni_mem_live(), before);
         if (s == MANN_OK) break;
@@ -397,9 +401,12 @@ static void no_memory(void)
 }
 
 extern const test_case train_loop_tests[];
-const test_case train_loop_tests[] = {
-    { "learns", learns, 1 }, { "same_bits", same_bits, 0 }, { "resumes", resumes, 0 },
-    { "hostile_checkpoints", hostile_checkpoints, 0 }, { "not_a_number", not_a_number, 0 },
-    { "collapse", collapse, 0 }, { "validations", validations, 0 }, { "no_memory", no_memory, 1 },
-    { NULL, NULL, 0 }
-};
+const test_case train_loop_tests[] = { { "learns", learns, 1 },
+                                       { "same_bits", same_bits, 0 },
+                                       { "resumes", resumes, 0 },
+                                       { "hostile_checkpoints", hostile_checkpoints, 0 },
+                                       { "not_a_number", not_a_number, 0 },
+                                       { "collapse", collapse, 0 },
+                                       { "validations", validations, 0 },
+                                       { "no_memory", no_memory, 1 },
+                                       { NULL, NULL, 0 } };

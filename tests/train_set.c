@@ -15,7 +15,8 @@ void train_set_put(const mni_vfs *v, const char *path, const mann_image *im)
     mni_buf_fini(&png);
 }
 
-void train_set_draw(const mni_vfs *v, const char *root, uint64_t first, uint32_t classes, uint32_t views)
+void train_set_draw(const mni_vfs *v, const char *root, uint64_t first, uint32_t classes,
+                    uint32_t views)
 {
     mann_synth_config c;
     mann_synth_config_fill(&c, sizeof c);
@@ -29,7 +30,8 @@ void train_set_draw(const mni_vfs *v, const char *root, uint64_t first, uint32_t
             mann_image im;
             snprintf(path, sizeof path, "%s/c%03u", root, (unsigned)k);
             CHECK_OK(v->ops->mkdir(v, path, NULL));
-            snprintf(path, sizeof path, "%s/c%03u/%02u.png", root, (unsigned)k, (unsigned)i);
+            snprintf(path, sizeof path, "%s/c%03u/%02u.png", root, (unsigned)k,
+                     (unsigned)i);
             CHECK_OK(mni_synth_draw(&im, &c, first + k, i, NULL));
             train_set_put(v, path, &im);
             mann_image_clear(&im);

@@ -30,19 +30,20 @@ static void complete(mann_train_config *c)
     if (!c->cache_bytes) c->cache_bytes = d.cache_bytes;
 }
 
-static mann_status whole(const char *what, uint32_t v, uint32_t low, uint32_t high, mann_error *err)
+static mann_status whole(const char *what, uint32_t v, uint32_t low, uint32_t high,
+                         mann_error *err)
 {
     if (v >= low && v <= high) return MANN_OK;
-    return mni_fail(err, MANN_E_ARG, "mann_train: %s is %u, wanted %u..%u", what, (unsigned)v, (unsigned)low,
-                    (unsigned)high);
+    return mni_fail(err, MANN_E_ARG, "mann_train: %s is %u, wanted %u..%u", what,
+                    (unsigned)v, (unsigned)low, (unsigned)high);
 }
 
 /* Written so that NaN is out of every range. */
 static mann_status real(const char *what, float v, float low, float high, mann_error *err)
 {
     if (v >= low && v <= high) return MANN_OK;
-    return mni_fail(err, MANN_E_ARG, "mann_train: %s is %g, wanted %g..%g", what, (double)v, (double)low,
-                    (double)high);
+    return mni_fail(err, MANN_E_ARG, "mann_train: %s is %g, wanted %g..%g", what,
+                    (double)v, (double)low, (double)high);
 }
 
 static mann_status check(const mann_train_config *c, mann_error *err)
@@ -63,8 +64,9 @@ static mann_status check(const mann_train_config *c, mann_error *err)
     return real("validation_share", c->validation_share, 0, 0.9f, err);
 }
 
-mann_status mann_train(mann_model *m, const mann_dataset *set, const mann_train_config *c, mann_pool *p,
-                       const mann_hooks *h, mann_train_report *report, mann_error *err)
+mann_status mann_train(mann_model *m, const mann_dataset *set, const mann_train_config *c,
+                       mann_pool *p, const mann_hooks *h, mann_train_report *report,
+                       mann_error *err)
 {
     mann_train_config mine = mni_train_defaults();
     mann_train_report r;

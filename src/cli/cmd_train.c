@@ -38,8 +38,8 @@ static void take_numbers(const mni_options *o, mann_train_config *t)
     t->warmup_steps = mni_opt_u32(o, MNI_OPT_WARMUP);
     t->keep_checkpoints = mni_opt_u32(o, MNI_OPT_KEEP);
     t->images_per_class = mni_opt_u32(o, MNI_OPT_IMAGES_PER_CLASS);
-    t->classes_per_batch = batch ? batch / t->images_per_class
-                                 : mni_opt_u32(o, MNI_OPT_CLASSES_PER_BATCH);
+    t->classes_per_batch =
+        batch ? batch / t->images_per_class : mni_opt_u32(o, MNI_OPT_CLASSES_PER_BATCH);
     t->learning_rate = (float)mni_opt_float(o, MNI_OPT_LR);
     t->momentum = (float)mni_opt_float(o, MNI_OPT_MOMENTUM);
     t->weight_decay = (float)mni_opt_float(o, MNI_OPT_WEIGHT_DECAY);
@@ -55,8 +55,10 @@ static mann_status new_model(mni_cli *c, mann_model **out)
     const mni_options *o = &c->options;
     const uint32_t size = mni_opt_u32(o, MNI_OPT_SIZE);
     char name[64];
-    snprintf(name, sizeof name, size ? "%s@%u" : "%s", mni_opt_text(o, MNI_OPT_BACKBONE), size);
-    return mann_model_new(out, name, mni_opt_u32(o, MNI_OPT_DIM), mni_opt_u64(o, MNI_OPT_SEED), &c->err);
+    snprintf(name, sizeof name, size ? "%s@%u" : "%s", mni_opt_text(o, MNI_OPT_BACKBONE),
+             size);
+    return mann_model_new(out, name, mni_opt_u32(o, MNI_OPT_DIM),
+                          mni_opt_u64(o, MNI_OPT_SEED), &c->err);
 }
 
 static void report(mni_cli *c, const char *path, const mann_train_report *r)
@@ -64,22 +66,32 @@ static void report(mni_cli *c, const char *path, const mann_train_report *r)
     if (!mni_cli_json(c)) {
         if (mni_cli_quiet(c)) return;
         mni_out_name(&c->out, path);
-        mni_text_f(&c->out, ": %llu steps in %u epochs, %.0f images/s", (unsigned long long)r->n_steps,
-                   (unsigned)r->n_epochs, r->images_per_second);
+        mni_text_f(&c->out, ": %llu steps in %u epochs, %.0f images/s",
+                   (unsigned long long)r->n_steps, (unsigned)r->n_epochs,
+                   r->images_per_second);
         if (!isnan(r->val_recall))
-            mni_text_f(&c->out, "; best epoch %u: Recall@1 %.1f %% on %u held-out classes",
-                       (unsigned)r->best_epoch, 100 * r->val_recall, (unsigned)r->n_val_classes);
+            mni_text_f(
+                &c->out, "; best epoch %u: Recall@1 %.1f %% on %u held-out classes",
+                (unsigned)r->best_epoch, 100 * r->val_recall, (unsigned)r->n_val_classes);
         mni_text_char(&c->out, '\n');
         return;
     }
     mni_json j;
-    const struct { const char *key; double v; } numbers[] = {
-        { "loss", r->loss }, { "val_loss", r->val_loss }, { "val_recall", r->val_recall },
-        { "seconds", r->seconds }, { "images_per_second", r->images_per_second } };
-    const struct { const char *key; uint64_t v; } counts[] = {
-        { "steps", r->n_steps }, { "epochs", r->n_epochs }, { "best_epoch", r->best_epoch },
-        { "classes", r->n_classes }, { "images", r->n_images }, { "val_classes", r->n_val_classes },
-        { "val_images", r->n_val_images }, { "bad_images", r->n_bad } };
+    const struct {
+        const char *key;
+        double v;
+    } numbers[] = { { "loss", r->loss },
+                    { "val_loss", r->val_loss },
+                    { "val_recall", r->val_recall },
+                    { "seconds", r->seconds },
+                    { "images_per_second", r->images_per_second } };
+    const struct {
+        const char *key;
+        uint64_t v;
+    } counts[] = { { "steps", r->n_steps },           { "epochs", r->n_epochs },
+                   { "best_epoch", r->best_epoch },   { "classes", r->n_classes },
+                   { "images", r->n_images },         { "val_classes", r->n_val_classes },
+                   { "val_images", r->n_val_images }, { "bad_images", r->n_bad } };
     mni_out_json(c, &j);
     mni_json_object(&j);
     mni_json_key(&j, "model");
@@ -97,7 +109,8 @@ static void report(mni_cli *c, const char *path, const mann_train_report *r)
 }
 
 /* The model is made first: a name that is not known costs no walk through the photos. */
-static int train(mni_cli *c, const mann_train_config *t, mann_model *m, mann_train_report *r)
+static int train(mni_cli *c, const mann_train_config *t, mann_model *m,
+                 mann_train_report *r)
 {
     mann_dataset *set = NULL;
     mann_pool *pool;
@@ -122,14 +135,16 @@ int mni_cmd_train(mni_cli *c)
     take_choices(o, &t);
     take_numbers(o, &t);
     if (t.classes_per_batch < 2)
-        return mni_cli_usage(c, "--batch must hold at least two classes of --images-per-class");
+        return mni_cli_usage(
+            c, "--batch must hold at least two classes of --images-per-class");
     t.validation = mni_opt_text(o, MNI_OPT_VAL);
     t.checkpoint_dir = mni_opt_text(o, MNI_OPT_CKPT_DIR);
     mni_path_join(&log, t.checkpoint_dir, "train_log.jsonl");
     mni_path_join(&curves, t.checkpoint_dir, "curves.png");
     t.log_path = mni_text_get(&log);
     t.curves_path = mni_text_get(&curves);
-    mann_status s = log.failed || curves.failed ? mni_fail(&c->err, MANN_E_NOMEM, "path") : new_model(c, &m);
+    mann_status s = log.failed || curves.failed ? mni_fail(&c->err, MANN_E_NOMEM, "path")
+                                                : new_model(c, &m);
     int code = s == MANN_OK ? train(c, &t, m, &r) : mni_cli_fail(c, MNI_FROM_USER, s);
     mann_model_free(m);
     mni_text_fini(&log);

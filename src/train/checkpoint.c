@@ -3,8 +3,9 @@
  * A checkpoint is a model file of the weights of that moment, and two more sections:
  *
  *   MOMT  f32     momentum, in the layout of the weights
- *   TRST  bytes   u32 layout 1, u32 miner, u64 key, u64 step, u32 collapses, u32 best epoch, u32 stale
- *                 epochs, u32 stuck steps, f64 sums of loss and of active share, u64 number of epochs,
+ *   TRST  bytes   u32 layout 1, u32 miner, u64 key, u64 step, u32 collapses,
+ *                 u32 best epoch, u32 stale epochs, u32 stuck steps,
+ *                 f64 sums of loss and of active share, u64 number of epochs,
  *                 then 5 f64 for each (mni_epoch)
  *
  * The rest follows from the configuration, as all randomness is a function of the step.
@@ -17,13 +18,15 @@
 
 enum { LAYOUT = 1, MOST_EPOCHS = 1 << 24 };
 
-mann_status mni_checkpoint_path(const mni_trainer *t, const char *name, mni_text *out, mann_error *err)
+mann_status mni_checkpoint_path(const mni_trainer *t, const char *name, mni_text *out,
+                                mann_error *err)
 {
     mni_path_join(out, t->config.checkpoint_dir, name);
     return out->failed ? mni_fail(err, MANN_E_NOMEM, "training: path") : MANN_OK;
 }
 
-static mann_status numbered_path(const mni_trainer *t, uint64_t epoch, mni_text *out, mann_error *err)
+static mann_status numbered_path(const mni_trainer *t, uint64_t epoch, mni_text *out,
+                                 mann_error *err)
 {
     mni_text name = { 0 };
     mni_text_f(&name, "ckpt_epoch%llu.mann", (unsigned long long)epoch);
@@ -32,7 +35,7 @@ static mann_status numbered_path(const mni_trainer *t, uint64_t epoch, mni_text 
     return s;
 }
 
-/* --- the state as bytes ---------------------------------------------------------------------------------- */
+/* --- the state as bytes ----------------------------------------------------------- */
 
 static void put_real(mni_buf *b, double v)
 {
@@ -65,12 +68,14 @@ static void encode(const mni_trainer *t, mni_buf *b)
     mni_buf_u64(b, st->n_epochs);
     for (size_t i = 0; i < st->n_epochs; i++) {
         const mni_epoch *e = &st->epochs[i];
-        const double five[5] = { e->loss, e->active, e->val_loss, e->val_recall, e->rate };
+        const double five[5] = { e->loss, e->active, e->val_loss, e->val_recall,
+                                 e->rate };
         for (int k = 0; k < 5; k++) put_real(b, five[k]);
     }
 }
 
-static mann_status decode(mni_trainer *t, mni_cursor *c, const char *name, mann_error *err)
+static mann_status decode(mni_trainer *t, mni_cursor *c, const char *name,
+                          mann_error *err)
 {
     mni_train_state st = { 0 };
     const uint32_t layout = mni_cursor_u32(c);
@@ -85,15 +90,20 @@ static mann_status decode(mni_trainer *t, mni_cursor *c, const char *name, mann_
     st.sum_active = take_real(c);
     const uint64_t n = mni_cursor_u64(c);
     if (layout != LAYOUT)
-        return mni_fail(err, MANN_E_VERSION, "%s: training state of layout %u, this program knows %d", name,
+        return mni_fail(err, MANN_E_VERSION,
+                        "%s: training state of layout %u, this program knows %d", name,
                         (unsigned)layout, LAYOUT);
     if (key != t->key)
-        return mni_fail(err, MANN_E_MISMATCH, "%s: is of another training (other images, settings or first "
-                        "weights); resume with the same, or choose another folder", name);
+        return mni_fail(err, MANN_E_MISMATCH,
+                        "%s: is of another training (other images, settings or first "
+                        "weights); resume with the same, or choose another folder",
+                        name);
     const int fits = !c->bad && n <= MOST_EPOCHS && mni_cursor_left(c) == n * 40;
-    if (!fits || st.step > t->schedule.n_steps || n != st.step / t->config.steps_per_epoch ||
-        st.best_epoch > n || st.miner < MANN_MINE_HARD || st.miner > MANN_MINE_RANDOM)
-        return mni_fail(err, MANN_E_FORMAT, "%s: the training state contradicts itself", name);
+    if (!fits || st.step > t->schedule.n_steps ||
+        n != st.step / t->config.steps_per_epoch || st.best_epoch > n ||
+        st.miner < MANN_MINE_HARD || st.miner > MANN_MINE_RANDOM)
+        return mni_fail(err, MANN_E_FORMAT, "%s: the training state contradicts itself",
+                        name);
     st.epochs = mni_alloc((size_t)n, sizeof *st.epochs);
     if (!st.epochs) return mni_fail(err, MANN_E_NOMEM, "training: history");
     st.n_epochs = st.epochs_cap = (size_t)n;
@@ -110,26 +120,32 @@ static mann_status decode(mni_trainer *t, mni_cursor *c, const char *name, mann_
     return MANN_OK;
 }
 
-/* --- writing ----------------------------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------- */
 
 static void forget_old(const mni_trainer *t, uint64_t epoch)
 {
     mni_text path = { 0 };
     const uint32_t keep = t->config.keep_checkpoints;
-    if (keep != UINT32_MAX && epoch > keep && numbered_path(t, epoch - keep, &path, NULL) == MANN_OK)
-        t->vfs->ops->remove(t->vfs, mni_text_get(&path), NULL);     /* it may be gone already */
+    if (keep != UINT32_MAX && epoch > keep &&
+        numbered_path(t, epoch - keep, &path, NULL) == MANN_OK)
+        t->vfs->ops->remove(t->vfs, mni_text_get(&path),
+                            NULL); /* it may be gone already */
     mni_text_fini(&path);
 }
 
-static mann_status write_file(mni_trainer *t, const char *path, const mni_buf *state, mann_error *err)
+static mann_status write_file(mni_trainer *t, const char *path, const mni_buf *state,
+                              mann_error *err)
 {
     mni_writer *w;
     MNI_TRY(mni_writer_new(&w, t->vfs, path, MNI_FILE_MODEL,
-                           mni_uuid_from(t->state.step, mni_model_fingerprint(t->work)), 0, err));
+                           mni_uuid_from(t->state.step, mni_model_fingerprint(t->work)),
+                           0, err));
     mni_model_write(t->work, w);
-    mni_writer_section(w, "MOMT", MNI_F32, MNI_ALIGN_SECTION, mni_network_momentum(t->net),
+    mni_writer_section(w, "MOMT", MNI_F32, MNI_ALIGN_SECTION,
+                       mni_network_momentum(t->net),
                        mni_network_n_params(t->net) * sizeof(float));
-    mni_writer_section(w, "TRST", MNI_BYTES, MNI_ALIGN_SECTION, state->bytes, state->n_bytes);
+    mni_writer_section(w, "TRST", MNI_BYTES, MNI_ALIGN_SECTION, state->bytes,
+                       state->n_bytes);
     return mni_writer_finish(w, err);
 }
 
@@ -148,7 +164,7 @@ mann_status mni_checkpoint_write(mni_trainer *t, uint64_t epoch, mann_error *err
     return s;
 }
 
-/* --- reading ------------------------------------------------------------------------------------------------ */
+/* --- reading ---------------------------------------------------------------------- */
 
 /* "ckpt_epoch17.mann" -> 17; 0: another name. */
 static uint64_t number_of(const char *name)
@@ -158,7 +174,8 @@ static uint64_t number_of(const char *name)
     char digits[24];
     uint64_t v = 0;
     if (n <= n_head + n_tail || n - n_head - n_tail >= sizeof digits) return 0;
-    if (strncmp(name, head, n_head) != 0 || strcmp(name + n - n_tail, tail) != 0) return 0;
+    if (strncmp(name, head, n_head) != 0 || strcmp(name + n - n_tail, tail) != 0)
+        return 0;
     memcpy(digits, name + n_head, n - n_head - n_tail);
     digits[n - n_head - n_tail] = '\0';
     return mni_parse_u64(digits, &v) ? v : 0;
@@ -183,7 +200,8 @@ static mann_status read_checkpoint(mni_trainer *t, const mni_reader *r, mann_err
     MNI_TRY(mni_model_read(&m, r, err));
     const mann_status s = mni_network_import(t->net, m, err);
     mni_model_free(m);
-    if (s == MANN_OK) memcpy(mni_network_momentum(t->net), momentum.data, n * sizeof(float));
+    if (s == MANN_OK)
+        memcpy(mni_network_momentum(t->net), momentum.data, n * sizeof(float));
     return s;
 }
 
@@ -198,7 +216,8 @@ static mann_status read_best(mni_trainer *t, mann_error *err)
     if (s != MANN_OK) return s;
     mni_model_free(t->best);
     t->best = m;
-    return mni_network_import(t->net, m, err);      /* of the same shape? The weights themselves come next */
+    return mni_network_import(
+        t->net, m, err); /* of the same shape? The weights themselves come next */
 }
 
 mann_status mni_checkpoint_resume(mni_trainer *t, mann_error *err)
@@ -207,15 +226,18 @@ mann_status mni_checkpoint_resume(mni_trainer *t, mann_error *err)
     mni_text path = { 0 };
     mni_reader *r = NULL;
     if (!t->config.checkpoint_dir)
-        return mni_fail(err, MANN_E_ARG, "training: resume needs a folder of checkpoints");
+        return mni_fail(err, MANN_E_ARG,
+                        "training: resume needs a folder of checkpoints");
     MNI_TRY(t->vfs->ops->list(t->vfs, t->config.checkpoint_dir, look, &newest, err));
     if (newest == 0) {
-        mni_train_note(t, MANN_NOTE_INFO, "%s: no checkpoint there, starting from the beginning",
+        mni_train_note(t, MANN_NOTE_INFO,
+                       "%s: no checkpoint there, starting from the beginning",
                        t->config.checkpoint_dir);
         return MANN_OK;
     }
     mann_status s = numbered_path(t, newest, &path, err);
-    if (s == MANN_OK) s = mni_reader_open(&r, t->vfs, mni_text_get(&path), MNI_READ_VERIFY, err);
+    if (s == MANN_OK)
+        s = mni_reader_open(&r, t->vfs, mni_text_get(&path), MNI_READ_VERIFY, err);
     if (s == MANN_OK) s = read_checkpoint(t, r, err);
     if (s == MANN_OK) s = read_best(t, err);
     if (s == MANN_OK) s = read_checkpoint(t, r, err);

@@ -11,17 +11,19 @@
 
 enum { AT_ONCE = 64 };
 
-mann_status mni_exam_init(mni_exam *x, const mni_cache *cache, mni_class_list *list, uint32_t dim,
-                          mann_error *err)
+mann_status mni_exam_init(mni_exam *x, const mni_cache *cache, mni_class_list *list,
+                          uint32_t dim, mann_error *err)
 {
     *x = (mni_exam){ .cache = cache, .list = *list, .dim = dim };
     *list = (mni_class_list){ 0 };
     const size_t n = x->list.n_classes ? x->list.first[x->list.n_classes] : 0;
     x->rows = mni_alloc_aligned(n, dim * sizeof *x->rows, 1);
     x->labels = mni_alloc(n, sizeof *x->labels);
-    if (!x->rows || !x->labels) return mni_fail(err, MANN_E_NOMEM, "validation: %zu vectors", n);
+    if (!x->rows || !x->labels)
+        return mni_fail(err, MANN_E_NOMEM, "validation: %zu vectors", n);
     for (uint32_t k = 0; k < x->list.n_classes; k++)
-        for (uint32_t i = x->list.first[k]; i < x->list.first[k + 1]; i++) x->labels[i] = k;
+        for (uint32_t i = x->list.first[k]; i < x->list.first[k + 1]; i++)
+            x->labels[i] = k;
     return MANN_OK;
 }
 
@@ -34,16 +36,17 @@ void mni_exam_fini(mni_exam *x)
     *x = (mni_exam){ .dim = 0 };
 }
 
-/* --- embedding ------------------------------------------------------------------------------------------- */
+/* --- embedding -------------------------------------------------------------------- */
 
 typedef struct prepare_job {
     const mni_exam *x;
     size_t at, input_floats;
-    uint8_t *rooms;             /* 2 per picture */
+    uint8_t *rooms; /* 2 per picture */
     float *input;
 } prepare_job;
 
-static mann_status prepare(void *ctx, size_t begin, size_t end, size_t chunk, mann_error *err)
+static mann_status prepare(void *ctx, size_t begin, size_t end, size_t chunk,
+                           mann_error *err)
 {
     const prepare_job *j = ctx;
     const mni_cache *c = j->x->cache;
@@ -59,29 +62,39 @@ static mann_status prepare(void *ctx, size_t begin, size_t end, size_t chunk, ma
     return MANN_OK;
 }
 
-static mann_status embed_all(mni_exam *x, const mni_model *m, mni_pool *pool, mann_error *err)
+static mann_status embed_all(mni_exam *x, const mni_model *m, mni_pool *pool,
+                             mann_error *err)
 {
     const size_t n = x->list.first[x->list.n_classes];
-    prepare_job j = { .x = x, .input_floats = (size_t)3 * x->cache->recipe.size * x->cache->recipe.size };
+    prepare_job j = { .x = x,
+                      .input_floats =
+                          (size_t)3 * x->cache->recipe.size * x->cache->recipe.size };
     j.rooms = mni_alloc(2 * AT_ONCE, mni_cache_room(x->cache));
     j.input = mni_alloc_aligned(AT_ONCE, j.input_floats * sizeof *j.input, 0);
     mann_status s = MANN_OK;
-    if (!j.rooms || !j.input) s = mni_fail(err, MANN_E_NOMEM, "validation: input of %d images", AT_ONCE);
+    if (!j.rooms || !j.input)
+        s = mni_fail(err, MANN_E_NOMEM, "validation: input of %d images", AT_ONCE);
     for (; s == MANN_OK && j.at < n; j.at += AT_ONCE) {
         const size_t now = n - j.at < AT_ONCE ? n - j.at : AT_ONCE;
         s = mni_parallel_try(pool, now, 1, prepare, &j, err);
-        if (s == MANN_OK) s = mni_model_forward(m, j.input, now, pool, x->rows + j.at * x->dim, err);
+        if (s == MANN_OK)
+            s = mni_model_forward(m, j.input, now, pool, x->rows + j.at * x->dim, err);
     }
     mni_free(j.rooms);
     mni_free(j.input);
     return s;
 }
 
-/* --- Recall@1 ---------------------------------------------------------------------------------------------- */
+/* --- Recall@1 --------------------------------------------------------------------- */
 
-typedef struct recall_job { const mni_exam *x; size_t n; uint8_t *right; } recall_job;
+typedef struct recall_job {
+    const mni_exam *x;
+    size_t n;
+    uint8_t *right;
+} recall_job;
 
-static mann_status recall_range(void *ctx, size_t begin, size_t end, size_t chunk, mann_error *err)
+static mann_status recall_range(void *ctx, size_t begin, size_t end, size_t chunk,
+                                mann_error *err)
 {
     const recall_job *j = ctx;
     const mni_exam *x = j->x;
@@ -89,8 +102,9 @@ static mann_status recall_range(void *ctx, size_t begin, size_t end, size_t chun
     (void)chunk;
     if (!score) return mni_fail(err, MANN_E_NOMEM, "validation: %zu scores", j->n);
     for (size_t q = begin; q < end; q++) {
-        mni_kern_dist_best()->ip_rows(x->rows + q * x->dim, x->rows, j->n, x->dim, x->dim, score);
-        size_t best = q == 0 ? 1 : 0;               /* ties: the lower row */
+        mni_kern_dist_best()->ip_rows(x->rows + q * x->dim, x->rows, j->n, x->dim, x->dim,
+                                      score);
+        size_t best = q == 0 ? 1 : 0; /* ties: the lower row */
         for (size_t i = best + 1; i < j->n; i++)
             if (i != q && score[i] > score[best]) best = i;
         j->right[q] = x->labels[best] == x->labels[q];
@@ -99,7 +113,8 @@ static mann_status recall_range(void *ctx, size_t begin, size_t end, size_t chun
     return MANN_OK;
 }
 
-static mann_status recall_of(const mni_exam *x, mni_pool *pool, double *out, mann_error *err)
+static mann_status recall_of(const mni_exam *x, mni_pool *pool, double *out,
+                             mann_error *err)
 {
     recall_job j = { x, x->list.first[x->list.n_classes], NULL };
     uint64_t n_right = 0;
@@ -112,29 +127,35 @@ static mann_status recall_of(const mni_exam *x, mni_pool *pool, double *out, man
     return s;
 }
 
-/* --- loss: the batches of one pass over the classes ----------------------------------------------------------- */
+/* --- loss: the batches of one pass over the classes ------------------------------- */
 
-static mann_status loss_of(const mni_exam *x, const mni_loss_config *loss, uint32_t classes, uint32_t images,
-                           double *out, mann_error *err)
+static mann_status loss_of(const mni_exam *x, const mni_loss_config *loss,
+                           uint32_t classes, uint32_t images, double *out,
+                           mann_error *err)
 {
     const uint32_t most = x->list.n_classes;
-    mni_class_list places = x->list;        /* the same classes, but rows instead of images */
-    const size_t n_rows = x->list.first[most], n = (size_t)(classes > most ? most : classes) * images;
+    mni_class_list places = x->list; /* the same classes, but rows instead of images */
+    const size_t n_rows = x->list.first[most],
+                 n = (size_t)(classes > most ? most : classes) * images;
     places.images = mni_alloc(n_rows, sizeof *places.images);
     float *rows = mni_alloc(n, x->dim * sizeof *rows);
     uint32_t *labels = mni_alloc(n, sizeof *labels);
     mann_status s = MANN_OK;
     double sum = 0;
     uint64_t n_batches = 0;
-    if (!places.images || !rows || !labels) s = mni_fail(err, MANN_E_NOMEM, "validation: batch of %zu", n);
-    else for (size_t i = 0; i < n_rows; i++) places.images[i] = i;
-    const mni_sampler sampler = { &places, 0, classes > most ? most : classes, images, 1 };
+    if (!places.images || !rows || !labels)
+        s = mni_fail(err, MANN_E_NOMEM, "validation: batch of %zu", n);
+    else
+        for (size_t i = 0; i < n_rows; i++) places.images[i] = i;
+    const mni_sampler sampler = { &places, 0, classes > most ? most : classes, images,
+                                  1 };
     for (uint64_t step = 0; s == MANN_OK && step < most / sampler.classes; step++) {
         mni_loss_result r;
         mni_loss_config c = *loss;
         for (uint32_t slot = 0; slot < n; slot++) {
             const mni_pick p = mni_sampler_at(&sampler, step, slot);
-            memcpy(rows + slot * x->dim, x->rows + p.image * x->dim, x->dim * sizeof *rows);
+            memcpy(rows + slot * x->dim, x->rows + p.image * x->dim,
+                   x->dim * sizeof *rows);
             labels[slot] = p.label;
         }
         c.step = step;
@@ -149,8 +170,9 @@ static mann_status loss_of(const mni_exam *x, const mni_loss_config *loss, uint3
     return s;
 }
 
-mann_status mni_exam_run(mni_exam *x, const mni_model *m, const mni_loss_config *loss, uint32_t classes,
-                         uint32_t images, mni_pool *pool, mni_grade *out, mann_error *err)
+mann_status mni_exam_run(mni_exam *x, const mni_model *m, const mni_loss_config *loss,
+                         uint32_t classes, uint32_t images, mni_pool *pool,
+                         mni_grade *out, mann_error *err)
 {
     *out = (mni_grade){ NAN, NAN };
     if (x->list.n_classes < 2) return MANN_OK;

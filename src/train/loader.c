@@ -7,24 +7,24 @@
 typedef struct place {
     mni_batch batch;
     int ready;
-    mann_status status;         /* of filling it */
+    mann_status status; /* of filling it */
     mann_error error;
-    uint8_t *decoded, *composed;    /* rooms of one picture */
+    uint8_t *decoded, *composed; /* rooms of one picture */
 } place;
 
 struct mni_loader {
     mni_loader_config config;
-    size_t input_floats;        /* of one picture */
+    size_t input_floats; /* of one picture */
     place *ring;
     uint32_t n_places;
-    uint64_t asked;             /* steps handed out so far, from first_step */
+    uint64_t asked; /* steps handed out so far, from first_step */
 
     mni_thread *threads;
-    uint32_t n_threads;         /* running */
-    mni_mutex lock;             /* of what follows, and of `ready` */
+    uint32_t n_threads; /* running */
+    mni_mutex lock;     /* of what follows, and of `ready` */
     mni_cond free, filled;
     int has_lock, has_free, has_filled;
-    uint64_t claimed;           /* next step that a thread will fill */
+    uint64_t claimed; /* next step that a thread will fill */
     int stop;
 };
 
@@ -46,10 +46,13 @@ static mann_status fill(const mni_loader *l, place *p, uint64_t step, mann_error
     return MANN_OK;
 }
 
-static place *place_of(const mni_loader *l, uint64_t step) { return &l->ring[step % l->n_places]; }
+static place *place_of(const mni_loader *l, uint64_t step)
+{
+    return &l->ring[step % l->n_places];
+}
 
-/* A place may be filled for `step` when the trainer is done with the batch that was there: it holds the
- * batch of asked - 1, and everything before is free. */
+/* A place may be filled for `step` when the trainer is done with the batch that was
+ * there: it holds the batch of asked - 1, and everything before is free. */
 static int may_fill(const mni_loader *l, uint64_t step)
 {
     return step + 1 < l->config.first_step + l->asked + l->n_places ||
@@ -79,8 +82,8 @@ mann_status mni_loader_next(mni_loader *l, const mni_batch **out, mann_error *er
 {
     const uint64_t step = l->config.first_step + l->asked;
     if (step >= l->config.n_steps)
-        return mni_fail(err, MANN_E_ARG, "loader: step %llu of %llu", (unsigned long long)step,
-                        (unsigned long long)l->config.n_steps);
+        return mni_fail(err, MANN_E_ARG, "loader: step %llu of %llu",
+                        (unsigned long long)step, (unsigned long long)l->config.n_steps);
     place *p = place_of(l, step);
     if (l->n_threads == 0) {
         l->asked++;
@@ -101,24 +104,28 @@ mann_status mni_loader_next(mni_loader *l, const mni_batch **out, mann_error *er
 
 static mann_status new_places(mni_loader *l, mann_error *err)
 {
-    const size_t n = mni_sampler_batch(&l->config.sampler), room = mni_cache_room(l->config.cache);
+    const size_t n = mni_sampler_batch(&l->config.sampler),
+                 room = mni_cache_room(l->config.cache);
     l->ring = mni_alloc(l->n_places, sizeof *l->ring);
     if (!l->ring) return mni_fail(err, MANN_E_NOMEM, "loader: ring");
     for (uint32_t i = 0; i < l->n_places; i++) {
         place *p = &l->ring[i];
         p->batch.n = n;
-        p->batch.input = mni_alloc_aligned(n, l->input_floats * sizeof *p->batch.input, 0);
+        p->batch.input =
+            mni_alloc_aligned(n, l->input_floats * sizeof *p->batch.input, 0);
         p->batch.labels = mni_alloc(n, sizeof *p->batch.labels);
         p->batch.images = mni_alloc(n, sizeof *p->batch.images);
         p->decoded = mni_alloc(room, 1);
         p->composed = mni_alloc(room, 1);
-        if (!p->batch.input || !p->batch.labels || !p->batch.images || !p->decoded || !p->composed)
+        if (!p->batch.input || !p->batch.labels || !p->batch.images || !p->decoded ||
+            !p->composed)
             return mni_fail(err, MANN_E_NOMEM, "loader: batch of %zu images", n);
     }
     return MANN_OK;
 }
 
-/* A thread that cannot be started is done without: the others, or the trainer, do its work. */
+/* A thread that cannot be started is done without: the others, or the trainer, do its
+ * work. */
 static mann_status start_threads(mni_loader *l, mann_error *err)
 {
     const uint32_t want = l->config.n_threads;
@@ -129,7 +136,8 @@ static mann_status start_threads(mni_loader *l, mann_error *err)
     l->has_filled = mni_cond_init(&l->filled);
     if (!l->threads || !l->has_lock || !l->has_free || !l->has_filled)
         return mni_fail(err, MANN_E_NOMEM, "loader: threads");
-    while (l->n_threads < want && mni_thread_start(&l->threads[l->n_threads], work, l)) l->n_threads++;
+    while (l->n_threads < want && mni_thread_start(&l->threads[l->n_threads], work, l))
+        l->n_threads++;
     return MANN_OK;
 }
 
@@ -144,7 +152,10 @@ mann_status mni_loader_new(mni_loader **out, const mni_loader_config *c, mann_er
     l->input_floats = (size_t)3 * c->cache->recipe.size * c->cache->recipe.size;
     mann_status s = new_places(l, err);
     if (s == MANN_OK) s = start_threads(l, err);
-    if (s != MANN_OK) { mni_loader_free(l); return s; }
+    if (s != MANN_OK) {
+        mni_loader_free(l);
+        return s;
+    }
     *out = l;
     return MANN_OK;
 }

@@ -5,9 +5,10 @@
 
 enum { ROUNDS = 6 };
 
-/* A Feistel network permutes the numbers of 2h bits whatever its round function is: each round swaps the
- * halves and xors one with a hash of the other. A result outside 0..n-1 is permuted again until it
- * falls inside ("cycle walking"): less than four times on average, as 2^2h < 4n. */
+/* A Feistel network permutes the numbers of 2h bits whatever its round function is:
+ * each round swaps the halves and xors one with a hash of the other. A result outside
+ * 0..n-1 is permuted again until it falls inside ("cycle walking"): less than four
+ * times on average, as 2^2h < 4n. */
 uint32_t mni_permute(uint64_t key, uint32_t n, uint32_t i)
 {
     uint32_t half = 1;
@@ -35,8 +36,8 @@ static uint64_t key_of(uint64_t seed, uint64_t a, uint64_t b, uint64_t c)
 
 mni_pick mni_sampler_at(const mni_sampler *s, uint64_t step, uint32_t slot)
 {
-    /* A pass is a whole number of batches, so that no batch holds a class twice; the few classes that
-     * are left over are others in every pass. */
+    /* A pass is a whole number of batches, so that no batch holds a class twice; the
+     * few classes that are left over are others in every pass. */
     const uint32_t n_labels = mni_sampler_n_labels(s);
     const uint64_t batches = n_labels / s->classes, pass = step / batches;
     const uint32_t at = (uint32_t)(step % batches) * s->classes + slot / s->images;

@@ -21,7 +21,8 @@ void mni_class_list_fini(mni_class_list *l)
     *l = (mni_class_list){ 0 };
 }
 
-static mann_status list_new(mni_class_list *l, uint32_t n_classes, uint64_t n_images, mann_error *err)
+static mann_status list_new(mni_class_list *l, uint32_t n_classes, uint64_t n_images,
+                            mann_error *err)
 {
     *l = (mni_class_list){ 0 };
     if (n_images > UINT32_MAX)
@@ -31,7 +32,8 @@ static mann_status list_new(mni_class_list *l, uint32_t n_classes, uint64_t n_im
     l->images = mni_alloc((size_t)n_images + 1, sizeof *l->images);
     if (l->first && l->images) return MANN_OK;
     mni_class_list_fini(l);
-    return mni_fail(err, MANN_E_NOMEM, "training: list of %llu images", (unsigned long long)n_images);
+    return mni_fail(err, MANN_E_NOMEM, "training: list of %llu images",
+                    (unsigned long long)n_images);
 }
 
 /* The images of class k that can be read: counted into n[k]. */
@@ -45,7 +47,8 @@ static void count_good(const mni_cache *c, uint32_t *n)
 }
 
 /* Classes whose side[k] is `which`; the images of a data set are sorted by class. */
-static void gather(const mni_cache *c, const uint8_t *side, uint8_t which, mni_class_list *l)
+static void gather(const mni_cache *c, const uint8_t *side, uint8_t which,
+                   mni_class_list *l)
 {
     uint32_t last = MANN_NO_CLASS, at = 0;
     for (uint64_t i = 0; i < c->n_images; i++) {
@@ -62,8 +65,8 @@ static void gather(const mni_cache *c, const uint8_t *side, uint8_t which, mni_c
 enum side { NEITHER, IN, OUT };
 
 /* Sides of all classes; `order` is room for as many numbers. Returns how many are IN. */
-static uint32_t choose(const uint32_t *n, uint32_t n_classes, double share, uint64_t seed, uint32_t *order,
-                       uint8_t *side)
+static uint32_t choose(const uint32_t *n, uint32_t n_classes, double share, uint64_t seed,
+                       uint32_t *order, uint8_t *side)
 {
     uint32_t n_in = 0, n_able = 0;
     for (uint32_t k = 0; k < n_classes; k++) {
@@ -92,13 +95,17 @@ mann_status mni_split(const mni_cache *c, double share, uint64_t seed, mni_class
     uint32_t *n = mni_alloc(2 * (size_t)n_classes + 1, sizeof *n);
     uint8_t *side = mni_alloc((size_t)n_classes + 1, 1);
     mann_status s = MANN_OK;
-    if (!n || !side) s = mni_fail(err, MANN_E_NOMEM, "training: %u classes", (unsigned)n_classes);
+    if (!n || !side)
+        s = mni_fail(err, MANN_E_NOMEM, "training: %u classes", (unsigned)n_classes);
     if (s == MANN_OK) {
         count_good(c, n);
-        const uint32_t n_in = choose(n, n_classes, out ? share : 0, seed, n + n_classes, side);
+        const uint32_t n_in =
+            choose(n, n_classes, out ? share : 0, seed, n + n_classes, side);
         if (n_in < 2)
-            s = mni_fail(err, MANN_E_ARG, "training: %u classes with images, wanted at least 2: a loss of "
-                         "alike and unlike needs both", (unsigned)n_in);
+            s = mni_fail(err, MANN_E_ARG,
+                         "training: %u classes with images, wanted at least 2: a loss of "
+                         "alike and unlike needs both",
+                         (unsigned)n_in);
     }
     if (s == MANN_OK) s = list_new(in, n_classes, c->n_images, err);
     if (s == MANN_OK) gather(c, side, IN, in);
@@ -110,15 +117,18 @@ mann_status mni_split(const mni_cache *c, double share, uint64_t seed, mni_class
     return s;
 }
 
-mann_status mni_examiners(const mni_cache *c, uint64_t most, mni_class_list *out, mann_error *err)
+mann_status mni_examiners(const mni_cache *c, uint64_t most, mni_class_list *out,
+                          mann_error *err)
 {
     const uint32_t n_classes = mni_dataset_n_classes(c->set);
     *out = (mni_class_list){ 0 };
     uint32_t *n = mni_alloc((size_t)n_classes + 1, sizeof *n);
     uint8_t *side = mni_alloc((size_t)n_classes + 1, 1);
     mann_status s = MANN_OK;
-    if (!n || !side) s = mni_fail(err, MANN_E_NOMEM, "validation: %u classes", (unsigned)n_classes);
-    else s = list_new(out, n_classes, c->n_images, err);
+    if (!n || !side)
+        s = mni_fail(err, MANN_E_NOMEM, "validation: %u classes", (unsigned)n_classes);
+    else
+        s = list_new(out, n_classes, c->n_images, err);
     if (s == MANN_OK) {
         count_good(c, n);
         for (uint32_t k = 0; k < n_classes; k++) side[k] = n[k] >= 2 ? IN : NEITHER;
@@ -138,7 +148,8 @@ void mni_class_list_thin(mni_class_list *l, uint64_t most)
     for (uint32_t k = 0; k < l->n_classes; k++) {
         const uint32_t from = l->first[k], n = l->first[k + 1] - from;
         l->first[k] = at;
-        for (uint32_t i = 0; i < n && i < each; i++) l->images[at++] = l->images[from + i];
+        for (uint32_t i = 0; i < n && i < each; i++)
+            l->images[at++] = l->images[from + i];
     }
     l->first[l->n_classes] = at;
 }

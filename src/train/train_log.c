@@ -1,7 +1,8 @@
-/* train_log.c - what a training tells: notes to people, JSON lines to programs. See trainer.h.
+/* train_log.c - what a training tells: notes to people, JSON lines to programs. See
+ * trainer.h.
  *
  *   {"event":"start","classes":964,...}
- *   {"event":"step","step":100,"epoch":1,"loss":0.18,"active":0.61,"norm":0.4,"rate":0.05,...}
+ *   {"event":"step","step":100,"epoch":1,"loss":0.18,"active":0.61,"rate":0.05,...}
  *   {"event":"epoch","epoch":1,"loss":0.17,"val_loss":0.12,"val_recall":0.61,...}
  *
  * SPDX-License-Identifier: MIT */
@@ -26,7 +27,7 @@ void mni_train_note(const mni_trainer *t, mann_note_level level, const char *fmt
     t->hooks->note(t->hooks->user, level, sentence);
 }
 
-/* --- lines ------------------------------------------------------------------------------------------------ */
+/* --- lines ------------------------------------------------------------------------ */
 
 /* A log goes on where it ended, also after a resume. */
 mann_status mni_train_log_open(mni_trainer *t, mann_error *err)
@@ -34,7 +35,8 @@ mann_status mni_train_log_open(mni_trainer *t, mann_error *err)
     const char *path = t->config.log_path;
     if (!path) return MANN_OK;
     const unsigned fresh = t->state.step ? 0 : MNI_OPEN_TRUNCATE;
-    MNI_TRY(mni_open(t->vfs, path, MNI_OPEN_WRITE | MNI_OPEN_CREATE | fresh, &t->log, err));
+    MNI_TRY(
+        mni_open(t->vfs, path, MNI_OPEN_WRITE | MNI_OPEN_CREATE | fresh, &t->log, err));
     return t->vfs->ops->size(t->log, &t->log_at, err);
 }
 
@@ -65,14 +67,17 @@ static mann_status end(mni_trainer *t, mni_json *j, mni_text *line, mann_error *
     mni_json_end(j);
     mni_text_char(line, '\n');
     mann_status s = MANN_OK;
-    if (line->failed) s = mni_fail(err, MANN_E_NOMEM, "training: line of the log");
-    else s = mni_write(t->log, mni_text_get(line), line->n_chars, t->log_at, err);
+    if (line->failed)
+        s = mni_fail(err, MANN_E_NOMEM, "training: line of the log");
+    else
+        s = mni_write(t->log, mni_text_get(line), line->n_chars, t->log_at, err);
     if (s == MANN_OK) t->log_at += line->n_chars;
     mni_text_fini(line);
     return s;
 }
 
-mann_status mni_train_log_step(mni_trainer *t, const mni_loss_result *r, double norm, mann_error *err)
+mann_status mni_train_log_step(mni_trainer *t, const mni_loss_result *r, double norm,
+                               mann_error *err)
 {
     mni_text line = { 0 };
     mni_json j;
@@ -94,13 +99,15 @@ mann_status mni_train_log_epoch(mni_trainer *t, const mni_epoch *e, mann_error *
     const uint64_t seen = (st->step - t->first_step) * mni_sampler_batch(&t->sampler);
     const int is_best = st->best_epoch == st->n_epochs;
     if (isnan(e->val_recall))
-        mni_train_note(t, MANN_NOTE_INFO, "epoch %zu: loss %.4f, %.0f %% active", st->n_epochs, e->loss,
-                       100 * e->active);
+        mni_train_note(t, MANN_NOTE_INFO, "epoch %zu: loss %.4f, %.0f %% active",
+                       st->n_epochs, e->loss, 100 * e->active);
     else
-        mni_train_note(t, MANN_NOTE_INFO, "epoch %zu: loss %.4f, %.0f %% active; held-out classes: loss %.4f, "
-                       "Recall@1 %.1f %%%s (%.0f images/s)", st->n_epochs, e->loss, 100 * e->active,
-                       e->val_loss, 100 * e->val_recall, is_best ? ", best so far" : "",
-                       (double)seen / seconds);
+        mni_train_note(
+            t, MANN_NOTE_INFO,
+            "epoch %zu: loss %.4f, %.0f %% active; held-out classes: loss %.4f, "
+            "Recall@1 %.1f %%%s (%.0f images/s)",
+            st->n_epochs, e->loss, 100 * e->active, e->val_loss, 100 * e->val_recall,
+            is_best ? ", best so far" : "", (double)seen / seconds);
     if (!t->log) return MANN_OK;
     mni_text line = { 0 };
     mni_json j;
@@ -117,31 +124,42 @@ mann_status mni_train_log_epoch(mni_trainer *t, const mni_epoch *e, mann_error *
     return end(t, &j, &line, err);
 }
 
-/* --- the summary at the start -------------------------------------------------------------------------------- */
+/* --- the summary at the start ----------------------------------------------------- */
 
 void mni_train_summary(mni_trainer *t)
 {
     const mni_model_shape shape = mni_model_shape_of(t->start);
     const uint64_t weights = 3 * sizeof(float) * (uint64_t)mni_network_n_params(t->net);
-    const uint64_t bytes = mni_network_arena_bytes(t->net) + weights + t->cache.kept_bytes + t->val_cache.kept_bytes;
+    const uint64_t bytes = mni_network_arena_bytes(t->net) + weights +
+                           t->cache.kept_bytes + t->val_cache.kept_bytes;
     char memory[32];
     mni_format_bytes(memory, sizeof memory, bytes);
-    mni_train_note(t, MANN_NOTE_INFO, "%s: %llu parameters, input %u x %u, vectors of %u", shape.architecture,
-                   (unsigned long long)shape.n_parameters, (unsigned)shape.input_size,
-                   (unsigned)shape.input_size, (unsigned)shape.dim);
-    mni_train_note(t, MANN_NOTE_INFO, "%u classes%s, %llu images to learn from; %u classes, %llu images to examine "
-                   "with; %zu images left out", (unsigned)mni_sampler_n_labels(&t->sampler),
-                   t->sampler.turns > 1 ? " (quarter turns counted)" : "",
-                   (unsigned long long)mni_class_list_images(&t->list), (unsigned)t->exam.list.n_classes,
-                   (unsigned long long)mni_class_list_images(&t->exam.list), t->cache.n_bad + t->val_cache.n_bad);
-    mni_train_note(t, MANN_NOTE_INFO, "%u epochs of %u steps, batches of %u classes x %u images, %s of memory",
-                   (unsigned)t->config.epochs, (unsigned)t->config.steps_per_epoch, (unsigned)t->sampler.classes,
-                   (unsigned)t->sampler.images, memory);
+    mni_train_note(t, MANN_NOTE_INFO, "%s: %llu parameters, input %u x %u, vectors of %u",
+                   shape.architecture, (unsigned long long)shape.n_parameters,
+                   (unsigned)shape.input_size, (unsigned)shape.input_size,
+                   (unsigned)shape.dim);
+    mni_train_note(
+        t, MANN_NOTE_INFO,
+        "%u classes%s, %llu images to learn from; %u classes, %llu images to examine "
+        "with; %zu images left out",
+        (unsigned)mni_sampler_n_labels(&t->sampler),
+        t->sampler.turns > 1 ? " (quarter turns counted)" : "",
+        (unsigned long long)mni_class_list_images(&t->list),
+        (unsigned)t->exam.list.n_classes,
+        (unsigned long long)mni_class_list_images(&t->exam.list),
+        t->cache.n_bad + t->val_cache.n_bad);
+    mni_train_note(
+        t, MANN_NOTE_INFO,
+        "%u epochs of %u steps, batches of %u classes x %u images, %s of memory",
+        (unsigned)t->config.epochs, (unsigned)t->config.steps_per_epoch,
+        (unsigned)t->sampler.classes, (unsigned)t->sampler.images, memory);
     if (t->exam.list.n_classes < 2)
-        mni_train_note(t, MANN_NOTE_WARNING, "too few classes to hold some out: the last weights are taken, "
+        mni_train_note(t, MANN_NOTE_WARNING,
+                       "too few classes to hold some out: the last weights are taken, "
                        "unexamined");
     if (t->state.step)
-        mni_train_note(t, MANN_NOTE_INFO, "going on after step %llu", (unsigned long long)t->state.step);
+        mni_train_note(t, MANN_NOTE_INFO, "going on after step %llu",
+                       (unsigned long long)t->state.step);
 }
 
 mann_status mni_train_blame(const mni_trainer *t, const mni_batch *b, mann_error *err)
@@ -153,8 +171,10 @@ mann_status mni_train_blame(const mni_trainer *t, const mni_batch *b, mann_error
         mni_text_char(&text, '\n');
     }
     mann_status s = mni_checkpoint_path(t, "nan_batch.txt", &path, err);
-    if (s == MANN_OK && text.failed) s = mni_fail(err, MANN_E_NOMEM, "training: list of a batch");
-    if (s == MANN_OK) s = mni_replace_file(t->vfs, mni_text_get(&path), text.chars, text.n_chars, err);
+    if (s == MANN_OK && text.failed)
+        s = mni_fail(err, MANN_E_NOMEM, "training: list of a batch");
+    if (s == MANN_OK)
+        s = mni_replace_file(t->vfs, mni_text_get(&path), text.chars, text.n_chars, err);
     mni_text_fini(&text);
     mni_text_fini(&path);
     return s;
