@@ -43,6 +43,8 @@ typedef struct mann_progress {
     const char *task;                           /* "embed", "decode", ...: borrowed */
     uint64_t done, total;                       /* total 0: not known */
     double seconds;                             /* since the task began */
+    float loss, active;                         /* "train": of this step; active: share of the terms of the
+                                                   loss that still teach something. 0 in other tasks */
 } mann_progress;
 typedef enum mann_note_level { MANN_NOTE_DETAIL = 0, MANN_NOTE_INFO, MANN_NOTE_WARNING } mann_note_level;
 typedef struct mann_hooks {                     /* all optional; called on the thread that made the call */
@@ -119,7 +121,8 @@ void        mann_dataset_free(mann_dataset *d);
 
 /* --- 5. models: photo -> vector ---------------------------------------------------------------------------- */
 typedef struct mann_model mann_model;
-/* architecture: "pixels" (16x16 RGB, mean removed, normalised: the baseline every model must beat). */
+/* architecture: "pixels" (16x16 RGB, mean removed, normalised: the baseline every model must beat), or a
+ * network to be trained: "mini", "resnet18", "resnet34", "resnet50"; "mini@32": for input of 32 x 32. */
 mann_status mann_model_new(mann_model **out, const char *architecture, uint32_t dim, uint64_t seed,
                            mann_error *err);
 mann_status mann_model_open(mann_model **out, const char *path, mann_error *err);
@@ -133,8 +136,50 @@ typedef struct mann_model_info {
     uint32_t struct_size, dim, input_size, calibrated;
     uint64_t n_parameters, fingerprint;         /* fingerprint: weights and preprocessing */
     char architecture[64];
+    uint32_t val_classes, val_images;           /* what training examined it with; 0: not examined */
+    float val_recall;                           /* Recall@1 of it, leave one out; NaN: not examined */
 } mann_model_info;
 mann_status mann_model_describe(const mann_model *m, mann_model_info *info, mann_error *err);
+
+/* --- training --- */
+enum { MANN_LOSS_TRIPLET = 1, MANN_LOSS_CONTRASTIVE, MANN_LOSS_SUPCON };
+enum { MANN_MINE_HARD = 1, MANN_MINE_SEMI_HARD, MANN_MINE_RANDOM };
+enum { MANN_AUGMENT_NONE = 1, MANN_AUGMENT_GLYPH, MANN_AUGMENT_PHOTO, MANN_AUGMENT_ALL };
+enum { MANN_MONITOR_RECALL = 1, MANN_MONITOR_LOSS };
+typedef struct mann_train_config {
+    uint32_t struct_size;
+    uint32_t epochs, steps_per_epoch;           /* 50; 0: as many as show every image once */
+    uint32_t patience;                          /* stop after so many epochs without progress; ~0: never */
+    uint32_t classes_per_batch, images_per_class;           /* 24 x 4 */
+    uint32_t loss, miner, soft_margin;          /* triplet, semi-hard, 0 */
+    uint32_t augment, rotations_as_classes;     /* all; 0: 1 makes three more classes of each by quarter turns */
+    uint32_t monitor;                           /* what "best" means; recall */
+    uint32_t warmup_steps;                      /* 200, but at most a tenth of all */
+    uint32_t keep_checkpoints;                  /* the newest so many; 3; ~0: all */
+    int      resume;                            /* 1: go on from the newest in checkpoint_dir, if there is one */
+    float    learning_rate, momentum, weight_decay;         /* 0.1, 0.9 (Nesterov), 5e-4 */
+    float    margin, temperature, clip;         /* 0.2, 0.1, 0 (no clipping) */
+    float    validation_share;                  /* of the classes, held out when there is no other validation; 0.1 */
+    uint64_t seed, cache_bytes;                 /* 1; 1 GiB of decoded images */
+    const char *validation;                     /* data set; NULL: `train` and `val` folders, or classes held out */
+    const char *checkpoint_dir, *log_path, *curves_path;    /* NULL: none */
+} mann_train_config;
+void        mann_train_config_fill(mann_train_config *c, size_t size);
+typedef struct mann_train_report {
+    uint32_t struct_size;
+    uint32_t n_epochs, best_epoch;              /* done, counted from 1; 0: no validation, the last weights */
+    uint32_t n_classes, n_val_classes;          /* rotations counted */
+    uint64_t n_steps, n_images, n_val_images, n_bad;
+    double   loss;                              /* of training, mean of the last epoch */
+    double   val_loss, val_recall;              /* of the model that was chosen; NaN without validation */
+    double   seconds, images_per_second;        /* of this call */
+} mann_train_report;
+/* Trains m (a ResNet; its weights are where training starts) and leaves the best weights in it, with
+ * preprocessing, validation result and calibration. On failure m is unchanged. Cancelled by the progress
+ * hook, or ended by a fault: a checkpoint is in checkpoint_dir, and `resume` goes on from it to the same
+ * bits as if nothing had happened, for any number of threads. report may be NULL. */
+mann_status mann_train(mann_model *m, const mann_dataset *set, const mann_train_config *c, mann_pool *p,
+                       const mann_hooks *h, mann_train_report *report, mann_error *err);
 
 /* --- 6. the gallery: records + vectors + index + model, incremental and durable ------------------------ */
 typedef struct mann_gallery mann_gallery;

@@ -1,8 +1,10 @@
 /* api_model.c - metricann.h, chapter 5: models. SPDX-License-Identifier: MIT */
 #include "api/api.h"
 
+#include <math.h>
 #include <stdio.h>
 
+#include "base/json.h"
 #include "eval/calib.h"
 #include "image/prep.h"
 #include "nn/model.h"
@@ -19,6 +21,8 @@ mann_status mann_model_new(mann_model **out, const char *architecture, uint32_t 
     MNI_NEED(architecture, "mann_model_new");
     MNI_TRY(mni_model_new(&m, architecture, dim, seed, err));
     mni_recipe_fill(&recipe, mni_model_shape_of(m).input_size);
+    if (mni_model_resnet(m))                /* -1..1: what a network learns from most easily */
+        for (int k = 0; k < 3; k++) recipe.mean[k] = recipe.std[k] = 0.5f;
     mni_recipe_encode(&recipe, bytes);
     mann_status s = mni_model_attach(m, MNI_RECIPE_TAG, bytes, sizeof bytes, err);
     if (s != MANN_OK) { mni_model_free(m); return s; }
@@ -80,6 +84,25 @@ mann_status mann_gallery_embed(mann_gallery *g, const mann_image *images, size_t
     return mni_gallery_embed(g, images, n, p, out, err);
 }
 
+/* What training wrote about its model (train/loop.c). A text that cannot be read is no result. */
+static void take_validation(const mann_model *m, mann_model_info *info)
+{
+    size_t n;
+    mni_json_doc doc;
+    const char *text = mni_model_attached(m, "VALI", &n);
+    info->val_recall = NAN;
+    if (!text || mni_json_parse(&doc, text, n, NULL) != MANN_OK) return;
+    const mni_json_node *recall = mni_json_get(&doc, doc.nodes, "recall_at_1");
+    const mni_json_node *classes = mni_json_get(&doc, doc.nodes, "classes");
+    const mni_json_node *images = mni_json_get(&doc, doc.nodes, "images");
+    if (recall && classes && images && recall->kind == MNI_JSON_NUMBER) {
+        info->val_recall = (float)recall->number;
+        info->val_classes = (uint32_t)classes->u64;
+        info->val_images = (uint32_t)images->u64;
+    }
+    mni_json_doc_fini(&doc);
+}
+
 mann_status mann_model_describe(const mann_model *m, mann_model_info *info, mann_error *err)
 {
     size_t n;
@@ -88,6 +111,7 @@ mann_status mann_model_describe(const mann_model *m, mann_model_info *info, mann
     mni_model_shape shape = mni_model_shape_of(m);
     mann_model_info i = { .dim = shape.dim, .input_size = shape.input_size, .n_parameters = shape.n_parameters,
                           .fingerprint = mni_model_fingerprint(m) };
+    take_validation(m, &i);
     i.calibrated = mni_model_attached(m, MNI_CALIB_TAG, &n) != NULL;
     snprintf(i.architecture, sizeof i.architecture, "%s", shape.architecture);
     return mni_give_sized(info, &i, sizeof i, "mann_model_describe", err);

@@ -319,6 +319,7 @@ uint32_t    mni_dataset_n_classes(const mni_dataset *d) { return (uint32_t)d->n_
 uint64_t    mni_dataset_n_images(const mni_dataset *d) { return d->n_images; }
 const char *mni_dataset_class(const mni_dataset *d, uint32_t klass) { return d->classes[klass]; }
 const char *mni_dataset_root(const mni_dataset *d) { return d->root; }
+const mni_vfs *mni_dataset_vfs(const mni_dataset *d) { return d->vfs; }
 
 const char *mni_dataset_path(const mni_dataset *d, uint64_t image, uint32_t *klass)
 {

@@ -19,6 +19,7 @@ uint64_t    mni_dataset_n_images(const mni_dataset *d);
 const char *mni_dataset_class(const mni_dataset *d, uint32_t klass);
 const char *mni_dataset_path(const mni_dataset *d, uint64_t image, uint32_t *klass);
 const char *mni_dataset_root(const mni_dataset *d);
+const mni_vfs *mni_dataset_vfs(const mni_dataset *d);
 /* The file's bytes (owned, mni_free) and its time. Files over 1 GiB are refused. Thread-safe. */
 mann_status mni_dataset_bytes(const mni_dataset *d, uint64_t image, uint8_t **bytes, size_t *n_bytes,
                               uint64_t *mtime, mann_error *err);
