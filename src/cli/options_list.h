@@ -206,7 +206,8 @@ OPTION(VAL, "val", 0, PATH, "DATASET", "", 0, 0, C(TRAIN),
     "examine with these classes; default some of DATASET's, held out")
 OPTION(VAL_SHARE, "val-share", 0, FLOAT, "X", "0.1", 0.001, 0.9, C(TRAIN),
     "val-split validation-split", "share of the classes that is held out")
-OPTION(BACKBONE, "backbone", 0, CHOICE, "mini|resnet18|resnet34|resnet50", "mini", 0, 0,
+OPTION(BACKBONE, "backbone", 0, CHOICE, "micro|mini|resnet18|resnet34|resnet50",
+       "mini", 0, 0,
     C(TRAIN), "arch architecture network", "the network to train")
 OPTION(DIM, "dim", 0, U32, "N", "", 1, 16384, C(TRAIN), "embedding-dim embed-dim emb-dim",
     "numbers in a vector; default the backbone's own (mini 128, resnet 512)")
