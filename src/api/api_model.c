@@ -45,6 +45,15 @@ mann_status mann_model_save(const mann_model *m, const char *path, mann_error *e
     return mni_model_save(m, mni_vfs_posix(), path, err);
 }
 
+mann_status mann_model_store_as(mann_model *m, uint32_t store, mann_error *err)
+{
+    MNI_NEED(m, "mann_model_store_as");
+    if (store != MANN_STORE_F32 && store != MANN_STORE_F16)
+        return mni_fail(err, MANN_E_ARG, "mann_model_store_as: %u, wanted f32 or f16",
+                        (unsigned)store);
+    return mni_model_store_as(m, store == MANN_STORE_F16 ? MNI_F16 : MNI_F32, err);
+}
+
 void     mann_model_free(mann_model *m) { mni_model_free(m); }
 uint32_t mann_model_dim(const mann_model *m) { return m ? mni_model_shape_of(m).dim : 0; }
 

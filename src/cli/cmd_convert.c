@@ -1,4 +1,5 @@
-/* cmd_convert.c - vectors from one file format to another, or out of a gallery.
+/* cmd_convert.c - vectors from one file format to another, or out of a gallery; models to
+ * smaller ones.
  * SPDX-License-Identifier: MIT */
 #include <string.h>
 
@@ -116,15 +117,37 @@ static int from_file(mni_cli *c, const char *in, const char *out)
     return code;
 }
 
+/* A model again, its weights as f32 or f16. */
+static int from_model(mni_cli *c, const char *in, const char *out)
+{
+    mann_model *m;
+    mni_stat st;
+    const int half = mni_opt_text(&c->options, MNI_OPT_STORE)[1] == '1';
+    mann_status s = mann_model_open(&m, in, &c->err);
+    if (s != MANN_OK) return mni_cli_fail(c, MNI_FROM_INPUT, s);
+    s = mann_model_store_as(m, half ? MANN_STORE_F16 : MANN_STORE_F32, &c->err);
+    if (s == MANN_OK) s = mann_model_save(m, out, &c->err);
+    mann_model_free(m);
+    if (s == MANN_OK) s = mni_vfs_posix()->ops->stat(mni_vfs_posix(), out, &st, &c->err);
+    if (s != MANN_OK) return mni_cli_fail(c, MNI_FROM_OUTPUT, s);
+    if (mni_cli_quiet(c) || mni_cli_json(c)) return MNI_EXIT_OK;
+    char size[24];
+    mni_format_bytes(size, sizeof size, st.n_bytes);
+    mni_out_name(&c->out, out);
+    mni_text_f(&c->out, ": model with %s weights, %s\n", half ? "f16" : "f32", size);
+    return MNI_EXIT_OK;
+}
+
 int mni_cmd_convert(mni_cli *c)
 {
     const char *in = c->options.files[0],
                *out = mni_opt_text(&c->options, MNI_OPT_OUTPUT);
     if (!out) return mni_cli_usage(c, "where to? -o FILE is missing");
+    if (mni_text_ends(out, ".mann")) return from_model(c, in, out);
     if (!mni_is_vector_file(out))
         return mni_cli_usage(c,
                              "-o: '%s', wanted a name in .npy .fvecs .bvecs .ivecs .fbin "
-                             ".u8bin .i8bin .ibin",
+                             ".u8bin .i8bin .ibin (or .mann, for a model)",
                              out);
     return mni_is_container(in) ? from_gallery(c, in, out) : from_file(c, in, out);
 }

@@ -131,7 +131,8 @@ COMMAND(CONVERT, convert, "convert", "", "INPUT -o OUTPUT", 1, 1,
     "convert vectors between file formats, or take them out of a gallery",
     "The format follows the file name: .npy .fvecs .bvecs .fbin .u8bin .i8bin; with "
     "--integers .npy .ivecs .ibin. INPUT may be a gallery: then --ids and --labels write "
-    "the ids and a table of id, class and source beside the vectors.",
+    "the ids and a table of id, class and source beside the vectors. A model "
+    "becomes a model (-o NAME.mann), with --store f16 of half the size.",
     "metricann convert base.fvecs -o base.npy\n"
     "for numpy\n"
     "metricann convert gallery.mann -o vectors.npy --ids ids.npy --labels labels.tsv\n"

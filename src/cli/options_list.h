@@ -54,7 +54,8 @@ OPTION(NO_MODEL, "no-model", 0, FLAG, "", "no", 0, 0, C(EXTRACT) | C(BUILD),
     "without-model",
     "keep only the model's fingerprint in the gallery, not the model")
 OPTION(STORE, "store", 0, CHOICE, "f32=float32=float|f16=float16=half|int8=i8", "f32",
-    0, 0, C(EXTRACT) | C(BUILD), "dtype storage precision", "how vectors are kept")
+    0, 0, C(EXTRACT) | C(BUILD) | C(CONVERT), "dtype storage precision",
+    "how vectors (convert: a model's weights) are kept")
 OPTION(VECTORS, "vectors", 0, PATH, "FILE", "", 0, 0, C(SEARCH) | C(ADD),
     "query-vectors queries embeddings",
     "vectors of your own instead of photos (.npy .fvecs .bvecs .fbin ...)")
