@@ -60,5 +60,10 @@ void bench_kern_dist(void);
 void bench_kern_rows(void);
 void bench_kern_crc(void);
 void bench_kern_gemm(void);
+void bench_image_decode(void);
+void bench_image_resize(void);
+void bench_image_synth(void);
+void bench_answer(void);
+void bench_enrol(void);
 
 #endif
