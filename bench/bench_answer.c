@@ -151,7 +151,7 @@ static void draw_rows(void *ctx, size_t begin, size_t end, size_t chunk)
     }
 }
 
-/* Classes below CLASSES: drawn, REFS rows each; from there on the photos, one row each. */
+/* Classes below CLASSES: drawn, REFS rows each; from there on the photos, a row each. */
 static void fill(mann_gallery *g, const bench_photos *photos, mann_pool *pool)
 {
     const size_t drawn = CLASSES * REFS, n = drawn + photos->n;

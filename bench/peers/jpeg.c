@@ -31,12 +31,15 @@ static void theirs(void *ctx)
     const job *j = ctx;
     for (size_t i = 0; i < j->photos.n; i++) {
         const bench_file *f = &j->photos.files[i];
+        const unsigned long n_bytes = (unsigned long)f->n_bytes;
         int width, height, sampling, colours;
-        if (tjDecompressHeader3(j->turbo, f->bytes, (unsigned long)f->n_bytes, &width,
-                                &height, &sampling, &colours) != 0) exit(1);
+        if (tjDecompressHeader3(j->turbo, f->bytes, n_bytes, &width, &height, &sampling,
+                                &colours) != 0)
+            exit(1);
         unsigned char *pixels = malloc((size_t)width * (size_t)height * 3);
-        if (!pixels || tjDecompress2(j->turbo, f->bytes, (unsigned long)f->n_bytes, pixels,
-                                     width, 0, height, TJPF_RGB, 0) != 0) exit(1);
+        if (!pixels || tjDecompress2(j->turbo, f->bytes, n_bytes, pixels, width, 0,
+                                     height, TJPF_RGB, 0) != 0)
+            exit(1);
         free(pixels);
     }
 }
@@ -48,7 +51,7 @@ int main(void)
     char name[96];
     bench_photos_read(&j.photos);
     if (!j.photos.n) {
-        fprintf(stderr, "jpeg: no photos (bench/photos.h says where they are looked for)\n");
+        fprintf(stderr, "jpeg: no photos; bench/photos.h says where they may be\n");
         return 77;
     }
     j.turbo = tjInitDecompress();

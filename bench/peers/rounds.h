@@ -33,8 +33,8 @@ static inline void rounds_sort(rounds *r)
 }
 
 /* One round of each to warm up, then ROUNDS in turn; all three lists sorted. */
-static inline void rounds_run(rounds *r, void (*ours)(void *ctx), void (*theirs)(void *ctx),
-                              void *ctx)
+static inline void rounds_run(rounds *r, void (*ours)(void *ctx),
+                              void (*theirs)(void *ctx), void *ctx)
 {
     ours(ctx);
     theirs(ctx);
@@ -46,8 +46,9 @@ static inline void rounds_run(rounds *r, void (*ours)(void *ctx), void (*theirs)
     rounds_sort(r);
 }
 
-static inline void rounds_line(const char *who, const char *workload, const double *sorted,
-                               double work, const char *unit, double share)
+static inline void rounds_line(const char *who, const char *workload,
+                               const double *sorted, double work, const char *unit,
+                               double share)
 {
     char cpu[128];
     const char *const commit = getenv("BENCH_COMMIT");
