@@ -23,6 +23,8 @@ static const struct { const char *name; void (*run)(void); } benches[] = {
     { "image.decode", bench_image_decode },
     { "image.resize", bench_image_resize },
     { "image.synth", bench_image_synth },
+    { "nn", bench_nn },
+    { "index.flat", bench_index_flat },
     { "answer", bench_answer },
     { "enrol", bench_enrol },
 };

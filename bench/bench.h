@@ -63,6 +63,8 @@ void bench_kern_gemm(void);
 void bench_image_decode(void);
 void bench_image_resize(void);
 void bench_image_synth(void);
+void bench_nn(void);
+void bench_index_flat(void);
 void bench_answer(void);
 void bench_enrol(void);
 

@@ -77,7 +77,7 @@ run eval "$dir/gallery.mann" "$dir/unseen" --min-recall 0.9
 
 say "7. Contact sheets to look at: the question on the left, the answers beside it."
 echo "  $dir/sheet.html  all 60 questions"
-echo "  $dir/sheet.png   two toys and two strangers"
+echo "  $dir/sheet.png   two toys, the new one, and a stranger"
 "$m" search "$dir/gallery.mann" "$dir/unseen" -k 5 --sheet "$dir/sheet.html" > /dev/null ||
     fail "no sheet.html"
 "$m" search "$dir/gallery.mann" "$dir/unseen/class_000001" "$dir/unseen/class_000002" \

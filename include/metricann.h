@@ -232,6 +232,8 @@ typedef struct mann_gallery_info {
     uint64_t n_rows, n_tail, n_dead, file_bytes, journal_bytes, generation, fingerprint;
     float false_accept, threshold, unsure_above;
     char index[64], model[64], uuid[40];
+    uint64_t journal_cut_bytes;                 /* lost at open: a torn or damaged end of the journal */
+    uint32_t journal_ignored;                   /* 1: the journal beside the file belongs to another base */
 } mann_gallery_info;
 mann_status mann_gallery_describe(mann_gallery *g, mann_gallery_info *info, mann_error *err);
 

@@ -7,7 +7,8 @@
 #include "base/mem.h"
 #include "base/rng.h"
 
-static void conv(const mni_layer *l, size_t n, const double *x, const double *w, double *y)
+static void conv(const mni_layer *l, size_t n, const double *x, const double *w,
+                 double *y)
 {
     const long k = l->kernel;
     for (size_t b = 0; b < n; b++)
@@ -27,8 +28,8 @@ static void conv(const mni_layer *l, size_t n, const double *x, const double *w,
     }
 }
 
-static void norm(const mni_layer *l, size_t n, const double *x, const double *r, const double *weight,
-                 const double *bias, double *y)
+static void norm(const mni_layer *l, size_t n, const double *x, const double *r,
+                 const double *weight, const double *bias, double *y)
 {
     const size_t places = (size_t)l->h_out * l->w_out, image = l->c_out * places;
     for (size_t c = 0; c < l->c_out; c++) {
@@ -37,12 +38,14 @@ static void norm(const mni_layer *l, size_t n, const double *x, const double *r,
             for (size_t p = 0; p < places; p++) mean += x[b * image + c * places + p];
         mean /= (double)(n * places);
         for (size_t b = 0; b < n; b++)
-            for (size_t p = 0; p < places; p++) var += pow(x[b * image + c * places + p] - mean, 2);
+            for (size_t p = 0; p < places; p++)
+                var += pow(x[b * image + c * places + p] - mean, 2);
         var /= (double)(n * places);
         for (size_t b = 0; b < n; b++)
             for (size_t p = 0; p < places; p++) {
                 size_t i = b * image + c * places + p;
-                y[i] = weight[c] * (x[i] - mean) / sqrt(var + (double)1e-5f) + bias[c] + (r ? r[i] : 0);
+                y[i] = weight[c] * (x[i] - mean) / sqrt(var + (double)1e-5f) + bias[c] +
+                       (r ? r[i] : 0);
                 if (l->relu && y[i] < 0) y[i] = 0;
             }
     }
@@ -67,8 +70,8 @@ static void pool(const mni_layer *l, size_t n, const double *x, double *y)
             }
 }
 
-void oracle_layer(const mni_layer *l, size_t n, const double *x, const double *r, const double *weight,
-                  const double *bias, double *y)
+void oracle_layer(const mni_layer *l, size_t n, const double *x, const double *r,
+                  const double *weight, const double *bias, double *y)
 {
     switch (l->kind) {
     case MNI_CONV: conv(l, n, x, weight, y); break;
@@ -78,7 +81,8 @@ void oracle_layer(const mni_layer *l, size_t n, const double *x, const double *r
         for (size_t b = 0; b < n; b++)
             for (size_t o = 0; o < l->c_out; o++) {
                 double sum = bias[o];
-                for (size_t i = 0; i < l->c_in; i++) sum += x[b * l->c_in + i] * weight[o * l->c_in + i];
+                for (size_t i = 0; i < l->c_in; i++)
+                    sum += x[b * l->c_in + i] * weight[o * l->c_in + i];
                 y[b * l->c_out + o] = sum;
             }
         break;
@@ -86,7 +90,8 @@ void oracle_layer(const mni_layer *l, size_t n, const double *x, const double *r
         for (size_t b = 0; b < n; b++) {
             double squares = 0;
             for (size_t i = 0; i < l->c_in; i++) squares += pow(x[b * l->c_in + i], 2);
-            for (size_t i = 0; i < l->c_in; i++) y[b * l->c_in + i] = x[b * l->c_in + i] / sqrt(squares);
+            for (size_t i = 0; i < l->c_in; i++)
+                y[b * l->c_in + i] = x[b * l->c_in + i] / sqrt(squares);
         }
         break;
     }
@@ -99,13 +104,14 @@ static void run_layer(void *ctx, const mni_layer *l)
     run *k = ctx;
     k->last = l->out;
     k->value[l->out] = mni_alloc(k->n * l->c_out * l->h_out * l->w_out, sizeof(double));
-    oracle_layer(l, k->n, k->value[l->in], l->add == MNI_NO_TENSOR ? NULL : k->value[l->add],
+    oracle_layer(l, k->n, k->value[l->in],
+                 l->add == MNI_NO_TENSOR ? NULL : k->value[l->add],
                  l->weight == MNI_NOWHERE ? NULL : k->params + l->weight,
                  l->bias == MNI_NOWHERE ? NULL : k->params + l->bias, k->value[l->out]);
 }
 
-void oracle_network(const mni_resnet_config *c, size_t n, const double *input, const double *params,
-                    double *embeddings)
+void oracle_network(const mni_resnet_config *c, size_t n, const double *input,
+                    const double *params, double *embeddings)
 {
     run k = { n, params, { (double *)input }, 0 };
     mni_resnet_each_layer(c, run_layer, &k);

@@ -177,7 +177,7 @@ static void check_stb(void *ctx, const line *l)
         uint8_t *other =
             stbi_load_from_memory(bytes, (int)n, &w, &h, &c, (int)im.channels);
         if (other) {
-            /* stb rounds elsewhere (transform, 16 bits, 5-bit fields): the mean counts. */
+            /* stb rounds elsewhere (transform, 16 bits, 5-bit fields): take the mean. */
             double sum = 0;
             const size_t m = (size_t)im.width * im.height * im.channels;
             const int same = (uint32_t)w == im.width && (uint32_t)h == im.height;

@@ -12,7 +12,7 @@
 #include "nn/network.h"
 #include "os/vfs.h"
 
-/* --- the file and the formula ----------------------------------------------------------------------------- */
+/* --- the file and the formula ------------------------------------------------------- */
 
 static uint8_t *bytes;
 static size_t n_bytes;
@@ -20,7 +20,9 @@ static size_t n_bytes;
 static void golden_open(void)
 {
     mann_error e;
-    CHECK_FINE(mni_read_file(mni_vfs_posix(), "tests/golden/nn_torch.bin", 1 << 20, &bytes, &n_bytes, &e), e);
+    CHECK_FINE(mni_read_file(mni_vfs_posix(), "tests/golden/nn_torch.bin", 1 << 20,
+                             &bytes, &n_bytes, &e),
+               e);
 }
 
 /* The record `name`, of n floats; owned by the caller. */
@@ -65,19 +67,20 @@ static float *fill(const char *layer, const char *part, size_t n)
     return out;
 }
 
-static void compare(const char *layer, const char *part, const float *got, size_t n, double tol)
+static void compare(const char *layer, const char *part, const float *got, size_t n,
+                    double tol)
 {
     char name[96];
     snprintf(name, sizeof name, "%s%s", layer, part);
     float *want = golden(name, n);
     for (size_t i = 0; i < n; i++)
         if (!(fabs((double)got[i] - want[i]) <= tol * (1 + fabs((double)want[i]))))
-            test_fail(__FILE__, __LINE__, "%s[%zu] = %.8g, PyTorch has %.8g", name, i, (double)got[i],
-                      (double)want[i]);
+            test_fail(__FILE__, __LINE__, "%s[%zu] = %.8g, PyTorch has %.8g", name, i,
+                      (double)got[i], (double)want[i]);
     mni_free(want);
 }
 
-/* --- layers -------------------------------------------------------------------------------------------------- */
+/* --- layers ------------------------------------------------------------------------- */
 
 typedef struct set {
     mni_layer l;
@@ -85,21 +88,35 @@ typedef struct set {
     float *x, *w, *b, *dy, *y, *dx, *dw, *db, *scratch;
 } set;
 
-static set set_of(const char *name, mni_layer_kind kind, size_t n, uint32_t c_in, uint32_t side, uint32_t c_out,
-                  uint32_t kernel, uint32_t stride, uint32_t pad)
+static set set_of(const char *name, mni_layer_kind kind, size_t n, uint32_t c_in,
+                  uint32_t side, uint32_t c_out, uint32_t kernel, uint32_t stride,
+                  uint32_t pad)
 {
     const uint32_t out = (side + 2 * pad - kernel) / stride + 1;
     set s = { .n = n };
-    s.l = (mni_layer){ .kind = kind, .add = MNI_NO_TENSOR, .c_in = c_in, .h_in = side, .w_in = side,
-                       .c_out = c_out, .h_out = out, .w_out = out, .kernel = kernel, .stride = stride, .pad = pad };
+    s.l = (mni_layer){ .kind = kind,
+                       .add = MNI_NO_TENSOR,
+                       .c_in = c_in,
+                       .h_in = side,
+                       .w_in = side,
+                       .c_out = c_out,
+                       .h_out = out,
+                       .w_out = out,
+                       .kernel = kernel,
+                       .stride = stride,
+                       .pad = pad };
     s.n_x = n * c_in * side * side;
     s.n_y = n * c_out * out * out;
-    s.n_w = kind == MNI_CONV ? (size_t)c_out * c_in * kernel * kernel : (size_t)c_out * c_in;
-    s.x = fill(name, "x", s.n_x); s.w = fill(name, "w", s.n_w); s.b = fill(name, "b", c_out);
+    s.n_w = kind == MNI_CONV ? (size_t)c_out * c_in * kernel * kernel
+                             : (size_t)c_out * c_in;
+    s.x = fill(name, "x", s.n_x);
+    s.w = fill(name, "w", s.n_w);
+    s.b = fill(name, "b", c_out);
     s.dy = fill(name, "dy", s.n_y);
     s.y = mni_alloc(s.n_y, sizeof(float)); s.dx = mni_alloc(s.n_x, sizeof(float));
     s.dw = mni_alloc(s.n_w, sizeof(float)); s.db = mni_alloc(c_out, sizeof(float));
-    s.scratch = mni_alloc(mni_conv_scratch(&s.l) + mni_linear_scratch(&s.l, n), sizeof(float));
+    s.scratch = mni_alloc(mni_conv_scratch(&s.l) + mni_linear_scratch(&s.l, n),
+                          sizeof(float));
     return s;
 }
 
@@ -115,13 +132,17 @@ static void set_check(const char *name, set *s, int weights, int bias)
 
 static void convolutions(void)
 {
-    static const struct { const char *name; uint32_t c_in, side, c_out, kernel, stride, pad; } cases[] = {
-        { "conv3", 4, 8, 6, 3, 1, 1 }, { "conv3s2", 3, 9, 5, 3, 2, 1 }, { "conv7", 3, 12, 4, 7, 2, 3 },
-        { "conv1s2", 5, 7, 4, 1, 2, 0 } };
+    static const struct {
+        const char *name;
+        uint32_t c_in, side, c_out, kernel, stride, pad;
+    } cases[] = { { "conv3", 4, 8, 6, 3, 1, 1 },
+                  { "conv3s2", 3, 9, 5, 3, 2, 1 },
+                  { "conv7", 3, 12, 4, 7, 2, 3 },
+                  { "conv1s2", 5, 7, 4, 1, 2, 0 } };
     golden_open();
     for (size_t i = 0; i < 4; i++) {
-        set s = set_of(cases[i].name, MNI_CONV, 2, cases[i].c_in, cases[i].side, cases[i].c_out,
-                       cases[i].kernel, cases[i].stride, cases[i].pad);
+        set s = set_of(cases[i].name, MNI_CONV, 2, cases[i].c_in, cases[i].side,
+                       cases[i].c_out, cases[i].kernel, cases[i].stride, cases[i].pad);
         mni_conv_forward(&s.l, 2, s.x, s.w, (mni_after){ NULL, NULL, 0 }, s.y, s.scratch);
         mni_conv_backward(&s.l, 2, s.x, s.w, s.dy, s.dx, s.dw, s.scratch);
         set_check(cases[i].name, &s, 1, 0);
@@ -178,7 +199,7 @@ static void the_others(void)
     mni_free(bytes);
 }
 
-/* --- networks -------------------------------------------------------------------------------------------------- */
+/* --- networks ----------------------------------------------------------------------- */
 
 typedef struct place { const char *prefix; float *params, *stats; int check; } place;
 
@@ -187,12 +208,15 @@ static void array(void *ctx, const mni_param *p)
 {
     const place *k = ctx;
     char name[128];
-    float scale = 1, shift = 0, *at = (p->role >= MNI_NORM_MEAN ? k->stats : k->params) + p->at;
+    float scale = 1, shift = 0,
+          *at = (p->role >= MNI_NORM_MEAN ? k->stats : k->params) + p->at;
     snprintf(name, sizeof name, "%s%s", k->prefix, p->name);
     if (k->check) { compare(name, "", at, p->count, 2e-4); return; }
     fill_at(at, name, p->count);
     switch (p->role) {
-    case MNI_CONV_WEIGHT: scale = (float)sqrt(6.0 / (p->shape[0] * p->shape[2] * p->shape[3])); break;
+    case MNI_CONV_WEIGHT:
+        scale = (float)sqrt(6.0 / (p->shape[0] * p->shape[2] * p->shape[3]));
+        break;
     case MNI_LINEAR_WEIGHT: scale = 0.1f; break;
     case MNI_NORM_WEIGHT: scale = 0.25f; shift = 1; break;
     case MNI_NORM_BIAS: case MNI_NORM_MEAN: scale = 0.25f; break;
@@ -216,7 +240,8 @@ static void resnet18_at(uint32_t size, size_t n)
     CHECK_OK(mni_model_new_resnet(&m, "resnet18", &c, 0, NULL));
     CHECK_OK(mni_model_set_weights(m, k.params, k.stats, NULL));
     snprintf(name, sizeof name, "input%u", (unsigned)size);
-    float *x = fill("r18", name, n * 3 * size * size), *out = mni_alloc(n * 512, sizeof *out);
+    float *x = fill("r18", name, n * 3 * size * size),
+          *out = mni_alloc(n * 512, sizeof *out);
     CHECK_OK(mni_model_forward(m, x, n, NULL, out, NULL));
     snprintf(name, sizeof name, "%u", (unsigned)size);
     compare("r18.", name, out, n * 512, 2e-6);

@@ -1,5 +1,5 @@
-/* test_nn_loss.c - losses: values by hand, gradients by differences, miners by brute force; SGD and its
- * schedule. SPDX-License-Identifier: MIT */
+/* test_nn_loss.c - losses: values by hand, gradients by differences, miners by brute
+ * force; SGD and its schedule. SPDX-License-Identifier: MIT */
 #include <math.h>
 #include <string.h>
 
@@ -20,11 +20,13 @@ static void unit_rows(float *e, size_t n, size_t dim, uint64_t seed)
     for (size_t i = 0; i < n; i++) {
         double s = 0;
         for (size_t j = 0; j < dim; j++) s += (double)e[i * dim + j] * e[i * dim + j];
-        for (size_t j = 0; j < dim; j++) e[i * dim + j] = (float)(e[i * dim + j] / sqrt(s));
+        for (size_t j = 0; j < dim; j++)
+            e[i * dim + j] = (float)(e[i * dim + j] / sqrt(s));
     }
 }
 
-/* --- an oracle that knows nothing of tables and pulls: distances from vectors, loops over all triplets ---- */
+/* --- an oracle that knows nothing of tables and pulls: distances from vectors, loops
+ * over all triplets  */
 
 static double dist(const double *e, size_t a, size_t b)
 {
@@ -45,7 +47,9 @@ static size_t pick(const mni_loss_config *c, const double *e, size_t a, size_t p
         if (labels[b] == labels[a]) continue;
         others[n_others++] = b;
         const double d = dist(e, a, b);
-        if ((c->miner == MNI_MINE_HARD || d > dist(e, a, p)) && (near == N || d < dist(e, a, near))) near = b;
+        if ((c->miner == MNI_MINE_HARD || d > dist(e, a, p)) &&
+            (near == N || d < dist(e, a, near)))
+            near = b;
         if (far == N || d > dist(e, a, far)) far = b;
     }
     if (c->miner == MNI_MINE_RANDOM) {
@@ -110,7 +114,8 @@ static double supcon_oracle(const mni_loss_config *c, const double *e)
 static double oracle(const mni_loss_config *c, const double *e)
 {
     if (c->kind == MNI_LOSS_TRIPLET) return triplet_oracle(c, e);
-    return c->kind == MNI_LOSS_CONTRASTIVE ? contrastive_oracle(c, e) : supcon_oracle(c, e);
+    return c->kind == MNI_LOSS_CONTRASTIVE ? contrastive_oracle(c, e)
+                                           : supcon_oracle(c, e);
 }
 
 static void check_loss(mni_loss_config c, uint64_t seed)
@@ -158,7 +163,8 @@ static void pair_loss_gradients(void)
     }
 }
 
-/* Points on a circle, so that every number is known: anchor at 0, positive at 90, negative at 60 degrees. */
+/* Points on a circle, so that every number is known: anchor at 0, positive at 90,
+ * negative at 60 degrees. */
 static void triplet_by_hand(void)
 {
     const float e[6] = { 1, 0, 0, 1, 0.5f, 0.8660254f };
@@ -168,7 +174,8 @@ static void triplet_by_hand(void)
     c.miner = MNI_MINE_HARD;
     CHECK_OK(mni_loss_compute(&c, e, l, 3, 2, &r, NULL, NULL));
     /* anchors 0 and 1: dp = sqrt 2, dn = 1 and 2 sin 15; anchor 2 has no positive */
-    const double want = (2 * sqrt(2) - 1 - 2 * sin(15 * 3.14159265358979 / 180)) / 2 + 0.2;
+    const double want = (2 * sqrt(2) - 1 - 2 * sin(15 * 3.14159265358979 / 180)) / 2 +
+                        0.2;
     CHECK_NEAR(r.loss, want, 1e-6);
     CHECK_EQ(r.n_terms, 2);
     CHECK_NEAR(r.active, 1, 0);
@@ -185,7 +192,8 @@ static void odd_batches(void)
         c.kind = (mni_loss_kind)kind;
         CHECK_OK(mni_loss_compute(&c, e, one_class, 2, 2, &r, de, NULL));
         for (int i = 0; i < 4; i++) CHECK(isfinite(de[i]));
-        CHECK_OK(mni_loss_compute(&c, e, two, 2, 2, &r, de, NULL));     /* a collapsed pair: no direction */
+        CHECK_OK(mni_loss_compute(&c, e, two, 2, 2, &r, de,
+                                  NULL)); /* a collapsed pair: no direction */
         for (int i = 0; i < 4; i++) CHECK(de[i] == 0);
         CHECK_OK(mni_loss_compute(&c, e, two, 0, 2, &r, de, NULL));
         CHECK_EQ(r.n_terms, 0);
@@ -204,7 +212,8 @@ static void collapse_is_visible(void)
     mni_loss_config c = mni_loss_default();
     mni_loss_result r;
     c.miner = MNI_MINE_HARD;
-    for (int i = 0; i < 8; i++) memcpy(e + 3 * i, (float[3]){ 0.6f, 0.8f, 0 }, 3 * sizeof *e);
+    for (int i = 0; i < 8; i++)
+        memcpy(e + 3 * i, (float[3]){ 0.6f, 0.8f, 0 }, 3 * sizeof *e);
     CHECK_OK(mni_loss_compute(&c, e, l, 8, 3, &r, de, NULL));
     CHECK_NEAR(r.loss, 0.2, 1e-3);
     CHECK(r.mean_positive < 1e-2 && r.mean_negative < 1e-2);
@@ -222,7 +231,7 @@ static mann_status loss_body(void *ctx)
 
 static void loss_oom(void) { test_oom(loss_body, NULL, 0); }
 
-/* --- SGD ---------------------------------------------------------------------------------------------------- */
+/* --- SGD ---------------------------------------------------------------------------- */
 
 static const mni_resnet_config tiny = { 8, 1, 0, 0, 1, { 3 }, { 1 }, 2 };
 
@@ -235,7 +244,8 @@ static void note_role(void *ctx, const mni_param *p)
 static void sgd_is_the_formula(void)
 {
     const size_t n = mni_resnet_n_params(&tiny);
-    float *w = mni_alloc(n, sizeof *w), *v = mni_alloc(n, sizeof *v), *g = mni_alloc(n, sizeof *g);
+    float *w = mni_alloc(n, sizeof *w), *v = mni_alloc(n, sizeof *v),
+          *g = mni_alloc(n, sizeof *g);
     roles r;
     CHECK(n <= sizeof r.role);
     mni_resnet_each_param(&tiny, note_role, &r);
@@ -247,11 +257,13 @@ static void sgd_is_the_formula(void)
         CHECK_NEAR(mni_sgd_step(&o, &tiny, w, g, v, NULL), sqrt(squares), 1e-4);
         const double scale = o.clip > 0 ? o.clip / sqrt(squares) : 1;
         for (size_t i = 0; i < n; i++) {
-            const int decays = r.role[i] == MNI_CONV_WEIGHT || r.role[i] == MNI_LINEAR_WEIGHT;
+            const int decays = r.role[i] == MNI_CONV_WEIGHT ||
+                               r.role[i] == MNI_LINEAR_WEIGHT;
             const double d = scale * g[i] + (decays ? o.weight_decay * w0[i] : 0);
             const double u = (double)o.momentum * v0[i] + d;
             CHECK_NEAR(v[i], u, 1e-6);
-            CHECK_NEAR(w[i], w0[i] - o.rate * (o.nesterov ? d + o.momentum * u : u), 1e-6);
+            CHECK_NEAR(w[i], w0[i] - o.rate * (o.nesterov ? d + o.momentum * u : u),
+                       1e-6);
         }
         mni_free(w0); mni_free(v0);
     }

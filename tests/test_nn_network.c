@@ -1,5 +1,5 @@
-/* test_nn_network.c - whole networks: description and layout, gradients through all layers, threads,
- * folding, files. SPDX-License-Identifier: MIT */
+/* test_nn_network.c - whole networks: description and layout, gradients through all
+ * layers, threads, folding, files. SPDX-License-Identifier: MIT */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +11,8 @@
 #include "nn/network.h"
 #include "nn_oracle.h"
 
-/* Small, and yet with everything: both stems, both blocks, shortcuts with and without a convolution, head. */
+/* Small, and yet with everything: both stems, both blocks, shortcuts with and without a
+ * convolution, head. */
 static const mni_resnet_config nets[] = {
     { 8, 2, 0, 0, 2, { 3, 4 }, { 2, 1 }, 5 },
     { 16, 1, 1, 1, 2, { 2, 2 }, { 1, 2 }, 0 },
@@ -32,7 +33,7 @@ static float *inputs(const mni_resnet_config *c, size_t n, uint64_t seed)
     return x;
 }
 
-/* --- description ---------------------------------------------------------------------------------------------- */
+/* --- description -------------------------------------------------------------------- */
 
 typedef struct count { size_t next, n; char last[80]; } count;
 static void count_param(void *ctx, const mni_param *p)
@@ -46,10 +47,16 @@ static void count_param(void *ctx, const mni_param *p)
 
 static void presets(void)
 {
-    /* Parameters of the torchvision models without their classifier, plus a 512-d head with bias. */
-    static const struct { const char *name; size_t n_params, n_arrays; uint32_t dim; } known[] = {
-        { "mini", 0, 0, 128 }, { "resnet18", 11176512 + 512 * 512 + 512, 62, 512 },
-        { "resnet34", 21284672 + 512 * 512 + 512, 110, 512 }, { "resnet50", 23508032, 159, 2048 } };
+    /* Parameters of the torchvision models without their classifier, plus a 512-d head
+     * with bias. */
+    static const struct {
+        const char *name;
+        size_t n_params, n_arrays;
+        uint32_t dim;
+    } known[] = { { "mini", 1259296, 38, 128 },
+                  { "resnet18", 11176512 + 512 * 512 + 512, 62, 512 },
+                  { "resnet34", 21284672 + 512 * 512 + 512, 110, 512 },
+                  { "resnet50", 23508032, 159, 2048 } };
     for (size_t i = 0; i < 4; i++) {
         mni_resnet_config c;
         count n = { 0, 0, "" };
@@ -96,17 +103,21 @@ static void plan_keeps_apart(void)
         size_t order[N];
         for (size_t i = 0; i < N; i++) {
             size_t from = mni_rng_below(&r, 40);
-            b[i] = (mni_buffer){ mni_rng_below(&r, 100), from, from + mni_rng_below(&r, 12), 0 };
+            b[i] = (mni_buffer){ mni_rng_below(&r, 100), from,
+                                 from + mni_rng_below(&r, 12), 0 };
         }
         const size_t total = mni_buffers_place(b, N, order);
         for (size_t i = 0; i < N; i++) {
             if (b[i].floats) CHECK(b[i].at + b[i].floats <= total && b[i].at % 16 == 0);
             for (size_t j = 0; j < i; j++)
-                if (b[i].from <= b[j].until && b[j].from <= b[i].until && b[i].floats && b[j].floats)
-                    CHECK(b[i].at + b[i].floats <= b[j].at || b[j].at + b[j].floats <= b[i].at);
+                if (b[i].from <= b[j].until && b[j].from <= b[i].until && b[i].floats &&
+                    b[j].floats)
+                    CHECK(b[i].at + b[i].floats <= b[j].at ||
+                          b[j].at + b[j].floats <= b[i].at);
         }
     }
-    /* ... and memory is reused: folded, a deep network needs no more than a few of its largest tensors. */
+    /* ... and memory is reused: folded, a deep network needs no more than a few of its
+     * largest tensors. */
     mni_resnet_config c;
     mni_plan p;
     mni_resnet_preset(&c, "resnet34");
@@ -115,9 +126,10 @@ static void plan_keeps_apart(void)
     mni_plan_fini(&p);
 }
 
-/* --- gradients through everything -------------------------------------------------------------------------------- */
+/* --- gradients through everything --------------------------------------------------- */
 
-/* Weights of a layout, moved off their initial values so that no gradient is zero by symmetry. */
+/* Weights of a layout, moved off their initial values so that no gradient is zero by
+ * symmetry. */
 static void shake(mni_network *net, uint64_t seed)
 {
     const size_t n = mni_network_n_params(net);
@@ -128,7 +140,12 @@ static void shake(mni_network *net, uint64_t seed)
     mni_free(noise);
 }
 
-typedef struct problem { const mni_resnet_config *c; size_t n; double *input, *params, *out; float *dy; } problem;
+typedef struct problem {
+    const mni_resnet_config *c;
+    size_t n;
+    double *input, *params, *out;
+    float *dy;
+} problem;
 
 static double loss_of(const problem *p)
 {
@@ -155,11 +172,16 @@ static void network_gradients_of(const mni_resnet_config *c, uint64_t seed)
     const size_t n_params = mni_resnet_n_params(c), n_out = N * mni_resnet_dim(c);
     CHECK_OK(mni_network_new(&net, c, N, NULL, NULL));
     shake(net, seed);
-    float *x = inputs(c, N, seed + 1), *dy = mni_alloc(n_out, sizeof *dy), *g = mni_network_grads(net);
+    float *x = inputs(c, N, seed + 1), *dy = mni_alloc(n_out, sizeof *dy),
+          *g = mni_network_grads(net);
     oracle_fill(dy, n_out, seed + 2);
     const float *e = mni_network_forward(net, x, N, MNI_TRAIN);
-    problem p = { c, N, oracle_doubles(x, N * input_floats(c)),
-                  oracle_doubles(mni_network_params(net), n_params), mni_alloc(n_out, sizeof(double)), dy };
+    problem p = { c,
+                  N,
+                  oracle_doubles(x, N * input_floats(c)),
+                  oracle_doubles(mni_network_params(net), n_params),
+                  mni_alloc(n_out, sizeof(double)),
+                  dy };
     loss_of(&p);
     for (size_t i = 0; i < n_out; i++) CHECK_NEAR(e[i], p.out[i], 2e-5);
     mni_network_zero_grads(net);
@@ -176,9 +198,10 @@ static void network_gradients_of(const mni_resnet_config *c, uint64_t seed)
         const double slope = (up - loss_of(&p)) / (2 * h);
         p.params[i] = old;
         if (!(fabs(slope - g[i]) <= 2e-4 * norm))
-            test_fail(__FILE__, __LINE__, "param %zu: slope %.8g, backward gave %.8g", i, slope, (double)g[i]);
+            test_fail(__FILE__, __LINE__, "param %zu: slope %.8g, backward gave %.8g", i,
+                      slope, (double)g[i]);
     }
-    for (uint64_t k = 0; k < 5; k++) {                      /* random directions, and along the gradient */
+    for (uint64_t k = 0; k < 5; k++) { /* random directions, and along the gradient */
         float *noise = mni_alloc(n_params, sizeof *noise);
         double want = 0, length = 0;
         oracle_fill(noise, n_params, seed + 10 + k);
@@ -187,10 +210,16 @@ static void network_gradients_of(const mni_resnet_config *c, uint64_t seed)
             want += direction[i] * g[i];
             length += direction[i] * direction[i];
         }
-        CHECK_NEAR(slope_of(&p, direction, n_params, 1e-7), want, 3e-4 * norm * sqrt(length));
+        CHECK_NEAR(slope_of(&p, direction, n_params, 1e-7), want,
+                   3e-4 * norm * sqrt(length));
         mni_free(noise);
     }
-    mni_free(direction); mni_free(p.input); mni_free(p.params); mni_free(p.out); mni_free(x); mni_free(dy);
+    mni_free(direction);
+    mni_free(p.input);
+    mni_free(p.params);
+    mni_free(p.out);
+    mni_free(x);
+    mni_free(dy);
     mni_network_free(net);
 }
 
@@ -214,23 +243,27 @@ static void gradients_add(void)
     float *once = mni_memdup(mni_network_grads(net), n_params * sizeof *once);
     mni_network_forward(net, x, N, MNI_TRAIN);
     mni_network_backward(net, dy);
-    for (size_t i = 0; i < n_params; i++) CHECK_NEAR(mni_network_grads(net)[i], 2 * once[i], 1e-5);
+    for (size_t i = 0; i < n_params; i++)
+        CHECK_NEAR(mni_network_grads(net)[i], 2 * once[i], 1e-5);
     mni_free(once); mni_free(x);
     mni_network_free(net);
 }
 
-/* --- the same for any number of threads ------------------------------------------------------------------------ */
+/* --- the same for any number of threads --------------------------------------------- */
 
 /* A few steps of a real training on noise; the four blocks end to end. */
-static float *train_a_little(const mni_resnet_config *c, size_t n, uint32_t threads, size_t *n_floats)
+static float *train_a_little(const mni_resnet_config *c, size_t n, uint32_t threads,
+                             size_t *n_floats)
 {
     mann_pool *pool;
     mni_network *net;
     CHECK_OK(mann_pool_new(&pool, threads, NULL));
     CHECK_OK(mni_network_new(&net, c, n, pool, NULL));
     mni_network_init(net, 5);
-    const size_t dim = mni_network_dim(net), np = mni_network_n_params(net), ns = mni_network_n_stats(net);
-    float *de = mni_alloc(n * dim, sizeof *de), *all = mni_alloc(3 * np + ns, sizeof *all);
+    const size_t dim = mni_network_dim(net), np = mni_network_n_params(net),
+                 ns = mni_network_n_stats(net);
+    float *de = mni_alloc(n * dim, sizeof *de),
+          *all = mni_alloc(3 * np + ns, sizeof *all);
     uint32_t *labels = mni_alloc(n, sizeof *labels);
     for (size_t i = 0; i < n; i++) labels[i] = (uint32_t)(i / 3);
     for (uint64_t step = 0; step < 3; step++) {
@@ -262,7 +295,8 @@ static float *train_a_little(const mni_resnet_config *c, size_t n, uint32_t thre
 static void same_bits_for_any_threads(void)
 {
     static const uint32_t threads[] = { 2, 7 };
-    static const mni_resnet_config wide = { 16, 3, 0, 0, 3, { 20, 24, 40 }, { 1, 1, 1 }, 32 };
+    static const mni_resnet_config wide = { 16,          3, 0, 0, 3, { 20, 24, 40 },
+                                            { 1, 1, 1 }, 32 };
     static const struct { const mni_resnet_config *c; size_t n; } cases[] = {
         { &nets[0], 21 }, { &nets[1], 9 }, { &wide, 33 } };
     for (size_t i = 0; i < 3; i++) {
@@ -277,9 +311,10 @@ static void same_bits_for_any_threads(void)
     }
 }
 
-/* --- learning ------------------------------------------------------------------------------------------------------ */
+/* --- learning ----------------------------------------------------------------------- */
 
-/* Eight classes of noisy patterns: after some steps the loss must be far down, by every loss. */
+/* Eight classes of noisy patterns: after some steps the loss must be far down, by every
+ * loss. */
 static void it_learns(void)
 {
     static const mni_resnet_config c = { 8, 1, 0, 0, 2, { 8, 16 }, { 1, 1 }, 8 };
@@ -302,7 +337,8 @@ static void it_learns(void)
             float *x = inputs(&c, N, 1000 + step);
             for (size_t i = 0; i < N; i++) {
                 labels[i] = (uint32_t)(i % 8);
-                for (size_t p = 0; p < 64; p++) x[i * 64 + p] = x[i * 64 + p] * 0.7f + pattern[i % 8][p] * 0.5f;
+                for (size_t p = 0; p < 64; p++)
+                    x[i * 64 + p] = x[i * 64 + p] * 0.7f + pattern[i % 8][p] * 0.5f;
             }
             const float *e = mni_network_forward(net, x, N, MNI_TRAIN);
             CHECK_OK(mni_loss_compute(&loss, e, labels, N, 8, &r, de, NULL));
@@ -313,16 +349,17 @@ static void it_learns(void)
             mni_free(x);
         }
         if (!(r.mean_positive < 0.65 * r.mean_negative))
-            test_fail(__FILE__, __LINE__, "loss %d: %g -> %g, positives %g, negatives %g", kind, first, r.loss,
-                      r.mean_positive, r.mean_negative);
+            test_fail(__FILE__, __LINE__, "loss %d: %g -> %g, positives %g, negatives %g",
+                      kind, first, r.loss, r.mean_positive, r.mean_negative);
         mni_free(de);
         mni_network_free(net);
     }
 }
 
-/* --- inference and files ------------------------------------------------------------------------------------------- */
+/* --- inference and files ------------------------------------------------------------ */
 
-/* A model whose norms have seen something: weights shaken, statistics of a few batches. */
+/* A model whose norms have seen something: weights shaken, statistics of a few
+ * batches. */
 static mni_model *trained_model(const mni_resnet_config *c, mni_network **keep)
 {
     mni_network *net;
@@ -360,11 +397,14 @@ static void folded_equals_unfolded(void)
 static void same_bits_for_any_batch(void)
 {
     enum { N = 64 };
-    static const mni_resnet_config mini32 = { 32, 3, 0, 0, 4, { 32, 64, 128, 256 }, { 1, 1, 1, 1 }, 128 };
+    static const mni_resnet_config mini32 = {
+        32, 3, 0, 0, 4, { 32, 64, 128, 256 }, { 1, 1, 1, 1 }, 128
+    };
     mni_model *m = trained_model(&mini32, NULL);
     mann_pool *pool;
     const size_t floats = input_floats(&mini32);
-    float *x = inputs(&mini32, N, 1), *all = mni_alloc(N * 128, sizeof *all), *some = mni_alloc(N * 128, sizeof *some);
+    float *x = inputs(&mini32, N, 1), *all = mni_alloc(N * 128, sizeof *all),
+          *some = mni_alloc(N * 128, sizeof *some);
     CHECK_OK(mni_model_forward(m, x, N, NULL, all, NULL));
     for (size_t i = 0; i < N; i += 7) {
         CHECK_OK(mni_model_forward(m, x + i * floats, 1, NULL, some, NULL));
@@ -405,7 +445,8 @@ static void files_of(mni_dtype dtype)
     CHECK_OK(mni_model_set_weights(m, w, mni_model_stats(m), NULL));
     CHECK(mni_model_fingerprint(m) != before);
     w[3] = 1e6f;
-    CHECK_IS(mni_model_set_weights(m, w, mni_model_stats(m), NULL), dtype == MNI_F16 ? MANN_E_LIMIT : MANN_OK);
+    CHECK_IS(mni_model_set_weights(m, w, mni_model_stats(m), NULL),
+             dtype == MNI_F16 ? MANN_E_LIMIT : MANN_OK);
     w[3] = NAN;             /* what cannot be answered with must not be opened */
     if (dtype == MNI_F32) {
         CHECK_OK(mni_model_set_weights(m, w, mni_model_stats(m), NULL));
@@ -430,7 +471,8 @@ static void lying_files(void)
 {
     mni_model *m = trained_model(&nets[0], NULL), *back;
     const size_t n = mni_resnet_n_params(&nets[0]), ns = mni_resnet_n_stats(&nets[0]);
-    uint8_t arch[80] = { 5, 0, 0, 0, 8, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 't', 'e', 's', 't' };
+    uint8_t arch[80] = { 5, 0, 0, 0, 8, 0, 0,   0,   2,   0,
+                         0, 0, 0, 0, 0, 0, 't', 'e', 's', 't' };
     for (int lie = 0; lie < 8; lie++) {
         uint32_t rnet[18];
         mni_buf buf = { 0 };
@@ -438,15 +480,19 @@ static void lying_files(void)
         mni_reader *r;
         memcpy(rnet, &nets[0], sizeof rnet);
         if (lie == 1) rnet[0] = 0;                          /* no size */
-        if (lie == 2) rnet[5] = 2048;                       /* more weights than there are */
+        if (lie == 2) rnet[5] = 2048; /* more weights than there are */
         if (lie == 3) rnet[4] = 0xFFFFFFFF;
-        if (lie == 6) rnet[17] = 4;                         /* another dimension than ARCH says */
+        if (lie == 6) rnet[17] = 4; /* another dimension than ARCH says */
         arch[0] = lie == 7 ? 6 : 5;
-        CHECK_OK(mni_writer_new_buf(&w, &buf, MNI_FILE_MODEL, mni_uuid_from(1, 1), 0, NULL));
+        CHECK_OK(
+            mni_writer_new_buf(&w, &buf, MNI_FILE_MODEL, mni_uuid_from(1, 1), 0, NULL));
         mni_writer_section(w, "ARCH", MNI_BYTES, MNI_ALIGN_SECTION, arch, sizeof arch);
-        if (lie != 5) mni_writer_section(w, "RNET", MNI_U32, MNI_ALIGN_SECTION, rnet, sizeof rnet);
-        mni_writer_section(w, "WGHT", MNI_F32, MNI_ALIGN_SECTION, mni_model_params(m), (n - (lie == 4)) * 4);
-        mni_writer_section(w, "STAT", MNI_F32, MNI_ALIGN_SECTION, mni_model_stats(m), ns * 4);
+        if (lie != 5)
+            mni_writer_section(w, "RNET", MNI_U32, MNI_ALIGN_SECTION, rnet, sizeof rnet);
+        mni_writer_section(w, "WGHT", MNI_F32, MNI_ALIGN_SECTION, mni_model_params(m),
+                           (n - (lie == 4)) * 4);
+        mni_writer_section(w, "STAT", MNI_F32, MNI_ALIGN_SECTION, mni_model_stats(m),
+                           ns * 4);
         mni_writer_section(w, "ATTA", MNI_BYTES, MNI_ALIGN_SECTION, "", 0);
         CHECK_OK(mni_writer_finish(w, NULL));
         CHECK_OK(mni_reader_open_bytes(&r, buf.bytes, buf.n_bytes, "lie", 0, NULL));
@@ -496,7 +542,8 @@ static mann_status model_body(void *ctx)
     float out[10];
     mann_status s = mni_model_new_resnet(&m, "x", &nets[0], 1, NULL);
     if (s == MANN_OK) s = mni_model_forward(m, ctx, 2, NULL, out, NULL);
-    if (s == MANN_OK) s = mni_writer_new_buf(&w, &buf, MNI_FILE_MODEL, mni_uuid_from(1, 1), 0, NULL);
+    if (s == MANN_OK)
+        s = mni_writer_new_buf(&w, &buf, MNI_FILE_MODEL, mni_uuid_from(1, 1), 0, NULL);
     if (s == MANN_OK) {
         mni_model_write(m, w);
         s = mni_writer_finish(w, NULL);

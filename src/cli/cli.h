@@ -69,6 +69,10 @@ static inline int mni_cli_quiet(const mni_cli *c)
     return mni_opt_flag(&c->options, MNI_OPT_QUIET);
 }
 
+/* 1 photo, 2 photos; 1 class, 2 classes. */
+static inline const char *mni_s(uint64_t n) { return n == 1 ? "" : "s"; }
+static inline const char *mni_es(uint64_t n) { return n == 1 ? "" : "es"; }
+
 /* --- standard output (out.c) -------------------------------------------------------- */
 /* Writes what waits in c->out. A closed pipe or full disk is remembered; the exit status
  * becomes 5. */

@@ -44,8 +44,9 @@ static void report(mni_cli *c, const char *path, const mann_gallery_info *info)
         if (mni_cli_quiet(c)) return;
         mni_out_name(&c->out, path);
         mni_text_f(&c->out,
-                   ": %llu rows of %u numbers, %u classes, metric %s, index %s, %s\n",
-                   (unsigned long long)info->n_rows, info->dim, info->n_classes,
+                   ": %llu row%s of %u numbers, %u class%s, metric %s, index %s, %s\n",
+                   (unsigned long long)info->n_rows, mni_s(info->n_rows), info->dim,
+                   info->n_classes, mni_es(info->n_classes),
                    mni_metric_name(info->metric), info->index, size);
         return;
     }

@@ -39,8 +39,9 @@ static int report(mni_cli *c, mann_gallery *g, const char *key, uint64_t n,
         mni_out_name(&c->out, c->options.files[0]);
         mni_text_add(&c->out, ": ");
         mni_out_name(&c->out, sentence);
-        mni_text_f(&c->out, "; now %llu records of %u classes\n",
-                   (unsigned long long)info.n_rows, info.n_classes);
+        mni_text_f(&c->out, "; now %llu record%s of %u class%s\n",
+                   (unsigned long long)info.n_rows, mni_s(info.n_rows), info.n_classes,
+                   mni_es(info.n_classes));
     }
     return MNI_EXIT_OK;
 }

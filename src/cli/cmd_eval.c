@@ -64,6 +64,10 @@ static int report(mni_cli *c, const count *counts, size_t n_counts, const figure
     }
     if (!mni_opt_given(&c->options, MNI_OPT_MIN_RECALL) || accuracy >= wanted)
         return MNI_EXIT_OK;
+    if (isnan(accuracy)) {
+        mni_talk_error(&c->talk, "nothing was counted: --min-recall cannot be met");
+        return MNI_EXIT_CHECK;
+    }
     char sentence[120];
     snprintf(sentence, sizeof sentence,
              "%.2f %% is below the %.2f %% that --min-recall asks for", accuracy * 100,

@@ -83,13 +83,13 @@ static void report(mni_cli *c, const char *path, const mann_add_report *r,
     if (!mni_cli_json(c)) {
         if (mni_cli_quiet(c)) return;
         mni_out_name(&c->out, path);
-        mni_text_f(
-            &c->out,
-            ": %llu photos of %u classes, %u numbers each (%llu new, %llu already there, "
-            "%llu skipped)\n",
-            (unsigned long long)info->n_rows, info->n_classes, info->dim,
-            (unsigned long long)r->n_added, (unsigned long long)r->n_present,
-            (unsigned long long)r->n_skipped);
+        mni_text_f(&c->out,
+                   ": %llu photo%s of %u class%s, %u numbers each (%llu new, %llu "
+                   "already there, "
+                   "%llu skipped)\n",
+                   (unsigned long long)info->n_rows, mni_s(info->n_rows), info->n_classes,
+                   mni_es(info->n_classes), info->dim, (unsigned long long)r->n_added,
+                   (unsigned long long)r->n_present, (unsigned long long)r->n_skipped);
         return;
     }
     mni_json j;
@@ -108,6 +108,18 @@ static void report(mni_cli *c, const char *path, const mann_add_report *r,
     mni_text_char(&c->out, '\n');
 }
 
+/* One file to carry away, no journal beside it. */
+static mann_status fold_journal(mni_cli *c, mann_gallery *g)
+{
+    mann_gallery_info info = { .struct_size = sizeof info };
+    mann_pool *pool = NULL;
+    MNI_TRY(mann_gallery_describe(g, &info, &c->err));
+    if (!info.n_tail && !info.n_dead) return MANN_OK;
+    mann_status s = mni_cli_pool(c, &pool);
+    if (s == MANN_OK) s = mann_gallery_compact(g, pool, &c->hooks, &c->err);
+    return s;
+}
+
 int mni_cmd_extract(mni_cli *c)
 {
     const char *out = mni_opt_text(&c->options, MNI_OPT_OUTPUT);
@@ -117,6 +129,10 @@ int mni_cmd_extract(mni_cli *c)
     mann_add_report added = { .struct_size = sizeof added };
     mann_gallery_info info = { .struct_size = sizeof info };
     int code = mni_gallery_from_photos(c, c->options.files[0], out, &g, &added);
+    if (code == MNI_EXIT_OK) {
+        mann_status s = fold_journal(c, g);
+        if (s != MANN_OK) code = mni_cli_fail(c, MNI_FROM_OUTPUT, s);
+    }
     if (code == MNI_EXIT_OK && npy) {
         mann_status s = write_all_npy(c, g, npy);
         if (s != MANN_OK) code = mni_cli_fail(c, MNI_FROM_OUTPUT, s);

@@ -116,8 +116,9 @@ static void report(const job *w, uint32_t classes)
         mni_text_char(&c->out, '\n');
     } else if (!mni_cli_quiet(c)) {
         mni_out_name(&c->out, w->dir);
-        mni_text_f(&c->out, ": %llu pictures, %u classes of %u views\n",
-                   (unsigned long long)w->n, classes, w->views);
+        mni_text_f(&c->out, ": %llu picture%s, %u class%s of %u view%s\n",
+                   (unsigned long long)w->n, mni_s(w->n), classes, mni_es(classes),
+                   w->views, mni_s(w->views));
     }
 }
 

@@ -63,6 +63,26 @@ mann_status mni_cli_model(mni_cli *c, const char *name, mann_model **out)
     return mann_model_open(out, name, &c->err);
 }
 
+/* A power cut or a damaged disk is told once, where somebody will see it. */
+static void tell_of_journal(mni_cli *c, const char *path, mann_gallery *g)
+{
+    char sentence[512], size[24];
+    mann_gallery_info info = { .struct_size = sizeof info };
+    if (mann_gallery_describe(g, &info, NULL) != MANN_OK) return;
+    if (info.journal_cut_bytes) {
+        mni_format_bytes(size, sizeof size, info.journal_cut_bytes);
+        snprintf(sentence, sizeof sentence,
+                 "%s: the journal ended in %s that were never completed or are damaged; "
+                 "everything before them was read", path, size);
+        c->hooks.note(c->hooks.user, MANN_NOTE_WARNING, sentence);
+    }
+    if (info.journal_ignored) {
+        snprintf(sentence, sizeof sentence,
+                 "%s-journal: belongs to another generation of this gallery; ignored", path);
+        c->hooks.note(c->hooks.user, MANN_NOTE_WARNING, sentence);
+    }
+}
+
 mann_status mni_cli_gallery(mni_cli *c, const char *path, uint32_t flags,
                             mann_gallery **out)
 {
@@ -81,6 +101,7 @@ mann_status mni_cli_gallery(mni_cli *c, const char *path, uint32_t flags,
                         "-o gallery.mann' makes one)",
                         path, path);
     MNI_TRY(mann_gallery_open(out, path, flags, &c->err));
+    tell_of_journal(c, path, *out);
     if (!c->options.values[MNI_OPT_MODEL].row ||
         !mni_opt_given(&c->options, MNI_OPT_MODEL))
         return MANN_OK;

@@ -105,7 +105,8 @@ static void headline(mni_text *out, mann_gallery *g, const mni_answered *a)
         return;
     }
     if (a->rows) {
-        mni_text_f(out, "%u nearest rows\n", (unsigned)a->answer.n_hits);
+        mni_text_f(out, "%u nearest row%s\n", (unsigned)a->answer.n_hits,
+                   mni_s(a->answer.n_hits));
         return;
     }
     const char *name = class_of(g, &a->hits[0], room);

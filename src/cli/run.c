@@ -141,11 +141,13 @@ static int run_without_command(int argc, char **argv)
         code = MNI_EXIT_USAGE;
     } else {
         const char *near = word[0] == '-' ? NULL : mni_command_nearest(word);
-        fputs("metricann: ", stderr);
-        if (word[0] == '-') fprintf(stderr, "the command comes first; got '%s'\n", word);
-        else fprintf(stderr, "unknown command '%s'\n", word);
-        if (near) fprintf(stderr, "did you mean 'metricann %s'?\n", near);
-        else fprintf(stderr, "'metricann help' lists the commands\n");
+        mni_text_add(&text, word[0] == '-' ? "metricann: the command comes first; got '"
+                                           : "metricann: unknown command '");
+        mni_out_name(&text, word);
+        mni_text_add(&text, "'\n");
+        if (near) mni_text_f(&text, "did you mean 'metricann %s'?\n", near);
+        else mni_text_add(&text, "'metricann help' lists the commands\n");
+        fputs(mni_text_get(&text), stderr);
         code = MNI_EXIT_USAGE;
     }
     mni_text_fini(&text);

@@ -1,7 +1,8 @@
 /* image.h - bytes -> pixels: what the rest of the house needs of the decoders.
  *
- * A decoder trusts nothing: sizes are checked against the limits before anything is allocated, and
- * every failure says what was wrong and at which byte. SPDX-License-Identifier: MIT */
+ * A decoder trusts nothing: sizes are checked against the limits before anything is
+ * allocated, and every failure says what was wrong and at which byte.
+ * SPDX-License-Identifier: MIT */
 #ifndef MNI_IMAGE_IMAGE_H
 #define MNI_IMAGE_IMAGE_H
 
@@ -10,7 +11,7 @@
 typedef struct mni_decode_opts {
     uint64_t max_pixels;        /* 0: 100 million */
     uint32_t max_side;          /* 0: 65,535 */
-    int keep_alpha;             /* 1: RGBA out where the file has alpha; 0: composited, RGB */
+    int keep_alpha;             /* 1: RGBA where the file has alpha; 0: composited, RGB */
     uint8_t background[3];      /* for compositing */
     int ignore_orientation;     /* 1: leave EXIF orientation alone */
 } mni_decode_opts;
@@ -18,9 +19,10 @@ typedef struct mni_decode_opts {
 /* Defaults: white background, RGB, upright. */
 void mni_decode_opts_fill(mni_decode_opts *o);
 
-/* By content (magic bytes), not by name. opts NULL: defaults. Known but unsupported formats
- * (WebP, HEIC, AVIF, TIFF, GIF, progressive JPEG where not yet done) are MANN_E_UNSUPPORTED with the
- * cure in the sentence. *out is zeroed on failure. */
+/* By content (magic bytes), not by name. opts NULL: defaults. Known but unsupported
+ * formats (WebP, HEIC, AVIF, TIFF, GIF, arithmetic and lossless JPEG) are
+ * MANN_E_UNSUPPORTED with the cure in the sentence. *out is zeroed on failure. Any number
+ * of threads at once. */
 mann_status mni_image_decode(mann_image *out, const void *bytes, size_t n_bytes,
                              const mni_decode_opts *opts, mann_error *err);
 
@@ -30,8 +32,8 @@ const char *mni_image_format(const void *bytes, size_t n_bytes);
 int mni_image_name(const char *name);
 
 /* Zeroed pixels of w * h * channels bytes; MANN_E_NOMEM. Released by mann_image_clear. */
-mann_status mni_image_new(mann_image *out, uint32_t width, uint32_t height, uint32_t channels,
-                          mann_error *err);
+mann_status mni_image_new(mann_image *out, uint32_t width, uint32_t height,
+                          uint32_t channels, mann_error *err);
 /* The eight EXIF orientations (1..8), in place (the pixel block may be replaced). */
 mann_status mni_image_orient(mann_image *im, int orientation, mann_error *err);
 /* RGBA -> RGB over a colour, in place; RGB is left alone. */

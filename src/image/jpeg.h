@@ -18,7 +18,7 @@
 
 enum {
     MNI_JPEG_BLOCK = 64,
-    MNI_JPEG_LOOK = 9,              /* bits that the first look of the Huffman decoder covers */
+    MNI_JPEG_LOOK = 9,              /* bits that the first look at a code covers */
     MNI_JPEG_MAX_COMPONENTS = 4
 };
 
@@ -32,7 +32,7 @@ extern const uint8_t mni_jpeg_zigzag[MNI_JPEG_BLOCK];
  * counted. */
 typedef struct mni_jpeg_bits {
     uint64_t bits;                  /* the next bit is the highest */
-    int n_bits, n_padding;          /* waiting; how many of the last ones are our own zeros */
+    int n_bits, n_padding;          /* waiting; of which our own zeros, the last */
     const uint8_t *at, *end;        /* end of the file */
 } mni_jpeg_bits;
 

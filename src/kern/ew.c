@@ -8,8 +8,9 @@
 
 enum { LANES = 16, STRETCH = 1024 };
 
-/* Sixteen floats as one value: GCC's and clang's vector extension, which is not an intrinsic: without
- * AVX-512 the compiler makes two or four operations of each. Unaligned, and may alias floats. */
+/* Sixteen floats as one value: GCC's and clang's vector extension, which is not an
+ * intrinsic: without AVX-512 the compiler makes two or four operations of each.
+ * Unaligned, and may alias floats. */
 typedef float   lanes __attribute__((vector_size(64), aligned(4), may_alias));
 typedef int32_t mask  __attribute__((vector_size(64), aligned(4), may_alias));
 

@@ -1,4 +1,5 @@
-/* ew_body.h - the loops of kern_ew.h, written once. Included by ew.c once per SIMD level, with
+/* ew_body.h - the loops of kern_ew.h, written once. Included by ew.c once per SIMD level,
+ * with
  *
  *   EW(name)     name with the level's ending
  *   EW_TARGET    the level's target attribute, or nothing
@@ -12,7 +13,8 @@ EW_TARGET static double EW(total)(const lanes *v)
     return total;
 }
 
-EW_TARGET static void EW(row_stats)(const float *x, size_t n, double *mean, double *squares)
+EW_TARGET static void EW(row_stats)(const float *x, size_t n, double *mean,
+                                    double *squares)
 {
     lanes sum = { 0 }, square = { 0 };
     size_t whole = n - n % LANES;
@@ -31,8 +33,8 @@ EW_TARGET static void EW(row_stats)(const float *x, size_t n, double *mean, doub
     *squares = total;
 }
 
-EW_TARGET static void EW(affine)(float *y, const float *x, const float *r, float scale, float shift,
-                                 int relu, size_t n)
+EW_TARGET static void EW(affine)(float *y, const float *x, const float *r, float scale,
+                                 float shift, int relu, size_t n)
 {
     if (r && relu) {
         for (size_t i = 0; i < n; i++) {
@@ -51,14 +53,16 @@ EW_TARGET static void EW(affine)(float *y, const float *x, const float *r, float
     }
 }
 
-EW_TARGET static void EW(norm_sums)(const float *dy, const float *y, const float *x, float mean, size_t n,
-                                    double *sum, double *dot)
+EW_TARGET static void EW(norm_sums)(const float *dy, const float *y, const float *x,
+                                    float mean, size_t n, double *sum, double *dot)
 {
     lanes s = { 0 }, t = { 0 };
     size_t whole = n - n % LANES;
     for (size_t i = 0; i < whole; i += LANES) {
         lanes d = *(const lanes *)(dy + i);
-        if (y) d = (lanes)((mask)d & (*(const lanes *)(y + i) > 0.0f));     /* all ones where true */
+        if (y)
+            d = (lanes)((mask)d &
+                        (*(const lanes *)(y + i) > 0.0f)); /* all ones where true */
         s += d;
         t += d * (*(const lanes *)(x + i) - mean);
     }
@@ -71,8 +75,9 @@ EW_TARGET static void EW(norm_sums)(const float *dy, const float *y, const float
     }
 }
 
-EW_TARGET static void EW(norm_dx)(float *restrict dx, float *restrict dr, const float *dy, const float *y,
-                                  const float *x, float a, float b, float c, size_t n)
+EW_TARGET static void EW(norm_dx)(float *restrict dx, float *restrict dr, const float *dy,
+                                  const float *y, const float *x, float a, float b,
+                                  float c, size_t n)
 {
     if (y && dr) {
         for (size_t i = 0; i < n; i++) {
@@ -100,7 +105,8 @@ EW_TARGET static double EW(squares)(const float *x, size_t n)
 {
     double total = 0;
     for (size_t at = 0; at < n; at += STRETCH) {
-        size_t end = n - at < STRETCH ? n : at + STRETCH, whole = at + (end - at) / LANES * LANES;
+        size_t end = n - at < STRETCH ? n : at + STRETCH,
+               whole = at + (end - at) / LANES * LANES;
         lanes s = { 0 };
         for (size_t i = at; i < whole; i += LANES) {
             lanes v = *(const lanes *)(x + i);
@@ -112,8 +118,9 @@ EW_TARGET static double EW(squares)(const float *x, size_t n)
     return total;
 }
 
-EW_TARGET static void EW(sgd)(float *restrict w, float *restrict v, const float *restrict g, float scale,
-                              float decay, float momentum, float rate, int nesterov, size_t n)
+EW_TARGET static void EW(sgd)(float *restrict w, float *restrict v,
+                              const float *restrict g, float scale, float decay,
+                              float momentum, float rate, int nesterov, size_t n)
 {
     if (nesterov) {
         for (size_t i = 0; i < n; i++) {

@@ -1,12 +1,14 @@
-/* contrastive.c - two losses on pairs: the classic one, and the supervised one over a softmax.
- * SPDX-License-Identifier: MIT */
+/* contrastive.c - two losses on pairs: the classic one, and the supervised one over a
+ * softmax. SPDX-License-Identifier: MIT */
 #include "nn/loss_table.h"
 
 #include <math.h>
 
-/* Positives: d^2. Negatives: max(0, margin - d)^2. Mean over each kind, then the mean of the two, so that
- * the many negatives of a batch do not drown its few positives. (Hadsell et al. 2006, eq. 4) */
-void mni_contrastive_fill(const mni_loss_config *c, mni_loss_table *t, mni_loss_result *out)
+/* Positives: d^2. Negatives: max(0, margin - d)^2. Mean over each kind, then the mean of
+ * the two, so that the many negatives of a batch do not drown its few positives. (Hadsell
+ * et al. 2006, eq. 4) */
+void mni_contrastive_fill(const mni_loss_config *c, mni_loss_table *t,
+                          mni_loss_result *out)
 {
     double loss[2] = { 0, 0 };
     uint64_t count[2] = { 0, 0 }, n_active = 0;
@@ -29,13 +31,14 @@ void mni_contrastive_fill(const mni_loss_config *c, mni_loss_table *t, mni_loss_
         if (count[same]) out->loss += 0.5 * loss[same] / (double)count[same];
 }
 
-/* Anchor a, logits z_b = s(a, b) / temperature over all b != a. For each positive p the loss is
- * -log softmax(z)_p; mean over the positives of an anchor, mean over anchors that have one.
+/* Anchor a, logits z_b = s(a, b) / temperature over all b != a. For each positive p the
+ * loss is -log softmax(z)_p; mean over the positives of an anchor, mean over anchors that
+ * have one.
  *
  *   d loss / d z_b = softmax(z)_b - [b is a positive] / n_positives
  *
- * Every negative is pushed by how close it is: all of the batch teaches, so there is nothing to mine.
- * (Khosla et al. 2020, eq. 2) */
+ * Every negative is pushed by how close it is: all of the batch teaches, so there is
+ * nothing to mine. (Khosla et al. 2020, eq. 2) */
 void mni_supcon_fill(const mni_loss_config *c, mni_loss_table *t, mni_loss_result *out)
 {
     const double heat = c->temperature;
@@ -53,7 +56,8 @@ void mni_supcon_fill(const mni_loss_config *c, mni_loss_table *t, mni_loss_resul
         }
         if (n_positives == 0 || n_negatives == 0) continue;
         n_anchors++;
-        n_active += nearest > worst - heat;         /* a negative within reach of the worst positive */
+        n_active += nearest >
+                    worst - heat; /* a negative within reach of the worst positive */
         for (size_t b = 0; b < t->n; b++)
             if (b != a) sum += exp((s[b] - top) / heat);
         for (size_t b = 0; b < t->n; b++) {

@@ -1,7 +1,8 @@
 /* conv.c - convolution: the definition in seven loops, and the same as matrix products.
  *
- * Lowering ("im2col": Chellapilla, Puri, Simard, IWFHR 2006). Write under each output place the inputs it
- * sees, as a column; then one product gives all output channels of all places:
+ * Lowering ("im2col": Chellapilla, Puri, Simard, IWFHR 2006). Write under each output
+ * place the inputs it sees, as a column; then one product gives all output channels of
+ * all places:
  *
  *        w: c_out x K              columns: K x places                y: c_out x places
  *      +-------------+     +----+----+----+-------------+        +----+----+----+-----
@@ -11,28 +12,32 @@
  *      +-------------+     +----+----+----+-------------+        +----+----+----+-----
  *                                                   K = c_in * kernel * kernel
  *
- * All columns of a batch would fill memory, so a tile of a few hundred of them is made, used and thrown
- * away: some rows of one image where maps are large, some whole images where they are small. Backward
- * is the same picture twice: dw = dy columns^T, and dcolumns = w^T dy, which col2im then
- * adds back to the places the columns were read from.
- * SPDX-License-Identifier: MIT */
+ * All columns of a batch would fill memory, so a tile of a few hundred of them is made,
+ * used and thrown away: some rows of one image where maps are large, some whole images
+ * where they are small. Backward is the same picture twice: dw = dy columns^T, and
+ * dcolumns = w^T dy, which col2im then adds back to the places the columns were read
+ * from. SPDX-License-Identifier: MIT */
 #include "nn/layers.h"
 
 #include <string.h>
 
 #include "nn/product.h"
 
-/* --- the definition ------------------------------------------------------------------------------------- */
+/* --- the definition ----------------------------------------------------------------- */
 
-/* Index of x[n][i][r * stride + u - pad][c * stride + v - pad], or -1 in the padding (which is 0). */
-static long place(const mni_layer *l, size_t n, size_t i, size_t r, size_t u, size_t c, size_t v)
+/* Index of x[n][i][r * stride + u - pad][c * stride + v - pad], or -1 in the padding
+ * (which is 0). */
+static long place(const mni_layer *l, size_t n, size_t i, size_t r, size_t u, size_t c,
+                  size_t v)
 {
-    long h = (long)(r * l->stride + u) - (long)l->pad, w = (long)(c * l->stride + v) - (long)l->pad;
+    long h = (long)(r * l->stride + u) - (long)l->pad,
+         w = (long)(c * l->stride + v) - (long)l->pad;
     if (h < 0 || h >= (long)l->h_in || w < 0 || w >= (long)l->w_in) return -1;
     return ((long)(n * l->c_in + i) * (long)l->h_in + h) * (long)l->w_in + w;
 }
 
-void mni_conv_forward_plain(const mni_layer *l, size_t n, const float *x, const float *w, float *y)
+void mni_conv_forward_plain(const mni_layer *l, size_t n, const float *x, const float *w,
+                            float *y)
 {
     const size_t k = l->kernel;
     for (size_t b = 0; b < n; b++)
@@ -50,9 +55,10 @@ void mni_conv_forward_plain(const mni_layer *l, size_t n, const float *x, const 
     }
 }
 
-/* Every product w * x of the forward pass is visited again: x says how much w mattered, w how much x did. */
-void mni_conv_backward_plain(const mni_layer *l, size_t n, const float *x, const float *w, const float *dy,
-                             float *dx, float *dw)
+/* Every product w * x of the forward pass is visited again: x says how much w mattered, w
+ * how much x did. */
+void mni_conv_backward_plain(const mni_layer *l, size_t n, const float *x, const float *w,
+                             const float *dy, float *dx, float *dw)
 {
     const size_t k = l->kernel;
     for (size_t b = 0; b < n; b++)
@@ -72,15 +78,15 @@ void mni_conv_backward_plain(const mni_layer *l, size_t n, const float *x, const
     }
 }
 
-/* --- tiles ------------------------------------------------------------------------------------------------ */
+/* --- tiles -------------------------------------------------------------------------- */
 
 /* Either whole images (n_rows == h_out), or rows of one image. */
 typedef struct tile { size_t image, n_images, row, n_rows, cols; } tile;
 
 enum { TILE_FLOATS = 160 * 1024, TILE_MIN = 96, TILE_MAX = 1024 };
 
-/* Columns that a tile aims at: TILE_FLOATS of columns, which fit the second cache, within bounds that
- * keep the product worth its packing. */
+/* Columns that a tile aims at: TILE_FLOATS of columns, which fit the second cache, within
+ * bounds that keep the product worth its packing. */
 static size_t tile_cols(const mni_layer *l)
 {
     size_t cols = TILE_FLOATS / ((size_t)l->c_in * l->kernel * l->kernel);
@@ -113,7 +119,8 @@ static int tile_at(const mni_layer *l, size_t n, size_t image, size_t row, tile 
 
 static int tile_next(const mni_layer *l, size_t n, tile *t)
 {
-    if (t->row + t->n_rows < l->h_out) return tile_at(l, n, t->image, t->row + t->n_rows, t);
+    if (t->row + t->n_rows < l->h_out)
+        return tile_at(l, n, t->image, t->row + t->n_rows, t);
     return tile_at(l, n, t->image + t->n_images, 0, t);
 }
 
@@ -124,11 +131,18 @@ static size_t most_cols(const mni_layer *l)
 }
 
 /* A 1x1 convolution without stride needs no columns: the map itself is the matrix. */
-static int is_plain_product(const mni_layer *l) { return l->kernel == 1 && l->stride == 1 && l->pad == 0; }
+static int is_plain_product(const mni_layer *l)
+{
+    return l->kernel == 1 && l->stride == 1 && l->pad == 0;
+}
 
-static size_t depth_of(const mni_layer *l) { return (size_t)l->c_in * l->kernel * l->kernel; }
+static size_t depth_of(const mni_layer *l)
+{
+    return (size_t)l->c_in * l->kernel * l->kernel;
+}
 
-/* Scratch is cut into four: columns, their gradient, a tile of y or dy, and the products' workspace. */
+/* Scratch is cut into four: columns, their gradient, a tile of y or dy, and the products'
+ * workspace. */
 typedef struct parts { float *col, *dcol, *packed, *work; } parts;
 
 static parts parts_of(const mni_layer *l, float *scratch)
@@ -149,25 +163,30 @@ size_t mni_conv_scratch(const mni_layer *l)
     return cols * (2 * depth + l->c_out) + work;
 }
 
-/* --- columns ------------------------------------------------------------------------------------------------ */
+/* --- columns ------------------------------------------------------------------------ */
 
-/* For tap v: output columns [*low, *high) read inside the map; the others read padding. */
+/* For tap v: output columns [*low, *high) read inside the map; the others read
+ * padding. */
 static void inside(const mni_layer *l, size_t v, size_t *low, size_t *high)
 {
-    size_t s = l->stride, end = l->w_in + l->pad;           /* c * s + v must lie in [pad, end) */
+    size_t s = l->stride, end = l->w_in + l->pad; /* c * s + v must lie in [pad, end) */
     *low = v >= l->pad ? 0 : (l->pad - v + s - 1) / s;
     *high = end > v ? (end - v + s - 1) / s : 0;
     if (*high > l->w_out) *high = l->w_out;
     if (*low > *high) *low = *high;
 }
 
-/* Output rows [*first, *last) of the n_rows from `row` whose tap u reads inside the map. */
-static void inside_rows(const mni_layer *l, size_t u, size_t row, size_t n_rows, size_t *first, size_t *last)
+/* Output rows [*first, *last) of the n_rows from `row` whose tap u reads inside the
+ * map. */
+static void inside_rows(const mni_layer *l, size_t u, size_t row, size_t n_rows,
+                        size_t *first, size_t *last)
 {
     *first = 0;
     while (*first < n_rows && (row + *first) * l->stride + u < l->pad) ++*first;
     *last = n_rows;
-    while (*last > *first && (row + *last - 1) * l->stride + u >= (size_t)l->h_in + l->pad) --*last;
+    while (*last > *first &&
+           (row + *last - 1) * l->stride + u >= (size_t)l->h_in + l->pad)
+        --*last;
 }
 
 /* Column by column, because a loop along a row of one or two becomes a call of memset. */
@@ -177,18 +196,24 @@ static void zero_columns(float *at, size_t n_rows, size_t w, size_t low, size_t 
         for (size_t r = 0; r < n_rows; r++) at[r * w + c] = 0.0f;
 }
 
-/* Where in x (one map) the first column of output row r reads for taps u, v, if it is inside. */
+/* Where in x (one map) the first column of output row r reads for taps u, v, if it is
+ * inside. */
 static size_t source(const mni_layer *l, size_t r, size_t u, size_t v, size_t low)
 {
     return (r * l->stride + u - l->pad) * l->w_in + (low * l->stride + v - l->pad);
 }
 
-/* Does the next row of a map begin where the last one's columns end? Then a tap's columns are one run,
- * but for the border columns, where the run holds the neighbouring row's end. */
-static int is_one_run(const mni_layer *l) { return l->stride == 1 && l->w_in == l->w_out; }
+/* Does the next row of a map begin where the last one's columns end? Then a tap's columns
+ * are one run, but for the border columns, where the run holds the neighbouring row's
+ * end. */
+static int is_one_run(const mni_layer *l)
+{
+    return l->stride == 1 && l->w_in == l->w_out;
+}
 
 /* Columns of one image's rows [row, row + n_rows) to col, row stride ld. */
-static void im2col(const mni_layer *l, const float *x, size_t row, size_t n_rows, float *col, size_t ld)
+static void im2col(const mni_layer *l, const float *x, size_t row, size_t n_rows,
+                   float *col, size_t ld)
 {
     const size_t k = l->kernel, w = l->w_out;
     for (size_t i = 0; i < l->c_in; i++, x += (size_t)l->h_in * l->w_in)
@@ -197,16 +222,21 @@ static void im2col(const mni_layer *l, const float *x, size_t row, size_t n_rows
                 size_t low, high, first, last;
                 inside(l, v, &low, &high);
                 inside_rows(l, u, row, n_rows, &first, &last);
-                if (first == last || low == high) { memset(col, 0, n_rows * w * sizeof *col); continue; }
+                if (first == last || low == high) {
+                    memset(col, 0, n_rows * w * sizeof *col);
+                    continue;
+                }
                 if (first) memset(col, 0, first * w * sizeof *col);
-                if (last < n_rows) memset(col + last * w, 0, (n_rows - last) * w * sizeof *col);
+                if (last < n_rows)
+                    memset(col + last * w, 0, (n_rows - last) * w * sizeof *col);
                 if (is_one_run(l)) {
                     memcpy(col + first * w + low, x + source(l, row + first, u, v, low),
                            ((last - first) * w - (w - high) - low) * sizeof *col);
                 } else {
                     for (size_t r = first; r < last; r++) {
                         const float *from = x + source(l, row + r, u, v, low);
-                        for (size_t c = low; c < high; c++, from += l->stride) col[r * w + c] = *from;
+                        for (size_t c = low; c < high; c++, from += l->stride)
+                            col[r * w + c] = *from;
                     }
                 }
                 zero_columns(col + first * w, last - first, w, 0, low);
@@ -214,9 +244,10 @@ static void im2col(const mni_layer *l, const float *x, size_t row, size_t n_rows
             }
 }
 
-/* The way back: what im2col copied from a place is added to it. The border of `col` is overwritten. */
-static void col2im(const mni_layer *l, float *dx, size_t row, size_t n_rows, float *col, size_t ld,
-                   const mni_kern_ew *k)
+/* The way back: what im2col copied from a place is added to it. The border of `col` is
+ * overwritten. */
+static void col2im(const mni_layer *l, float *dx, size_t row, size_t n_rows, float *col,
+                   size_t ld, const mni_kern_ew *k)
 {
     const size_t taps = l->kernel, w = l->w_out;
     for (size_t i = 0; i < l->c_in; i++, dx += (size_t)l->h_in * l->w_in)
@@ -235,12 +266,16 @@ static void col2im(const mni_layer *l, float *dx, size_t row, size_t n_rows, flo
                 }
                 for (size_t r = first; r < last; r++) {
                     float *to = dx + source(l, row + r, u, v, low);
-                    for (size_t c = low; c < high; c++, to += l->stride) *to += col[r * w + c];
+                    for (size_t c = low; c < high; c++, to += l->stride)
+                        *to += col[r * w + c];
                 }
             }
 }
 
-static size_t in_floats(const mni_layer *l) { return (size_t)l->c_in * l->h_in * l->w_in; }
+static size_t in_floats(const mni_layer *l)
+{
+    return (size_t)l->c_in * l->h_in * l->w_in;
+}
 static size_t places_of(const mni_layer *l) { return (size_t)l->h_out * l->w_out; }
 
 /* The columns of a tile: made in `col`, or the map itself. */
@@ -250,24 +285,27 @@ static mni_mat columns(const mni_layer *l, const tile *t, const float *x, float 
     if (is_plain_product(l) && t->n_images == 1)
         return (mni_mat){ x + t->row * l->w_out, places_of(l) };
     for (size_t i = 0; i < t->n_images; i++)
-        im2col(l, x + i * in_floats(l), t->row, t->n_rows, col + i * places_of(l), t->cols);
+        im2col(l, x + i * in_floats(l), t->row, t->n_rows, col + i * places_of(l),
+               t->cols);
     return (mni_mat){ col, t->cols };
 }
 
-/* --- the products -------------------------------------------------------------------------------------------- */
+/* --- the products ------------------------------------------------------------------- */
 
-static void after_tile(const mni_layer *l, const tile *t, mni_after after, float *y, const mni_kern_ew *k)
+static void after_tile(const mni_layer *l, const tile *t, mni_after after, float *y,
+                       const mni_kern_ew *k)
 {
     const size_t places = places_of(l), n = t->n_rows * l->w_out;
     for (size_t i = 0; i < t->n_images; i++)
         for (size_t o = 0; o < l->c_out; o++) {
             size_t at = ((t->image + i) * l->c_out + o) * places + t->row * l->w_out;
-            k->affine(y + at, y + at, after.r ? after.r + at : NULL, 1.0f, after.bias[o], after.relu, n);
+            k->affine(y + at, y + at, after.r ? after.r + at : NULL, 1.0f, after.bias[o],
+                      after.relu, n);
         }
 }
 
-void mni_conv_forward(const mni_layer *l, size_t n, const float *x, const float *w, mni_after after,
-                      float *y, float *scratch)
+void mni_conv_forward(const mni_layer *l, size_t n, const float *x, const float *w,
+                      mni_after after, float *y, float *scratch)
 {
     const size_t depth = depth_of(l), places = places_of(l);
     const mni_kern_ew *k = mni_kern_ew_best();
@@ -278,20 +316,23 @@ void mni_conv_forward(const mni_layer *l, size_t n, const float *x, const float 
         const mni_mat col = columns(l, &t, x, p.col);
         float *to = y + t.image * l->c_out * places + t.row * l->w_out;
         if (t.n_images == 1) {
-            mni_product(MNI_GEMM_NN, l->c_out, t.cols, depth, filters, col, to, places, 0, p.work);
-        } else {                    /* the product has images side by side; y has them one below the other */
-            mni_product(MNI_GEMM_NN, l->c_out, t.cols, depth, filters, col, p.packed, t.cols, 0, p.work);
+            mni_product(MNI_GEMM_NN, l->c_out, t.cols, depth, filters, col, to, places, 0,
+                        p.work);
+        } else { /* the product has images side by side; y has them one below the other */
+            mni_product(MNI_GEMM_NN, l->c_out, t.cols, depth, filters, col, p.packed,
+                        t.cols, 0, p.work);
             for (size_t i = 0; i < t.n_images; i++)
                 for (size_t o = 0; o < l->c_out; o++)
-                    memcpy(to + (i * l->c_out + o) * places, p.packed + o * t.cols + i * places,
-                           places * sizeof *to);
+                    memcpy(to + (i * l->c_out + o) * places,
+                           p.packed + o * t.cols + i * places, places * sizeof *to);
         }
         if (after.bias) after_tile(l, &t, after, y, k);
     }
 }
 
 /* dy of a tile as c_out x cols. */
-static mni_mat tile_of_dy(const mni_layer *l, const tile *t, const float *dy, float *packed)
+static mni_mat tile_of_dy(const mni_layer *l, const tile *t, const float *dy,
+                          float *packed)
 {
     const size_t places = places_of(l);
     dy += t->image * l->c_out * places + t->row * l->w_out;
@@ -303,8 +344,8 @@ static mni_mat tile_of_dy(const mni_layer *l, const tile *t, const float *dy, fl
     return (mni_mat){ packed, t->cols };
 }
 
-void mni_conv_backward(const mni_layer *l, size_t n, const float *x, const float *w, const float *dy,
-                       float *dx, float *dw, float *scratch)
+void mni_conv_backward(const mni_layer *l, size_t n, const float *x, const float *w,
+                       const float *dy, float *dx, float *dw, float *scratch)
 {
     const size_t depth = depth_of(l), places = places_of(l);
     const mni_kern_ew *k = mni_kern_ew_best();
@@ -318,12 +359,14 @@ void mni_conv_backward(const mni_layer *l, size_t n, const float *x, const float
         if (!dx) continue;
         float *to = dx + t.image * in_floats(l);
         if (is_plain_product(l) && t.n_images == 1) {
-            mni_product(MNI_GEMM_TN, depth, t.cols, l->c_out, filters, d, to + t.row * l->w_out, places, 1,
-                        p.work);
+            mni_product(MNI_GEMM_TN, depth, t.cols, l->c_out, filters, d,
+                        to + t.row * l->w_out, places, 1, p.work);
             continue;
         }
-        mni_product(MNI_GEMM_TN, depth, t.cols, l->c_out, filters, d, p.dcol, t.cols, 0, p.work);
+        mni_product(MNI_GEMM_TN, depth, t.cols, l->c_out, filters, d, p.dcol, t.cols, 0,
+                    p.work);
         for (size_t i = 0; i < t.n_images; i++)
-            col2im(l, to + i * in_floats(l), t.row, t.n_rows, p.dcol + i * places, t.cols, k);
+            col2im(l, to + i * in_floats(l), t.row, t.n_rows, p.dcol + i * places, t.cols,
+                   k);
     }
 }

@@ -8,7 +8,10 @@
 #include "nn/layers.h"
 #include "nn/scratch.h"
 
-enum { MAX_GROUP = 8, ARENA_FLOATS = 8 << 20 };     /* images at once on a thread, and what they may take */
+enum {
+    MAX_GROUP = 8,
+    ARENA_FLOATS = 8 << 20
+}; /* images at once on a thread, and what they may take */
 
 static size_t max_group(const mni_infer *f)
 {
@@ -31,7 +34,8 @@ mann_status mni_infer_init(mni_infer *f, const mni_resnet_config *c, mann_error 
     f->folded = mni_alloc_aligned(mni_resnet_n_params(c), sizeof *f->folded, 1);
     if (f->folded) return MANN_OK;
     mni_infer_fini(f);
-    return mni_fail(err, MANN_E_NOMEM, "model: %zu folded weights", mni_resnet_n_params(c));
+    return mni_fail(err, MANN_E_NOMEM, "model: %zu folded weights",
+                    mni_resnet_n_params(c));
 }
 
 void mni_infer_fini(mni_infer *f)
@@ -41,12 +45,12 @@ void mni_infer_fini(mni_infer *f)
     f->folded = NULL;
 }
 
-/* --- folding ---------------------------------------------------------------------------------------------- */
+/* --- folding ------------------------------------------------------------------------ */
 
 typedef struct fold {
     float *to;
     const float *params, *stats;
-    size_t weight[2];           /* of the last convolutions: [0] the last, [1] the one before */
+    size_t weight[2]; /* of the last convolutions: [0] the last, [1] the one before */
     size_t per_channel[2];
     int out[2];
 } fold;
@@ -55,17 +59,22 @@ static void fold_layer(void *ctx, const mni_layer *l)
 {
     fold *k = ctx;
     if (l->kind == MNI_CONV) {
-        k->weight[1] = k->weight[0]; k->per_channel[1] = k->per_channel[0]; k->out[1] = k->out[0];
+        k->weight[1] = k->weight[0];
+        k->per_channel[1] = k->per_channel[0];
+        k->out[1] = k->out[0];
         k->weight[0] = l->weight;
         k->per_channel[0] = (size_t)l->c_in * l->kernel * l->kernel;
         k->out[0] = l->out;
     }
     if (l->kind != MNI_NORM) return;
-    const int which = k->out[0] == l->in ? 0 : 1;   /* the shortcut stands between a block's last two */
+    const int which = k->out[0] == l->in
+                          ? 0
+                          : 1; /* the shortcut stands between a block's last two */
     float *w = k->to + k->weight[which];
     const size_t row = k->per_channel[which];
     for (size_t c = 0; c < l->c_out; c++) {
-        const double s = k->params[l->weight + c] / sqrt((double)k->stats[l->var + c] + MNI_NORM_EPSILON);
+        const double s = k->params[l->weight + c] /
+                         sqrt((double)k->stats[l->var + c] + MNI_NORM_EPSILON);
         for (size_t i = 0; i < row; i++) w[c * row + i] = (float)(w[c * row + i] * s);
         k->to[l->bias + c] = (float)(k->params[l->bias + c] - k->stats[l->mean + c] * s);
     }
@@ -78,7 +87,7 @@ void mni_infer_fold(mni_infer *f, const float *params, const float *stats)
     mni_resnet_each_layer(&f->config, fold_layer, &k);
 }
 
-/* --- forward ------------------------------------------------------------------------------------------------ */
+/* --- forward ------------------------------------------------------------------------ */
 
 typedef struct job {
     const mni_infer *f;
@@ -88,18 +97,21 @@ typedef struct job {
     mni_scratch *pieces;
 } job;
 
-/* Where a tensor of the group lies: the network's input, its output, or the arena of the piece. */
+/* Where a tensor of the group lies: the network's input, its output, or the arena of the
+ * piece. */
 static float *value(const job *j, float *arena, int tensor, size_t begin)
 {
     const mni_plan *p = &j->f->plan;
-    if ((size_t)tensor == p->n_tensors - 1) return j->out + begin * mni_resnet_dim(&j->f->config);
+    if ((size_t)tensor == p->n_tensors - 1)
+        return j->out + begin * mni_resnet_dim(&j->f->config);
     return arena + p->values[tensor].at * j->group;
 }
 
 static const float *value_in(const job *j, float *arena, int tensor, size_t begin)
 {
     const mni_resnet_config *c = &j->f->config;
-    if (tensor == 0) return j->input + begin * c->input_channels * c->input_size * c->input_size;
+    if (tensor == 0)
+        return j->input + begin * c->input_channels * c->input_size * c->input_size;
     return value(j, arena, tensor, begin);
 }
 
@@ -116,13 +128,17 @@ static void run_group(void *ctx, size_t begin, size_t end, size_t chunk)
         float *y = value(j, arena, l->out, begin);
         switch (l->kind) {
         case MNI_CONV: {
-            const float *r = l->add == MNI_NO_TENSOR ? NULL : value_in(j, arena, l->add, begin);
-            mni_conv_forward(l, n, x, w + l->weight, (mni_after){ w + l->bias, r, l->relu }, y, scratch);
+            const float *r = l->add == MNI_NO_TENSOR ? NULL
+                                                     : value_in(j, arena, l->add, begin);
+            mni_conv_forward(l, n, x, w + l->weight,
+                             (mni_after){ w + l->bias, r, l->relu }, y, scratch);
             break;
         }
         case MNI_MAXPOOL: mni_maxpool_forward(l, n, x, y); break;
         case MNI_AVGPOOL: mni_avgpool_forward(l, n, x, y); break;
-        case MNI_LINEAR:  mni_linear_forward(l, n, x, w + l->weight, w + l->bias, y, scratch); break;
+        case MNI_LINEAR:
+            mni_linear_forward(l, n, x, w + l->weight, w + l->bias, y, scratch);
+            break;
         case MNI_UNIT:    mni_unit_forward(l, n, x, y); break;
         case MNI_NORM:    break;            /* a folded plan has none */
         }
@@ -130,10 +146,11 @@ static void run_group(void *ctx, size_t begin, size_t end, size_t chunk)
     mni_scratch_give(j->pieces, scratch);
 }
 
-mann_status mni_infer_forward(const mni_infer *f, const float *input, size_t n, mni_pool *pool, float *out,
-                              mann_error *err)
+mann_status mni_infer_forward(const mni_infer *f, const float *input, size_t n,
+                              mni_pool *pool, float *out, mann_error *err)
 {
-    /* The size of a group may depend on the number of threads: no bit of the answer does. */
+    /* The size of a group may depend on the number of threads: no bit of the answer
+     * does. */
     const size_t threads = mni_pool_threads(pool), most = max_group(f);
     size_t group = n / (2 * threads);
     group = group < 1 ? 1 : group > most ? most : group;
@@ -141,8 +158,11 @@ mann_status mni_infer_forward(const mni_infer *f, const float *input, size_t n, 
     if (n == 0) return MANN_OK;
     mni_scratch pieces;
     if (n_pieces > threads) n_pieces = threads;
-    if (!mni_scratch_init(&pieces, n_pieces, f->scratch_floats + f->plan.arena_floats * group))
-        return mni_fail(err, MANN_E_NOMEM, "model: activations of %zu images on %zu threads", group, n_pieces);
+    if (!mni_scratch_init(&pieces, n_pieces,
+                          f->scratch_floats + f->plan.arena_floats * group))
+        return mni_fail(err, MANN_E_NOMEM,
+                        "model: activations of %zu images on %zu threads", group,
+                        n_pieces);
     job j = { f, input, out, group, &pieces };
     mni_parallel_for(pool, n, group, run_group, &j);
     mni_scratch_fini(&pieces);

@@ -1,6 +1,7 @@
 /* linear.c - y = x w^T + b, and its gradients: three products of the same three matrices.
  *
- *   y: n x out = x (n x in) w^T     dx: n x in += dy (n x out) w     dw: out x in += dy^T x     db += sum dy
+ *   y: n x out = x (n x in) w^T     dx: n x in += dy (n x out) w     dw: out x in += dy^T
+ * x     db += sum dy
  *
  * SPDX-License-Identifier: MIT */
 #include "nn/layers.h"
@@ -16,8 +17,8 @@ size_t mni_linear_scratch(const mni_layer *l, size_t n)
     return y < dw ? dw : y;
 }
 
-void mni_linear_forward(const mni_layer *l, size_t n, const float *x, const float *w, const float *b, float *y,
-                        float *scratch)
+void mni_linear_forward(const mni_layer *l, size_t n, const float *x, const float *w,
+                        const float *b, float *y, float *scratch)
 {
     const mni_mat in = { x, l->c_in }, weights = { w, l->c_in };
     for (size_t i = 0; i < n; i++)
@@ -25,8 +26,8 @@ void mni_linear_forward(const mni_layer *l, size_t n, const float *x, const floa
     mni_product(MNI_GEMM_NT, n, l->c_out, l->c_in, in, weights, y, l->c_out, 1, scratch);
 }
 
-void mni_linear_backward(const mni_layer *l, size_t n, const float *x, const float *w, const float *dy,
-                         float *dx, float *dw, float *db, float *scratch)
+void mni_linear_backward(const mni_layer *l, size_t n, const float *x, const float *w,
+                         const float *dy, float *dx, float *dw, float *db, float *scratch)
 {
     const mni_mat in = { x, l->c_in }, weights = { w, l->c_in }, out = { dy, l->c_out };
     mni_product(MNI_GEMM_NN, n, l->c_in, l->c_out, out, weights, dx, l->c_in, 1, scratch);

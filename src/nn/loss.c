@@ -1,5 +1,5 @@
-/* loss.c - see loss.h: the frame round the losses, which are in triplet.c and contrastive.c.
- * SPDX-License-Identifier: MIT */
+/* loss.c - see loss.h: the frame round the losses, which are in triplet.c and
+ * contrastive.c. SPDX-License-Identifier: MIT */
 #include "nn/loss.h"
 
 #include <math.h>
@@ -13,7 +13,8 @@ mni_loss_config mni_loss_default(void)
     return (mni_loss_config){ MNI_LOSS_TRIPLET, MNI_MINE_SEMI_HARD, 0.2f, 0, 0.1f, 0, 0 };
 }
 
-static void fill_pairs(mni_loss_table *t, const float *e, size_t dim, mni_loss_result *out)
+static void fill_pairs(mni_loss_table *t, const float *e, size_t dim,
+                       mni_loss_result *out)
 {
     double sum[2] = { 0, 0 };
     size_t count[2] = { 0, 0 };
@@ -33,7 +34,8 @@ static void fill_pairs(mni_loss_table *t, const float *e, size_t dim, mni_loss_r
     out->mean_positive = count[1] ? sum[1] / (double)count[1] : NAN;
 }
 
-static void back_to_embeddings(const mni_loss_table *t, const float *e, size_t dim, double *row, float *de)
+static void back_to_embeddings(const mni_loss_table *t, const float *e, size_t dim,
+                               double *row, float *de)
 {
     for (size_t a = 0; a < t->n; a++) {
         memset(row, 0, dim * sizeof *row);
@@ -46,12 +48,14 @@ static void back_to_embeddings(const mni_loss_table *t, const float *e, size_t d
     }
 }
 
-mann_status mni_loss_compute(const mni_loss_config *c, const float *embeddings, const uint32_t *labels,
-                             size_t n, size_t dim, mni_loss_result *out, float *d_embeddings,
-                             mann_error *err)
+mann_status mni_loss_compute(const mni_loss_config *c, const float *embeddings,
+                             const uint32_t *labels, size_t n, size_t dim,
+                             mni_loss_result *out, float *d_embeddings, mann_error *err)
 {
     *out = (mni_loss_result){ 0, 0, 0, NAN, NAN };
-    if (n > 65536) return mni_fail(err, MANN_E_LIMIT, "loss: batch of %zu images, wanted at most 65536", n);
+    if (n > 65536)
+        return mni_fail(err, MANN_E_LIMIT,
+                        "loss: batch of %zu images, wanted at most 65536", n);
     double *room = mni_alloc(3 * n * n + dim, sizeof *room);
     if (!room) return mni_fail(err, MANN_E_NOMEM, "loss: table of %zu x %zu", n, n);
     mni_loss_table t = { n, labels, room, room + n * n, room + 2 * n * n };
@@ -62,7 +66,8 @@ mann_status mni_loss_compute(const mni_loss_config *c, const float *embeddings, 
     else if (c->kind == MNI_LOSS_TRIPLET) mni_triplet_fill(c, &t, out);
     else if (c->kind == MNI_LOSS_CONTRASTIVE) mni_contrastive_fill(c, &t, out);
     else mni_supcon_fill(c, &t, out);
-    if (d_embeddings) back_to_embeddings(&t, embeddings, dim, room + 3 * n * n, d_embeddings);
+    if (d_embeddings)
+        back_to_embeddings(&t, embeddings, dim, room + 3 * n * n, d_embeddings);
     mni_free(room);
     return MANN_OK;
 }

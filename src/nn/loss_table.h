@@ -1,7 +1,8 @@
-/* loss_table.h - what the losses share: all pairs of a batch. For the files of loss.h only.
+/* loss_table.h - what the losses share: all pairs of a batch. For the files of loss.h
+ * only.
  *
- * A loss fills `pull`: the derivative of the loss by each similarity s(a, b) = e_a . e_b, used in one
- * direction. The chain rule is then the same for all:
+ * A loss fills `pull`: the derivative of the loss by each similarity s(a, b) = e_a . e_b,
+ * used in one direction. The chain rule is then the same for all:
  *
  *   d e_a += pull[a][b] e_b      d e_b += pull[a][b] e_a
  *
@@ -29,8 +30,9 @@ static inline int mni_same(const mni_loss_table *t, size_t a, size_t b)
     return t->labels[a] == t->labels[b];
 }
 
-/* The loss grows by `slope` per unit of distance between a and b: what that is per unit of s.
- * d = sqrt(2 - 2 s), so dd/ds = -1 / d; at the floor there is no direction, and so no pull. */
+/* The loss grows by `slope` per unit of distance between a and b: what that is per unit
+ * of s. d = sqrt(2 - 2 s), so dd/ds = -1 / d; at the floor there is no direction, and so
+ * no pull. */
 static inline void mni_pull_distance(mni_loss_table *t, size_t a, size_t b, double slope)
 {
     const double d = t->d[a * t->n + b];
@@ -38,7 +40,8 @@ static inline void mni_pull_distance(mni_loss_table *t, size_t a, size_t b, doub
 }
 
 void mni_triplet_fill(const mni_loss_config *c, mni_loss_table *t, mni_loss_result *out);
-void mni_contrastive_fill(const mni_loss_config *c, mni_loss_table *t, mni_loss_result *out);
+void mni_contrastive_fill(const mni_loss_config *c, mni_loss_table *t,
+                          mni_loss_result *out);
 void mni_supcon_fill(const mni_loss_config *c, mni_loss_table *t, mni_loss_result *out);
 
 #endif

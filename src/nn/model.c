@@ -1,11 +1,12 @@
-/* model.c - the model object: an architecture, its parameters, its attachments, and how they travel.
- * See model.h. Sections of a model file:
+/* model.c - the model object: an architecture, its parameters, its attachments, and how
+ * they travel. See model.h. Sections of a model file:
  *
- *   ARCH  bytes   u32 dim, u32 input size, u32 input channels, u32 0, name (64 bytes, zero-padded)
- *   RNET  u32     a ResNet's description: the fields of mni_resnet_config in order (resnet.h)
- *   WGHT  f32|f16 its parameters, in the order of mni_resnet_each_param
+ *   ARCH  bytes   u32 dim, u32 input size, u32 input channels, u32 0, name (64 bytes,
+ * zero-padded) RNET  u32     a ResNet's description: the fields of mni_resnet_config in
+ * order (resnet.h) WGHT  f32|f16 its parameters, in the order of mni_resnet_each_param
  *   STAT  f32     running mean and var of its norms, in the order of mni_resnet_each_stat
- *   ATTA  bytes   attachments one after another: tag (4 letters), u32 0, u64 length, bytes
+ *   ATTA  bytes   attachments one after another: tag (4 letters), u32 0, u64 length,
+ * bytes
  *
  * pixels has neither RNET nor WGHT nor STAT.
  *
@@ -20,7 +21,12 @@
 #include "nn/infer.h"
 #include "nn/pixels.h"
 
-enum { ARCH_BYTES = 80, NAME_BYTES = 64, MAX_ATTACHMENTS = 16, MAX_ATTACHED_BYTES = 1 << 24 };
+enum {
+    ARCH_BYTES = 80,
+    NAME_BYTES = 64,
+    MAX_ATTACHMENTS = 16,
+    MAX_ATTACHED_BYTES = 1 << 24
+};
 enum { RNET_FIELDS = sizeof(mni_resnet_config) / 4, PIECE = 4096 };
 
 typedef struct attachment {
@@ -44,13 +50,13 @@ struct mann_model {
     uint64_t weights_hash;
 };
 
-/* --- making --------------------------------------------------------------------------------------------- */
+/* --- making ------------------------------------------------------------------------- */
 
 static mann_status new_pixels(mni_model **out, uint32_t dim, mann_error *err)
 {
     if (dim != 0 && dim != MNI_PIXELS_DIM)
-        return mni_fail(err, MANN_E_ARG, "model: pixels has %d dimensions, not %u", MNI_PIXELS_DIM,
-                        (unsigned)dim);
+        return mni_fail(err, MANN_E_ARG, "model: pixels has %d dimensions, not %u",
+                        MNI_PIXELS_DIM, (unsigned)dim);
     mni_model *m = mni_alloc(1, sizeof *m);
     if (!m) return mni_fail(err, MANN_E_NOMEM, "model: pixels");
     memcpy(m->architecture, "pixels", sizeof "pixels");
@@ -62,14 +68,14 @@ static mann_status new_pixels(mni_model **out, uint32_t dim, mann_error *err)
 }
 
 /* Everything but the weights, which are 0. */
-static mann_status new_empty_resnet(mni_model **out, const char *name, const mni_resnet_config *c,
-                                    mann_error *err)
+static mann_status new_empty_resnet(mni_model **out, const char *name,
+                                    const mni_resnet_config *c, mann_error *err)
 {
     *out = NULL;
     MNI_TRY(mni_resnet_check(c, err));
     if (strlen(name) >= NAME_BYTES)
-        return mni_fail(err, MANN_E_ARG, "model: name of %zu bytes, wanted at most %d", strlen(name),
-                        NAME_BYTES - 1);
+        return mni_fail(err, MANN_E_ARG, "model: name of %zu bytes, wanted at most %d",
+                        strlen(name), NAME_BYTES - 1);
     mni_model *m = mni_alloc(1, sizeof *m);
     if (!m) return mni_fail(err, MANN_E_NOMEM, "model: %s", name);
     memcpy(m->architecture, name, strlen(name) + 1);
@@ -100,11 +106,13 @@ static void weights_changed(mni_model *m)
             m->params[i] = mni_f32_from_f16(mni_f16_from_f32(m->params[i]));
     mni_infer_fold(&m->infer, m->params, m->stats);
     m->weights_hash = mni_hash_bytes(m->params, m->n_params * sizeof *m->params, 0);
-    m->weights_hash = mni_hash_bytes(m->stats, m->n_stats * sizeof *m->stats, m->weights_hash);
+    m->weights_hash = mni_hash_bytes(m->stats, m->n_stats * sizeof *m->stats,
+                                     m->weights_hash);
 }
 
-mann_status mni_model_new_resnet(mni_model **out, const char *name, const mni_resnet_config *c,
-                                 uint64_t seed, mann_error *err)
+mann_status mni_model_new_resnet(mni_model **out, const char *name,
+                                 const mni_resnet_config *c, uint64_t seed,
+                                 mann_error *err)
 {
     MNI_TRY(new_empty_resnet(out, name, c, err));
     mni_resnet_init(c, seed, (*out)->params, (*out)->stats);
@@ -112,8 +120,8 @@ mann_status mni_model_new_resnet(mni_model **out, const char *name, const mni_re
     return MANN_OK;
 }
 
-mann_status mni_model_new(mni_model **out, const char *architecture, uint32_t dim, uint64_t seed,
-                          mann_error *err)
+mann_status mni_model_new(mni_model **out, const char *architecture, uint32_t dim,
+                          uint64_t seed, mann_error *err)
 {
     char name[NAME_BYTES];
     mni_resnet_config c;
@@ -125,11 +133,16 @@ mann_status mni_model_new(mni_model **out, const char *architecture, uint32_t di
         name[n] = '\0';
     }
     if (n >= sizeof name || !mni_resnet_preset(&c, name))
-        return mni_fail(err, MANN_E_UNSUPPORTED, "model: architecture \"%s\" is not known; known: pixels, "
-                        "mini, resnet18, resnet34, resnet50, and mini@32 for another size", architecture);
+        return mni_fail(
+            err, MANN_E_UNSUPPORTED,
+            "model: architecture \"%s\" is not known; known: pixels, "
+            "mini, resnet18, resnet34, resnet50, and mini@32 for another size",
+            architecture);
     uint64_t size = c.input_size;
-    if (architecture[n] == '@' && (!mni_parse_u64(architecture + n + 1, &size) || size > UINT32_MAX))
-        return mni_fail(err, MANN_E_ARG, "model: \"%s\" has no size behind its @", architecture);
+    if (architecture[n] == '@' &&
+        (!mni_parse_u64(architecture + n + 1, &size) || size > UINT32_MAX))
+        return mni_fail(err, MANN_E_ARG, "model: \"%s\" has no size behind its @",
+                        architecture);
     c.input_size = (uint32_t)size;
     if (dim) c.dim = dim;
     return mni_model_new_resnet(out, name, &c, seed, err);
@@ -147,35 +160,43 @@ void mni_model_free(mni_model *m)
 
 mni_model_shape mni_model_shape_of(const mni_model *m)
 {
-    return (mni_model_shape){ m->architecture, m->dim, m->input_size, m->input_channels, m->n_params };
+    return (mni_model_shape){ m->architecture, m->dim, m->input_size, m->input_channels,
+                              m->n_params };
 }
 
-mann_status mni_model_forward(const mni_model *m, const float *input, size_t n, mni_pool *pool,
-                              float *out, mann_error *err)
+mann_status mni_model_forward(const mni_model *m, const float *input, size_t n,
+                              mni_pool *pool, float *out, mann_error *err)
 {
     if (m->is_resnet) return mni_infer_forward(&m->infer, input, n, pool, out, err);
     mni_pixels_forward(input, n, pool, out);
     return MANN_OK;
 }
 
-/* --- weights -------------------------------------------------------------------------------------------- */
+/* --- weights ------------------------------------------------------------------------ */
 
-const mni_resnet_config *mni_model_resnet(const mni_model *m) { return m->is_resnet ? &m->config : NULL; }
+const mni_resnet_config *mni_model_resnet(const mni_model *m)
+{
+    return m->is_resnet ? &m->config : NULL;
+}
 const float *mni_model_params(const mni_model *m) { return m->params; }
 const float *mni_model_stats(const mni_model *m) { return m->stats; }
 
 /* Weights that are to be kept as f16 must not become infinite by it. */
-static mann_status fits(const mni_model *m, const float *params, mni_dtype dtype, mann_error *err)
+static mann_status fits(const mni_model *m, const float *params, mni_dtype dtype,
+                        mann_error *err)
 {
-    if (!m->is_resnet) return mni_fail(err, MANN_E_ARG, "model: %s has no weights", m->architecture);
+    if (!m->is_resnet)
+        return mni_fail(err, MANN_E_ARG, "model: %s has no weights", m->architecture);
     for (size_t i = 0; dtype == MNI_F16 && i < m->n_params; i++)
         if (!(fabsf(params[i]) <= 65504.0f))
-            return mni_fail(err, MANN_E_LIMIT, "model: weight %zu is %g, an f16 ends at 65504", i,
+            return mni_fail(err, MANN_E_LIMIT,
+                            "model: weight %zu is %g, an f16 ends at 65504", i,
                             (double)params[i]);
     return MANN_OK;
 }
 
-mann_status mni_model_set_weights(mni_model *m, const float *params, const float *stats, mann_error *err)
+mann_status mni_model_set_weights(mni_model *m, const float *params, const float *stats,
+                                  mann_error *err)
 {
     MNI_TRY(fits(m, params, m->store, err));
     memcpy(m->params, params, m->n_params * sizeof *params);
@@ -187,14 +208,15 @@ mann_status mni_model_set_weights(mni_model *m, const float *params, const float
 mann_status mni_model_store_as(mni_model *m, mni_dtype dtype, mann_error *err)
 {
     if (dtype != MNI_F32 && dtype != MNI_F16)
-        return mni_fail(err, MANN_E_ARG, "model: weights as dtype %d, wanted f32 or f16", (int)dtype);
+        return mni_fail(err, MANN_E_ARG, "model: weights as dtype %d, wanted f32 or f16",
+                        (int)dtype);
     MNI_TRY(fits(m, m->params, dtype, err));
     m->store = dtype;
     weights_changed(m);
     return MANN_OK;
 }
 
-/* --- attachments --------------------------------------------------------------------------------------- */
+/* --- attachments -------------------------------------------------------------------- */
 
 static attachment *find_attached(const mni_model *m, const char tag[4])
 {
@@ -209,8 +231,8 @@ static void drop_attached(mni_model *m, attachment *a)
     *a = m->attached[--m->n_attached];
 }
 
-mann_status mni_model_attach(mni_model *m, const char tag[4], const void *bytes, size_t n_bytes,
-                             mann_error *err)
+mann_status mni_model_attach(mni_model *m, const char tag[4], const void *bytes,
+                             size_t n_bytes, mann_error *err)
 {
     attachment *a = find_attached(m, tag);
     if (n_bytes == 0) {
@@ -218,11 +240,13 @@ mann_status mni_model_attach(mni_model *m, const char tag[4], const void *bytes,
         return MANN_OK;
     }
     uint8_t *copy = mni_memdup(bytes, n_bytes);
-    if (!copy) return mni_fail(err, MANN_E_NOMEM, "model: attachment of %zu bytes", n_bytes);
+    if (!copy)
+        return mni_fail(err, MANN_E_NOMEM, "model: attachment of %zu bytes", n_bytes);
     if (!a) {
         if (m->n_attached == MAX_ATTACHMENTS) {
             mni_free(copy);
-            return mni_fail(err, MANN_E_LIMIT, "model: more than %d attachments", MAX_ATTACHMENTS);
+            return mni_fail(err, MANN_E_LIMIT, "model: more than %d attachments",
+                            MAX_ATTACHMENTS);
         }
         a = &m->attached[m->n_attached++];
         memcpy(a->tag, tag, 4);
@@ -240,7 +264,7 @@ const void *mni_model_attached(const mni_model *m, const char tag[4], size_t *n_
     return a ? a->bytes : NULL;
 }
 
-/* --- files ------------------------------------------------------------------------------------------------ */
+/* --- files -------------------------------------------------------------------------- */
 
 static void encode_arch(const mni_model *m, uint8_t out[ARCH_BYTES])
 {
@@ -262,7 +286,8 @@ static mni_resnet_config decode_rnet(const void *bytes)
 {
     mni_resnet_config c;
     uint32_t fields[RNET_FIELDS];
-    for (size_t i = 0; i < RNET_FIELDS; i++) fields[i] = mni_get32((const uint8_t *)bytes + 4 * i);
+    for (size_t i = 0; i < RNET_FIELDS; i++)
+        fields[i] = mni_get32((const uint8_t *)bytes + 4 * i);
     memcpy(&c, fields, sizeof c);
     return c;
 }
@@ -294,9 +319,11 @@ static void write_weights(const mni_model *m, mni_writer *w)
         for (size_t i = 0; i < n; i++) piece[i] = mni_f16_from_f32(m->params[at + i]);
         mni_writer_put(w, piece, n * sizeof *piece);
     }
-    if (m->store == MNI_F32) mni_writer_put(w, m->params, m->n_params * sizeof *m->params);
+    if (m->store == MNI_F32)
+        mni_writer_put(w, m->params, m->n_params * sizeof *m->params);
     mni_writer_end(w);
-    mni_writer_section(w, "STAT", MNI_F32, MNI_ALIGN_SECTION, m->stats, m->n_stats * sizeof *m->stats);
+    mni_writer_section(w, "STAT", MNI_F32, MNI_ALIGN_SECTION, m->stats,
+                       m->n_stats * sizeof *m->stats);
 }
 
 void mni_model_write(const mni_model *m, mni_writer *w)
@@ -324,9 +351,11 @@ static mann_status read_attachments(mni_model *m, const mni_reader *r, mann_erro
     while (mni_cursor_left(&c)) {
         const uint8_t *head = mni_cursor_take(&c, 16);
         uint64_t n = head ? mni_get64(head + 8) : 0;
-        const uint8_t *bytes = n <= MAX_ATTACHED_BYTES ? mni_cursor_take(&c, (size_t)n) : NULL;
+        const uint8_t *bytes = n <= MAX_ATTACHED_BYTES ? mni_cursor_take(&c, (size_t)n)
+                                                       : NULL;
         if (!bytes || n == 0)
-            return mni_fail(err, MANN_E_FORMAT, "%s: model attachment of %llu bytes does not fit",
+            return mni_fail(err, MANN_E_FORMAT,
+                            "%s: model attachment of %llu bytes does not fit",
                             mni_reader_name(r), (unsigned long long)n);
         MNI_TRY(mni_model_attach(m, (const char *)head, bytes, (size_t)n, err));
     }
@@ -344,19 +373,23 @@ static void check_stat(void *ctx, const mni_param *p)
 
 static mann_status bad_weights(const mni_reader *r, mann_error *err)
 {
-    return mni_fail(err, MANN_E_FORMAT, "%s: a weight of the model is not a finite number",
+    return mni_fail(err, MANN_E_FORMAT,
+                    "%s: a weight of the model is not a finite number",
                     mni_reader_name(r));
 }
 
-/* The sections' lengths are compared with the description before anything is allocated by it. */
+/* The sections' lengths are compared with the description before anything is allocated by
+ * it. */
 static mann_status read_resnet(mni_model **out, const char *name, const mni_section *rnet,
                                const mni_reader *r, mann_error *err)
 {
     const mni_resnet_config c = decode_rnet(rnet->data);
     mni_section w, stats;
     mann_status s = mni_resnet_check(&c, err);
-    if (s != MANN_OK) return mni_fail(err, MANN_E_FORMAT, "%s: the model's description is not a network",
-                                      mni_reader_name(r));
+    if (s != MANN_OK)
+        return mni_fail(err, MANN_E_FORMAT,
+                        "%s: the model's description is not a network",
+                        mni_reader_name(r));
     if (!mni_reader_find(r, "WGHT", &w) || w.dtype != MNI_F16)
         MNI_TRY(mni_reader_need(r, "WGHT", MNI_F32, mni_resnet_n_params(&c), &w, err));
     else
@@ -393,7 +426,8 @@ static mann_status read_model(mni_model **out, const mni_reader *r, mann_error *
     } else if (strcmp(name, "pixels") == 0) {
         MNI_TRY(new_pixels(out, mni_get32(s.data), err));
     } else {
-        return mni_fail(err, MANN_E_FORMAT, "%s: model \"%.64s\" comes without its description",
+        return mni_fail(err, MANN_E_FORMAT,
+                        "%s: model \"%.64s\" comes without its description",
                         mni_reader_name(r), name);
     }
     encode_arch(*out, arch);
@@ -413,7 +447,8 @@ mann_status mni_model_read(mni_model **out, const mni_reader *r, mann_error *err
     return MANN_OK;
 }
 
-mann_status mni_model_save(const mni_model *m, const mni_vfs *v, const char *path, mann_error *err)
+mann_status mni_model_save(const mni_model *m, const mni_vfs *v, const char *path,
+                           mann_error *err)
 {
     mni_writer *w;
     uint64_t print = mni_model_fingerprint(m);
@@ -422,7 +457,8 @@ mann_status mni_model_save(const mni_model *m, const mni_vfs *v, const char *pat
     return mni_writer_finish(w, err);
 }
 
-mann_status mni_model_open(mni_model **out, const mni_vfs *v, const char *path, mann_error *err)
+mann_status mni_model_open(mni_model **out, const mni_vfs *v, const char *path,
+                           mann_error *err)
 {
     mni_reader *r;
     *out = NULL;

@@ -1,7 +1,8 @@
-/* network.c - see network.h. How to read it: forward and backward are one loop over the plan's layers
- * each; a layer's work is shared out by image, or, for convolutions, by group of images. There are at most
- * GROUPS groups, whose borders depend on the batch alone: each sums its own weight gradient, and the sums
- * are added in the order of the groups. SPDX-License-Identifier: MIT */
+/* network.c - see network.h. How to read it: forward and backward are one loop over the
+ * plan's layers each; a layer's work is shared out by image, or, for convolutions, by
+ * group of images. There are at most GROUPS groups, whose borders depend on the batch
+ * alone: each sums its own weight gradient, and the sums are added in the order of the
+ * groups. SPDX-License-Identifier: MIT */
 #include "nn/network.h"
 
 #include <string.h>
@@ -31,7 +32,7 @@ struct mni_network {
     size_t n;
 };
 
-/* --- making -------------------------------------------------------------------------------------------------- */
+/* --- making ------------------------------------------------------------------------- */
 
 typedef struct sizes { size_t scratch, weights, channels; } sizes;
 
@@ -59,13 +60,14 @@ static float *floats(size_t count, size_t times)
     return mni_alloc_aligned(count * times, sizeof(float), 1);
 }
 
-mann_status mni_network_new(mni_network **out, const mni_resnet_config *c, size_t max_batch, mni_pool *pool,
-                            mann_error *err)
+mann_status mni_network_new(mni_network **out, const mni_resnet_config *c,
+                            size_t max_batch, mni_pool *pool, mann_error *err)
 {
     *out = NULL;
     MNI_TRY(mni_resnet_check(c, err));
     if (max_batch < 1 || max_batch > 65536)
-        return mni_fail(err, MANN_E_ARG, "network: batch of %zu images, wanted 1..65536", max_batch);
+        return mni_fail(err, MANN_E_ARG, "network: batch of %zu images, wanted 1..65536",
+                        max_batch);
     mni_network *net = mni_alloc(1, sizeof *net);
     if (!net) return mni_fail(err, MANN_E_NOMEM, "network: header");
     net->config = mni_resnet_clean(c);
@@ -86,11 +88,13 @@ mann_status mni_network_new(mni_network **out, const mni_resnet_config *c, size_
     net->arena = floats(net->plan.arena_floats, max_batch);
     net->partial = floats(z.weights, GROUPS);
     net->abc = floats(z.channels, 3);
-    if (!net->params || !net->grads || !net->momentum || !net->stats || !net->batch_stats || !net->pairs ||
-        !net->arena || !net->partial || !net->abc ||
+    if (!net->params || !net->grads || !net->momentum || !net->stats ||
+        !net->batch_stats || !net->pairs || !net->arena || !net->partial || !net->abc ||
         !mni_scratch_init(&net->scratch, mni_pool_threads(pool), z.scratch)) {
-        s = mni_fail(err, MANN_E_NOMEM, "network: %zu parameters, batch of %zu images: %zu MiB of activations",
-                     net->n_params, max_batch, mni_network_arena_bytes(net) >> 20);
+        s = mni_fail(
+            err, MANN_E_NOMEM,
+            "network: %zu parameters, batch of %zu images: %zu MiB of activations",
+            net->n_params, max_batch, mni_network_arena_bytes(net) >> 20);
         mni_network_free(net);
         return s;
     }
@@ -121,7 +125,10 @@ void mni_network_init(mni_network *net, uint64_t seed)
     memset(net->momentum, 0, net->n_params * sizeof *net->momentum);
 }
 
-const mni_resnet_config *mni_network_config(const mni_network *net) { return &net->config; }
+const mni_resnet_config *mni_network_config(const mni_network *net)
+{
+    return &net->config;
+}
 size_t   mni_network_max_batch(const mni_network *net) { return net->max_batch; }
 uint32_t mni_network_dim(const mni_network *net) { return mni_resnet_dim(&net->config); }
 size_t   mni_network_n_params(const mni_network *net) { return net->n_params; }
@@ -135,7 +142,7 @@ size_t   mni_network_arena_bytes(const mni_network *net)
     return net->plan.arena_floats * net->max_batch * sizeof(float);
 }
 
-/* --- tensors of a range of images ------------------------------------------------------------------------------ */
+/* --- tensors of a range of images --------------------------------------------------- */
 
 typedef struct job {
     mni_network *net;
@@ -174,8 +181,8 @@ static const float *grad_of_out(const job *j, size_t image)
     return grad(j->net, j->l->out, image);
 }
 
-/* Where the layer adds the gradient of `tensor`; zeroed if nobody has added to it yet. NULL for the input
- * of the network, whose gradient nobody wants. */
+/* Where the layer adds the gradient of `tensor`; zeroed if nobody has added to it yet.
+ * NULL for the input of the network, whose gradient nobody wants. */
 static float *grad_to_add(const job *j, int tensor, size_t begin, size_t end)
 {
     if (tensor == 0 || tensor == MNI_NO_TENSOR) return NULL;
@@ -190,7 +197,7 @@ static double *pairs_of(const mni_network *net, const mni_layer *norm, size_t im
     return net->pairs + norm->mean * net->max_batch + 2 * image * norm->c_out;
 }
 
-/* --- forward ------------------------------------------------------------------------------------------------------ */
+/* --- forward ------------------------------------------------------------------------ */
 
 static void conv_forward(void *ctx, size_t begin, size_t end, size_t chunk)
 {
@@ -198,10 +205,11 @@ static void conv_forward(void *ctx, size_t begin, size_t end, size_t chunk)
     mni_network *net = j->net;
     float *scratch = mni_scratch_take(&net->scratch), *y = value_out(j, begin);
     (void)chunk;
-    mni_conv_forward(j->l, end - begin, value(net, j->l->in, begin), net->params + j->l->weight,
-                     (mni_after){ NULL, NULL, 0 }, y, scratch);
+    mni_conv_forward(j->l, end - begin, value(net, j->l->in, begin),
+                     net->params + j->l->weight, (mni_after){ NULL, NULL, 0 }, y,
+                     scratch);
     mni_scratch_give(&net->scratch, scratch);
-    if (j->mode == MNI_TRAIN) {             /* the norm's sums, while y is still in the cache */
+    if (j->mode == MNI_TRAIN) { /* the norm's sums, while y is still in the cache */
         const mni_layer *norm = &net->plan.layers[net->plan.norm_of[j->l->out]];
         mni_norm_pairs(norm, end - begin, y, pairs_of(net, norm, begin), net->kern);
     }
@@ -215,8 +223,9 @@ static void norm_forward(void *ctx, size_t begin, size_t end, size_t chunk)
     const float *stats = j->mode == MNI_TRAIN ? net->batch_stats : net->stats;
     (void)chunk;
     mni_norm_apply(l, end - begin, value(net, l->in, begin),
-                   l->add == MNI_NO_TENSOR ? NULL : value(net, l->add, begin), net->params + l->weight,
-                   net->params + l->bias, stats + l->mean, stats + l->var, value_out(j, begin), net->kern);
+                   l->add == MNI_NO_TENSOR ? NULL : value(net, l->add, begin),
+                   net->params + l->weight, net->params + l->bias, stats + l->mean,
+                   stats + l->var, value_out(j, begin), net->kern);
 }
 
 static void small_forward(void *ctx, size_t begin, size_t end, size_t chunk)
@@ -241,17 +250,19 @@ static void layer_forward(job *j)
     } else if (l->kind == MNI_NORM) {
         if (j->mode == MNI_TRAIN)
             mni_norm_gather(l, net->n, pairs_of(net, l, 0), net->batch_stats + l->mean,
-                            net->batch_stats + l->var, net->stats + l->mean, net->stats + l->var);
+                            net->batch_stats + l->var, net->stats + l->mean,
+                            net->stats + l->var);
         mni_parallel_for(net->pool, net->n, 1, norm_forward, j);
     } else if (l->kind == MNI_LINEAR) {
-        mni_linear_forward(l, net->n, value(net, l->in, 0), net->params + l->weight, net->params + l->bias,
-                           value_out(j, 0), net->scratch.floats);
+        mni_linear_forward(l, net->n, value(net, l->in, 0), net->params + l->weight,
+                           net->params + l->bias, value_out(j, 0), net->scratch.floats);
     } else {
         mni_parallel_for(net->pool, net->n, 1, small_forward, j);
     }
 }
 
-const float *mni_network_forward(mni_network *net, const float *input, size_t n, mni_mode mode)
+const float *mni_network_forward(mni_network *net, const float *input, size_t n,
+                                 mni_mode mode)
 {
     net->input = input;
     net->n = n;
@@ -262,9 +273,12 @@ const float *mni_network_forward(mni_network *net, const float *input, size_t n,
     return value(net, (int)net->plan.n_tensors - 1, 0);
 }
 
-/* --- backward ------------------------------------------------------------------------------------------------------ */
+/* --- backward ----------------------------------------------------------------------- */
 
-static size_t weights_of(const mni_layer *l) { return (size_t)l->c_out * l->c_in * l->kernel * l->kernel; }
+static size_t weights_of(const mni_layer *l)
+{
+    return (size_t)l->c_out * l->c_in * l->kernel * l->kernel;
+}
 
 static void conv_backward(void *ctx, size_t begin, size_t end, size_t chunk)
 {
@@ -274,8 +288,9 @@ static void conv_backward(void *ctx, size_t begin, size_t end, size_t chunk)
     float *dw = net->partial + chunk * weights_of(l);
     float *scratch = mni_scratch_take(&net->scratch);
     memset(dw, 0, weights_of(l) * sizeof *dw);
-    mni_conv_backward(l, end - begin, value(net, l->in, begin), net->params + l->weight, grad_of_out(j, begin),
-                      grad_to_add(j, l->in, begin, end), dw, scratch);
+    mni_conv_backward(l, end - begin, value(net, l->in, begin), net->params + l->weight,
+                      grad_of_out(j, begin), grad_to_add(j, l->in, begin, end), dw,
+                      scratch);
     mni_scratch_give(&net->scratch, scratch);
 }
 
@@ -295,8 +310,9 @@ static void norm_backward_pairs(void *ctx, size_t begin, size_t end, size_t chun
     const job *j = ctx;
     const mni_network *net = j->net;
     (void)chunk;
-    mni_norm_grad_pairs(j->l, end - begin, value(net, j->l->in, begin), value(net, j->l->out, begin),
-                        grad_of_out(j, begin), net->batch_stats + j->l->mean, pairs_of(net, j->l, begin),
+    mni_norm_grad_pairs(j->l, end - begin, value(net, j->l->in, begin),
+                        value(net, j->l->out, begin), grad_of_out(j, begin),
+                        net->batch_stats + j->l->mean, pairs_of(net, j->l, begin),
                         net->kern);
 }
 
@@ -305,9 +321,10 @@ static void norm_backward(void *ctx, size_t begin, size_t end, size_t chunk)
     const job *j = ctx;
     const mni_network *net = j->net;
     (void)chunk;
-    mni_norm_grad_apply(j->l, end - begin, value(net, j->l->in, begin), value(net, j->l->out, begin),
-                        grad_of_out(j, begin), net->abc, grad(net, j->l->in, begin),
-                        grad_to_add(j, j->l->add, begin, end), net->kern);
+    mni_norm_grad_apply(j->l, end - begin, value(net, j->l->in, begin),
+                        value(net, j->l->out, begin), grad_of_out(j, begin), net->abc,
+                        grad(net, j->l->in, begin), grad_to_add(j, j->l->add, begin, end),
+                        net->kern);
 }
 
 static void small_backward(void *ctx, size_t begin, size_t end, size_t chunk)
@@ -332,12 +349,14 @@ static void layer_backward(job *j)
         mni_parallel_for(net->pool, weights_of(l), SUM_GRAIN, conv_gather, j);
     } else if (l->kind == MNI_NORM) {
         mni_parallel_for(net->pool, n, 1, norm_backward_pairs, j);
-        mni_norm_grad_gather(l, n, pairs_of(net, l, 0), net->params + l->weight, net->batch_stats + l->mean,
-                             net->batch_stats + l->var, net->grads + l->weight, net->grads + l->bias, net->abc);
+        mni_norm_grad_gather(l, n, pairs_of(net, l, 0), net->params + l->weight,
+                             net->batch_stats + l->mean, net->batch_stats + l->var,
+                             net->grads + l->weight, net->grads + l->bias, net->abc);
         mni_parallel_for(net->pool, n, 1, norm_backward, j);
     } else if (l->kind == MNI_LINEAR) {
-        mni_linear_backward(l, n, value(net, l->in, 0), net->params + l->weight, grad_of_out(j, 0),
-                            grad_to_add(j, l->in, 0, n), net->grads + l->weight, net->grads + l->bias,
+        mni_linear_backward(l, n, value(net, l->in, 0), net->params + l->weight,
+                            grad_of_out(j, 0), grad_to_add(j, l->in, 0, n),
+                            net->grads + l->weight, net->grads + l->bias,
                             net->scratch.floats);
     } else {
         mni_parallel_for(net->pool, n, 1, small_backward, j);
@@ -352,7 +371,7 @@ void mni_network_backward(mni_network *net, const float *d_embeddings)
     }
 }
 
-/* --- step, export, import -------------------------------------------------------------------------------------------- */
+/* --- step, export, import ----------------------------------------------------------- */
 
 void mni_network_zero_grads(mni_network *net)
 {
@@ -361,7 +380,8 @@ void mni_network_zero_grads(mni_network *net)
 
 double mni_network_step(mni_network *net, const mni_sgd *o)
 {
-    return mni_sgd_step(o, &net->config, net->params, net->grads, net->momentum, net->pool);
+    return mni_sgd_step(o, &net->config, net->params, net->grads, net->momentum,
+                        net->pool);
 }
 
 static mann_status same_shape(const mni_network *net, const mni_model *m, mann_error *err)

@@ -1,5 +1,5 @@
-/* pixels.c - see pixels.h. Sums are in double and in one order, so that every machine and every SIMD
- * level gives the same vector. SPDX-License-Identifier: MIT */
+/* pixels.c - see pixels.h. Sums are in double and in one order, so that every machine and
+ * every SIMD level gives the same vector. SPDX-License-Identifier: MIT */
 #include "nn/pixels.h"
 
 #include <math.h>
@@ -11,7 +11,8 @@ static void one(const float *x, float *y)
     double mean = sum / MNI_PIXELS_DIM;
     for (int i = 0; i < MNI_PIXELS_DIM; i++) squares += (x[i] - mean) * (x[i] - mean);
     if (squares < 1e-9) {
-        for (int i = 0; i < MNI_PIXELS_DIM; i++) y[i] = (float)(1.0 / sqrt((double)MNI_PIXELS_DIM));
+        for (int i = 0; i < MNI_PIXELS_DIM; i++)
+            y[i] = (float)(1.0 / sqrt((double)MNI_PIXELS_DIM));
         return;
     }
     double scale = 1.0 / sqrt(squares);

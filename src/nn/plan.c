@@ -5,22 +5,27 @@
 
 enum { LINE_FLOATS = 16 };
 
-static size_t rounded(size_t floats) { return (floats + LINE_FLOATS - 1) / LINE_FLOATS * LINE_FLOATS; }
+static size_t rounded(size_t floats)
+{
+    return (floats + LINE_FLOATS - 1) / LINE_FLOATS * LINE_FLOATS;
+}
 
 static int meet_in_time(const mni_buffer *a, const mni_buffer *b)
 {
     return a->from <= b->until && b->from <= a->until;
 }
 
-/* Is [at, at + floats) free of those placed before that live at the same time? If not, the end of one
- * that is in the way. */
-static size_t obstacle(const mni_buffer *b, const size_t *order, size_t n_placed, const mni_buffer *one,
-                       size_t at)
+/* Is [at, at + floats) free of those placed before that live at the same time? If not,
+ * the end of one that is in the way. */
+static size_t obstacle(const mni_buffer *b, const size_t *order, size_t n_placed,
+                       const mni_buffer *one, size_t at)
 {
     for (size_t i = 0; i < n_placed; i++) {
         const mni_buffer *o = &b[order[i]];
         size_t end = o->at + rounded(o->floats);
-        if (o->floats && meet_in_time(o, one) && o->at < at + rounded(one->floats) && at < end) return end;
+        if (o->floats && meet_in_time(o, one) && o->at < at + rounded(one->floats) &&
+            at < end)
+            return end;
     }
     return at;
 }
@@ -28,9 +33,10 @@ static size_t obstacle(const mni_buffer *b, const size_t *order, size_t n_placed
 size_t mni_buffers_place(mni_buffer *b, size_t n, size_t *order)
 {
     size_t total = 0;
-    for (size_t i = 0; i < n; i++) {                /* insertion sort: by size, then by number */
+    for (size_t i = 0; i < n; i++) { /* insertion sort: by size, then by number */
         size_t j = i;
-        for (; j > 0 && b[order[j - 1]].floats < b[i].floats; j--) order[j] = order[j - 1];
+        for (; j > 0 && b[order[j - 1]].floats < b[i].floats; j--)
+            order[j] = order[j - 1];
         order[j] = i;
     }
     for (size_t i = 0; i < n; i++) {
@@ -38,12 +44,13 @@ size_t mni_buffers_place(mni_buffer *b, size_t n, size_t *order)
         size_t at = 0, next;
         while ((next = obstacle(b, order, i, one, at)) != at) at = next;
         one->at = at;
-        if (one->floats && at + rounded(one->floats) > total) total = at + rounded(one->floats);
+        if (one->floats && at + rounded(one->floats) > total)
+            total = at + rounded(one->floats);
     }
     return total;
 }
 
-/* --- layers --------------------------------------------------------------------------------------------- */
+/* --- layers ------------------------------------------------------------------------- */
 
 typedef struct collect { mni_plan *p; int fold; } collect;
 
@@ -62,7 +69,8 @@ static void take_layer(void *ctx, const mni_layer *l)
         p->layers[p->n_layers++] = *l;
         return;
     }
-    /* The convolution moves to the place of its norm: only there the residual is ready. */
+    /* The convolution moves to the place of its norm: only there the residual is
+     * ready. */
     size_t at = 0;
     while (p->layers[at].out != l->in) at++;
     mni_layer conv = p->layers[at];
@@ -74,12 +82,18 @@ static void take_layer(void *ctx, const mni_layer *l)
     p->layers[p->n_layers - 1] = conv;
 }
 
-/* --- times ------------------------------------------------------------------------------------------------ */
+/* --- times -------------------------------------------------------------------------- */
 
 static int backward_reads_input(mni_layer_kind k) { return k != MNI_AVGPOOL; }
-static int backward_reads_output(mni_layer_kind k) { return k == MNI_NORM || k == MNI_UNIT; }
+static int backward_reads_output(mni_layer_kind k)
+{
+    return k == MNI_NORM || k == MNI_UNIT;
+}
 
-static void extend(mni_buffer *b, size_t until) { if (b->until < until) b->until = until; }
+static void extend(mni_buffer *b, size_t until)
+{
+    if (b->until < until) b->until = until;
+}
 
 static void set_times(mni_plan *p, int train)
 {
@@ -103,11 +117,13 @@ static void set_times(mni_plan *p, int train)
     if (!train) return;
     for (size_t s = 0; s + 1 < p->n_layers; s++) {
         const size_t t = (size_t)p->layers[s].out;
-        p->grads[t] = (mni_buffer){ p->values[t].floats, last - p->last_reader[t], last - s, 0 };
+        p->grads[t] = (mni_buffer){ p->values[t].floats, last - p->last_reader[t],
+                                    last - s, 0 };
     }
 }
 
-mann_status mni_plan_init(mni_plan *p, const mni_resnet_config *c, int fold, mann_error *err)
+mann_status mni_plan_init(mni_plan *p, const mni_resnet_config *c, int fold,
+                          mann_error *err)
 {
     *p = (mni_plan){ .n_layers = 0 };
     mni_resnet_each_layer(c, count_layer, p);

@@ -1,14 +1,16 @@
 /* pooling.c - maximum over windows, average over the map. SPDX-License-Identifier: MIT */
 #include "nn/layers.h"
 
-/* Place in one map of the largest input under output place (r, c). A window may hang over the border;
- * what is outside never wins (it is minus infinity, not 0). NaN wins, as it must be seen. */
+/* Place in one map of the largest input under output place (r, c). A window may hang over
+ * the border; what is outside never wins (it is minus infinity, not 0). NaN wins, as it
+ * must be seen. */
 static size_t winner(const mni_layer *l, const float *x, size_t r, size_t c)
 {
     size_t best = SIZE_MAX;
     for (size_t u = 0; u < l->kernel; u++)
         for (size_t v = 0; v < l->kernel; v++) {
-            size_t h = r * l->stride + u - l->pad, w = c * l->stride + v - l->pad;   /* wraps: huge */
+            size_t h = r * l->stride + u - l->pad,
+                   w = c * l->stride + v - l->pad; /* wraps: huge */
             if (h >= l->h_in || w >= l->w_in) continue;
             size_t at = h * l->w_in + w;
             if (best == SIZE_MAX || x[at] > x[best] || x[at] != x[at]) best = at;
@@ -23,7 +25,8 @@ void mni_maxpool_forward(const mni_layer *l, size_t n, const float *x, float *y)
             for (size_t c = 0; c < l->w_out; c++) *y++ = x[winner(l, x, r, c)];
 }
 
-void mni_maxpool_backward(const mni_layer *l, size_t n, const float *x, const float *dy, float *dx)
+void mni_maxpool_backward(const mni_layer *l, size_t n, const float *x, const float *dy,
+                          float *dx)
 {
     const size_t map = (size_t)l->h_in * l->w_in;
     for (size_t i = 0; i < n * l->c_in; i++, x += map, dx += map)

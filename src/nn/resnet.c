@@ -1,6 +1,6 @@
-/* resnet.c - see resnet.h. How to read it: `walk` holds where we are (next tensor, next free float);
- * conv, norm and the others each emit one layer and return the value it makes; block and
- * mni_resnet_each_layer read like figure 5 and table 1 of the paper.
+/* resnet.c - see resnet.h. How to read it: `walk` holds where we are (next tensor, next
+ * free float); conv, norm and the others each emit one layer and return the value it
+ * makes; block and mni_resnet_each_layer read like figure 5 and table 1 of the paper.
  * SPDX-License-Identifier: MIT */
 #include "nn/resnet.h"
 
@@ -10,8 +10,15 @@
 
 #include "base/rng.h"
 
-enum { MIN_SIDE = 8, MAX_SIDE = 1024, MAX_CHANNELS = 16, MAX_WIDTH = 2048, MAX_DEPTH = 64, MAX_DIM = 16384 };
-enum { EXPANSION = 4 };             /* how much wider a bottleneck ends than it is inside */
+enum {
+    MIN_SIDE = 8,
+    MAX_SIDE = 1024,
+    MAX_CHANNELS = 16,
+    MAX_WIDTH = 2048,
+    MAX_DEPTH = 64,
+    MAX_DIM = 16384
+};
+enum { EXPANSION = 4 }; /* how much wider a bottleneck ends than it is inside */
 
 static const struct { const char *name; mni_resnet_config config; } presets[] = {
     { "mini",     {  64, 3, 0, 0, 4, { 32, 64, 128, 256 },  { 1, 1, 1, 1 }, 128 } },
@@ -27,17 +34,19 @@ int mni_resnet_preset(mni_resnet_config *c, const char *name)
     return 0;
 }
 
-static mann_status in_range(const char *what, uint32_t v, uint32_t low, uint32_t high, mann_error *err)
+static mann_status in_range(const char *what, uint32_t v, uint32_t low, uint32_t high,
+                            mann_error *err)
 {
     if (v >= low && v <= high) return MANN_OK;
-    return mni_fail(err, MANN_E_ARG, "resnet: %s is %u, wanted %u..%u", what, (unsigned)v, (unsigned)low,
-                    (unsigned)high);
+    return mni_fail(err, MANN_E_ARG, "resnet: %s is %u, wanted %u..%u", what, (unsigned)v,
+                    (unsigned)low, (unsigned)high);
 }
 
 mann_status mni_resnet_check(const mni_resnet_config *c, mann_error *err)
 {
     MNI_TRY(in_range("input size", c->input_size, MIN_SIDE, MAX_SIDE, err));
-    MNI_TRY(in_range("number of input channels", c->input_channels, 1, MAX_CHANNELS, err));
+    MNI_TRY(
+        in_range("number of input channels", c->input_channels, 1, MAX_CHANNELS, err));
     MNI_TRY(in_range("stem kind", c->big_stem, 0, 1, err));
     MNI_TRY(in_range("block kind", c->bottleneck, 0, 1, err));
     MNI_TRY(in_range("number of stages", c->n_stages, 1, MNI_RESNET_MAX_STAGES, err));
@@ -51,7 +60,8 @@ mann_status mni_resnet_check(const mni_resnet_config *c, mann_error *err)
 mni_resnet_config mni_resnet_clean(const mni_resnet_config *c)
 {
     mni_resnet_config clean = *c;
-    for (uint32_t i = c->n_stages; i < MNI_RESNET_MAX_STAGES; i++) clean.widths[i] = clean.depths[i] = 0;
+    for (uint32_t i = c->n_stages; i < MNI_RESNET_MAX_STAGES; i++)
+        clean.widths[i] = clean.depths[i] = 0;
     return clean;
 }
 
@@ -61,7 +71,7 @@ uint32_t mni_resnet_dim(const mni_resnet_config *c)
     return c->widths[c->n_stages - 1] * (c->bottleneck ? EXPANSION : 1);
 }
 
-/* --- the walk: one emitter per kind of layer --------------------------------------------------------- */
+/* --- the walk: one emitter per kind of layer ---------------------------------------- */
 
 typedef struct walk {
     mni_layer_fn fn;
@@ -80,12 +90,24 @@ static size_t take(size_t *used, size_t count)
 }
 
 /* A layer from x to a map of c x h x w, with everything else at "none". */
-static mni_layer layer_of(mni_layer_kind kind, const char *name, value x, uint32_t c, uint32_t h, uint32_t w)
+static mni_layer layer_of(mni_layer_kind kind, const char *name, value x, uint32_t c,
+                          uint32_t h, uint32_t w)
 {
     mni_layer l = {
-        .kind = kind, .in = x.tensor, .add = MNI_NO_TENSOR,
-        .c_in = x.c, .h_in = x.h, .w_in = x.w, .c_out = c, .h_out = h, .w_out = w, .stride = 1,
-        .weight = MNI_NOWHERE, .bias = MNI_NOWHERE, .mean = MNI_NOWHERE, .var = MNI_NOWHERE,
+        .kind = kind,
+        .in = x.tensor,
+        .add = MNI_NO_TENSOR,
+        .c_in = x.c,
+        .h_in = x.h,
+        .w_in = x.w,
+        .c_out = c,
+        .h_out = h,
+        .w_out = w,
+        .stride = 1,
+        .weight = MNI_NOWHERE,
+        .bias = MNI_NOWHERE,
+        .mean = MNI_NOWHERE,
+        .var = MNI_NOWHERE,
     };
     snprintf(l.name, sizeof l.name, "%s", name);
     return l;
@@ -103,7 +125,8 @@ static uint32_t slid(uint32_t n, uint32_t kernel, uint32_t stride, uint32_t pad)
     return (n + 2 * pad - kernel) / stride + 1;
 }
 
-static value conv(walk *k, const char *name, value x, uint32_t c_out, uint32_t kernel, uint32_t stride)
+static value conv(walk *k, const char *name, value x, uint32_t c_out, uint32_t kernel,
+                  uint32_t stride)
 {
     uint32_t pad = kernel / 2;
     mni_layer l = layer_of(MNI_CONV, name, x, c_out, slid(x.h, kernel, stride, pad),
@@ -130,14 +153,17 @@ static value stem(walk *k, value x, const mni_resnet_config *c)
     x = conv(k, "conv1", x, c->widths[0], c->big_stem ? 7 : 3, c->big_stem ? 2 : 1);
     x = norm(k, "bn1", x, MNI_NO_TENSOR, 1);
     if (!c->big_stem) return x;
-    mni_layer l = layer_of(MNI_MAXPOOL, "maxpool", x, x.c, slid(x.h, 3, 2, 1), slid(x.w, 3, 2, 1));
+    mni_layer l = layer_of(MNI_MAXPOOL, "maxpool", x, x.c, slid(x.h, 3, 2, 1),
+                           slid(x.w, 3, 2, 1));
     l.kernel = 3; l.stride = 2; l.pad = 1;
     return emit(k, &l);
 }
 
-/* y = relu(f(x) + shortcut(x)). The shortcut is x itself, or a 1x1 convolution and a norm where the
- * shape changes: the fewer things stand between x and y, the better gradients travel. */
-static value block(walk *k, const char *name, value x, uint32_t width, uint32_t stride, int bottleneck)
+/* y = relu(f(x) + shortcut(x)). The shortcut is x itself, or a 1x1 convolution and a norm
+ * where the shape changes: the fewer things stand between x and y, the better gradients
+ * travel. */
+static value block(walk *k, const char *name, value x, uint32_t width, uint32_t stride,
+                   int bottleneck)
 {
     char n[MNI_NAME_CHARS];
     uint32_t c_out = bottleneck ? width * EXPANSION : width;
@@ -156,8 +182,10 @@ static value block(walk *k, const char *name, value x, uint32_t width, uint32_t 
     }
     last = y;
     if (stride != 1 || x.c != c_out) {
-        snprintf(n, sizeof n, "%s.downsample.0", name); x = conv(k, n, x, c_out, 1, stride);
-        snprintf(n, sizeof n, "%s.downsample.1", name); x = norm(k, n, x, MNI_NO_TENSOR, 0);
+        snprintf(n, sizeof n, "%s.downsample.0", name);
+        x = conv(k, n, x, c_out, 1, stride);
+        snprintf(n, sizeof n, "%s.downsample.1", name);
+        x = norm(k, n, x, MNI_NO_TENSOR, 0);
     }
     snprintf(n, sizeof n, "%s.bn%d", name, bottleneck ? 3 : 2);
     return norm(k, n, last, x.tensor, 1);
@@ -172,7 +200,8 @@ static void walk_layers(walk *k, const mni_resnet_config *c)
         for (uint32_t b = 0; b < c->depths[s]; b++) {
             char name[24];
             snprintf(name, sizeof name, "layer%u.%u", (unsigned)s + 1, (unsigned)b);
-            x = block(k, name, x, c->widths[s], s > 0 && b == 0 ? 2 : 1, (int)c->bottleneck);
+            x = block(k, name, x, c->widths[s], s > 0 && b == 0 ? 2 : 1,
+                      (int)c->bottleneck);
         }
     mni_layer pool = layer_of(MNI_AVGPOOL, "avgpool", x, x.c, 1, 1);
     x = emit(k, &pool);
@@ -192,7 +221,7 @@ void mni_resnet_each_layer(const mni_resnet_config *c, mni_layer_fn fn, void *ct
     walk_layers(&k, c);
 }
 
-/* --- what the walk is good for --------------------------------------------------------------------------- */
+/* --- what the walk is good for ------------------------------------------------------ */
 
 static void no_layer(void *ctx, const mni_layer *l) { (void)ctx; (void)l; }
 
@@ -212,8 +241,8 @@ size_t mni_resnet_n_stats(const mni_resnet_config *c)
 
 typedef struct param_walk { mni_param_fn fn; void *ctx; } param_walk;
 
-static void give(const param_walk *w, const mni_layer *l, const char *part, mni_param_role role, size_t at,
-                 uint32_t n_axes, const uint32_t shape[4])
+static void give(const param_walk *w, const mni_layer *l, const char *part,
+                 mni_param_role role, size_t at, uint32_t n_axes, const uint32_t shape[4])
 {
     mni_param p = { .role = role, .n_axes = n_axes, .at = at, .count = 1 };
     snprintf(p.name, sizeof p.name, "%s.%s", l->name, part);
@@ -291,7 +320,8 @@ static void init_param(void *ctx, const mni_param *p)
     }
 }
 
-void mni_resnet_init(const mni_resnet_config *c, uint64_t seed, float *params, float *stats)
+void mni_resnet_init(const mni_resnet_config *c, uint64_t seed, float *params,
+                     float *stats)
 {
     init_walk w = { seed, params, stats };
     mni_resnet_each_param(c, init_param, &w);

@@ -28,7 +28,8 @@ void mni_scratch_fini(mni_scratch *s)
 float *mni_scratch_take(mni_scratch *s)
 {
     for (size_t i = 0;; i = (i + 1) % s->n)
-        if (!atomic_exchange_explicit(&s->taken[i], 1, memory_order_acquire)) return s->floats + i * s->piece;
+        if (!atomic_exchange_explicit(&s->taken[i], 1, memory_order_acquire))
+            return s->floats + i * s->piece;
 }
 
 void mni_scratch_give(mni_scratch *s, float *piece)

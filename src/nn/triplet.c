@@ -6,11 +6,11 @@
  *       /          \          until it is farther by the margin
  *   positive     negative
  *
- * Which triplets? Most of a batch's n^3 are solved already and teach nothing. Hard: the worst of each
- * anchor; quick where it works, but where classes look alike at first the cheapest answer is to put all
- * points on one spot (dp = dn = 0, loss = margin for ever: the collapse). Semi-hard: for each pair the
- * nearest negative that is still farther than the positive; its gradient never rewards the collapse.
- * SPDX-License-Identifier: MIT */
+ * Which triplets? Most of a batch's n^3 are solved already and teach nothing. Hard: the
+ * worst of each anchor; quick where it works, but where classes look alike at first the
+ * cheapest answer is to put all points on one spot (dp = dn = 0, loss = margin for ever:
+ * the collapse). Semi-hard: for each pair the nearest negative that is still farther than
+ * the positive; its gradient never rewards the collapse. SPDX-License-Identifier: MIT */
 #include "nn/loss_table.h"
 
 #include <math.h>
@@ -21,14 +21,17 @@ enum { NONE = -1 };
 
 typedef struct tally { double loss; uint64_t n_terms, n_active; } tally;
 
-/* One triplet: its loss, and the pulls of its two sides (not yet divided by the number of triplets). */
-static void one(const mni_loss_config *c, mni_loss_table *t, size_t a, size_t p, size_t n, tally *sum)
+/* One triplet: its loss, and the pulls of its two sides (not yet divided by the number of
+ * triplets). */
+static void one(const mni_loss_config *c, mni_loss_table *t, size_t a, size_t p, size_t n,
+                tally *sum)
 {
     const double gap = t->d[a * t->n + p] - t->d[a * t->n + n];
     double slope = 1;                                   /* d loss / d gap */
     sum->n_terms++;
     if (c->soft) {
-        /* log(1 + e^gap) without overflow. Every triplet pulls a little; "active" are the unsolved. */
+        /* log(1 + e^gap) without overflow. Every triplet pulls a little; "active" are the
+         * unsolved. */
         sum->loss += gap > 0 ? gap + log1p(exp(-gap)) : log1p(exp(gap));
         slope = 1 / (1 + exp(-gap));
         sum->n_active += gap > -(double)c->margin;
@@ -46,7 +49,8 @@ static long farthest_positive(const mni_loss_table *t, size_t a)
 {
     long best = NONE;
     for (size_t b = 0; b < t->n; b++)
-        if (b != a && mni_same(t, a, b) && (best == NONE || t->d[a * t->n + b] > t->d[a * t->n + (size_t)best]))
+        if (b != a && mni_same(t, a, b) &&
+            (best == NONE || t->d[a * t->n + b] > t->d[a * t->n + (size_t)best]))
             best = (long)b;
     return best;
 }
@@ -57,7 +61,8 @@ static long nearest_negative(const mni_loss_table *t, size_t a, double beyond)
     long best = NONE;
     for (size_t b = 0; b < t->n; b++) {
         const double d = t->d[a * t->n + b];
-        if (!mni_same(t, a, b) && d > beyond && (best == NONE || d < t->d[a * t->n + (size_t)best]))
+        if (!mni_same(t, a, b) && d > beyond &&
+            (best == NONE || d < t->d[a * t->n + (size_t)best]))
             best = (long)b;
     }
     return best;
@@ -67,13 +72,15 @@ static long farthest_negative(const mni_loss_table *t, size_t a)
 {
     long best = NONE;
     for (size_t b = 0; b < t->n; b++)
-        if (!mni_same(t, a, b) && (best == NONE || t->d[a * t->n + b] > t->d[a * t->n + (size_t)best]))
+        if (!mni_same(t, a, b) &&
+            (best == NONE || t->d[a * t->n + b] > t->d[a * t->n + (size_t)best]))
             best = (long)b;
     return best;
 }
 
 /* The number of a pair is its place in the table: the choice depends on nothing else. */
-static long random_negative(const mni_loss_config *c, const mni_loss_table *t, size_t a, size_t p)
+static long random_negative(const mni_loss_config *c, const mni_loss_table *t, size_t a,
+                            size_t p)
 {
     uint32_t n_others = 0;
     for (size_t b = 0; b < t->n; b++) n_others += !mni_same(t, a, b);

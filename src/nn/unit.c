@@ -1,6 +1,8 @@
-/* unit.c - to unit length: the last layer, after which cosine, inner product and distance are one thing.
+/* unit.c - to unit length: the last layer, after which cosine, inner product and distance
+ * are one thing.
  *
- * y = x / |x|. Moving x along itself changes nothing, so the gradient's part along y is taken out:
+ * y = x / |x|. Moving x along itself changes nothing, so the gradient's part along y is
+ * taken out:
  *
  *   dx = (dy - y (y . dy)) / |x|
  *
@@ -26,7 +28,8 @@ void mni_unit_forward(const mni_layer *l, size_t n, const float *x, float *y)
     }
 }
 
-void mni_unit_backward(const mni_layer *l, size_t n, const float *x, const float *y, const float *dy, float *dx)
+void mni_unit_backward(const mni_layer *l, size_t n, const float *x, const float *y,
+                       const float *dy, float *dx)
 {
     const size_t dim = l->c_out;
     for (size_t i = 0; i < n; i++, x += dim, y += dim, dy += dim, dx += dim) {
