@@ -93,7 +93,10 @@ INDEX = src/index/rows.c src/index/ann.c src/index/flat.c src/index/bare.c src/i
 EVAL = src/eval/metrics.c src/eval/episodes.c src/eval/calib.c src/eval/calib_use.c src/eval/openset.c
 
 # --- L4 train ----------------------------------------------------------------------------------------------------------------
-TRAIN = src/train/dataset.c
+TRAIN = src/train/dataset.c src/train/cache.c src/train/sampler.c src/train/augment.c \
+	src/train/loader.c src/train/split.c src/train/examine.c src/train/watch.c \
+	src/train/prepare.c src/train/loop.c src/train/checkpoint.c src/train/train_log.c \
+	src/train/curves.c
 
 # --- L4 recog: the gallery --------------------------------------------------------------------------------------------------
 RECOG = src/recog/stable.c src/recog/state.c src/recog/base_file.c src/recog/gallery.c \
@@ -102,14 +105,14 @@ RECOG = src/recog/stable.c src/recog/state.c src/recog/base_file.c src/recog/gal
 	src/recog/evaluate.c src/recog/verify.c src/recog/sheet.c src/recog/sheet_html.c
 
 # --- L5 api: the bodies of metricann.h -----------------------------------------------------------------------------------------
-API = src/api/bridge.c src/api/api_data.c src/api/api_model.c src/api/api_gallery.c \
+API = src/api/bridge.c src/api/api_data.c src/api/api_model.c src/api/api_train.c src/api/api_gallery.c \
 	src/api/api_eval.c src/api/api_index.c src/api/selftest.c
 
 # --- L6 cli: the program --------------------------------------------------------------------------------------------------------
 CLI_PARTS = src/cli/run.c src/cli/options.c src/cli/options_parse.c src/cli/options_help.c \
 	src/cli/options_print.c src/cli/talk.c src/cli/progress.c src/cli/out.c src/cli/report.c \
 	src/cli/inputs.c src/cli/common.c src/cli/queries.c src/cli/gallery_new.c \
-	src/cli/cmd_extract.c src/cli/cmd_build.c src/cli/cmd_search.c src/cli/cmd_change.c \
+	src/cli/cmd_train.c src/cli/cmd_extract.c src/cli/cmd_build.c src/cli/cmd_search.c src/cli/cmd_change.c \
 	src/cli/cmd_eval.c src/cli/cmd_info.c src/cli/cmd_check.c src/cli/cmd_scan.c \
 	src/cli/cmd_synth.c src/cli/cmd_convert.c src/cli/cmd_help.c
 CLI = src/cli/program.c $(CLI_PARTS)
@@ -126,7 +129,7 @@ TEST_NN = tests/nn_oracle.c tests/test_nn_layers.c tests/test_nn_loss.c tests/te
 	tests/test_nn_golden.c
 TEST_INDEX = tests/test_index.c tests/test_bare.c
 TEST_EVAL = tests/test_metrics.c tests/test_calib.c
-TEST_TRAIN =
+TEST_TRAIN = tests/train_set.c tests/test_train.c tests/test_train_loop.c
 TEST_RECOG = tests/gallery_help.c tests/test_gallery.c tests/test_gallery_files.c
 TEST_API = tests/test_api.c
 TEST_CLI = tests/test_cli.c $(CLI_PARTS)

@@ -314,7 +314,7 @@ static void manual_and_completions_name_everything(void)
 
 static void bar_fits_and_moves(void)
 {
-    mni_phase p = { "embed", 640, 2.0 };
+    mni_phase p = { .task = "embed", .count = 640, .seconds = 2.0 };
     for (unsigned width = 10; width < 100; width++) {
         mni_text t = { 0 };
         mni_progress_bar(&t, &p, 1234, width);
@@ -329,7 +329,8 @@ static void bar_fits_and_moves(void)
     mni_progress_bar(&t, &p, 0, 60);
     CHECK_STR(t.chars, "embed 640  320/s");
     mni_text_clear(&t);
-    mni_progress_phase_line(&t, &(mni_phase){ "decode", 1234, 2.1 });
+    mni_progress_phase_line(&t, &(mni_phase){ .task = "decode", .count = 1234,
+                                                    .seconds = 2.1 });
     CHECK_STR(t.chars, "decode         1234     2.10 s   (588/s)");
     mni_text_fini(&t);
 }

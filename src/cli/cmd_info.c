@@ -138,6 +138,12 @@ static int describe_model(mni_cli *c, const mann_model *m)
         mni_json_key(&j, "calibrated");
         mni_json_bool(&j, info.calibrated != 0);
         key_text(&j, "fingerprint", print);
+        if (info.val_classes) {
+            key_u64(&j, "val_classes", info.val_classes);
+            key_u64(&j, "val_images", info.val_images);
+            mni_json_key(&j, "val_recall");
+            mni_json_number(&j, (double)info.val_recall);
+        }
         end(c, &j);
         return MNI_EXIT_OK;
     }
@@ -147,6 +153,11 @@ static int describe_model(mni_cli *c, const mann_model *m)
     mni_text_f(&c->out, "  parameters   %llu\n  calibrated   %s\n  fingerprint  %s\n",
                (unsigned long long)info.n_parameters, info.calibrated ? "yes" : "no",
                print);
+    if (info.val_classes)
+        mni_text_f(&c->out,
+                   "  validation   Recall@1 %.1f %% over %u images of %u classes that "
+                   "training did not see\n",
+                   100 * (double)info.val_recall, info.val_images, info.val_classes);
     return MNI_EXIT_OK;
 }
 

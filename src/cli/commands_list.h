@@ -10,6 +10,16 @@
  * of the overview. Aliases are separated by blanks. Files: how many arguments that are no
  * options; MANY: no upper limit. Examples: lines of command and explanation in turn.
  * SPDX-License-Identifier: MIT */
+COMMAND(TRAIN, train, "train", "fit", "DATASET [-o MODEL]", 1, 1,
+    "train an embedding model on a folder of photos",
+    "DATASET is a folder with one sub-folder per class. A tenth of the classes is held "
+    "out and examined after every epoch, unless --val names another set or DATASET "
+    "itself has the folders train and val. What is written is the model of the best "
+    "epoch. Ctrl-C stops with a checkpoint, --resume goes on from it.",
+    "metricann train photos/ -o model.mann\n"
+    "train the small network, keep checkpoints in checkpoints/\n"
+    "metricann train letters/ --size 32 --augment glyph --rotations --miner hard\n"
+    "characters: no mirror images, quarter turns are classes of their own\n")
 COMMAND(EXTRACT, extract, "extract", "embed", "DATASET --model MODEL -o GALLERY", 1, 1,
     "turn a folder of photos into a gallery of vectors",
     "DATASET is a folder with one sub-folder per class, or a manifest with lines of "

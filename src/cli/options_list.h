@@ -26,6 +26,9 @@ OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "DIR", "", 0, 0, C(SYNTH),
     "folder to draw into; made if it is not there")
 OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "FILE", "", 0, 0, C(CONVERT), "out output-file",
     "file to write; its name says the format")
+OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "FILE", "final_model.mann", 0, 0, C(TRAIN),
+    "out output-file model-out save-path",
+    "the model to write")
 OPTION(MODEL, "model", 'm', PATH, "MODEL", "", 0, 0,
     C(EXTRACT) | C(BUILD) | C(SEARCH) | C(ADD) | C(EVAL),
     "weights checkpoint model-path model-file",
@@ -39,6 +42,9 @@ OPTION(DATA, "data", 0, MANY, "PATH", "", 0, 0,
     C(EXTRACT) | C(ADD) | C(EVAL) | C(SCAN),
     "dataset data-dir data-path new-data val-data image images input",
     "a data set or photo, instead of naming it after the gallery")
+OPTION_AGAIN(DATA, "data", 0, MANY, "PATH", "", 0, 0, C(TRAIN),
+    "dataset data-dir data-path train-data train-dir images input",
+    "the data set, instead of naming it without an option")
 OPTION_AGAIN(DATA, "data", 0, MANY, "PATH", "", 0, 0, C(SEARCH),
     "query query-image image images input photo",
     "a photo or folder, instead of naming it after the gallery")
@@ -120,6 +126,8 @@ OPTION(BEST_M, "best-m", 0, U32, "N", "", 1, 1000000, C(SEARCH) | C(EVAL), "best
     "mean: of the best N rows of a class; vote: of the N nearest rows")
 OPTION(MARGIN, "margin", 0, FLOAT, "X", "0.01", 0, 2, C(SEARCH) | C(EVAL), "min-margin",
     "'known' needs this lead over the second class")
+OPTION_AGAIN(MARGIN, "margin", 0, FLOAT, "X", "0.2", 1e-6, 2, C(TRAIN), "triplet-margin",
+    "how much farther the unlike must be than the like")
 OPTION(SHEET, "sheet", 0, PATH, "FILE", "", 0, 0, C(SEARCH), "contact-sheet html png",
     "contact sheet of queries and hits: F.png or F.html")
 OPTION(OUT_DIR, "out", 0, PATH, "DIR", "", 0, 0, C(SEARCH),
@@ -127,6 +135,8 @@ OPTION(OUT_DIR, "out", 0, PATH, "DIR", "", 0, 0, C(SEARCH),
     "write DIR/batch_search_results.json and a contact sheet PNG per query")
 OPTION(BATCH, "batch", 0, U32, "N", "64", 1, 65536, C(SEARCH), "batch-size bs",
     "photos embedded together; answers do not depend on it")
+OPTION_AGAIN(BATCH, "batch", 0, U32, "N", "", 4, 65536, C(TRAIN), "batch-size bs",
+    "images in a batch, in place of --classes-per-batch")
 OPTION_AGAIN(BATCH, "batch", 0, U32, "N", "64", 1, 65536, C(EXTRACT) | C(ADD) | C(EVAL),
     "batch-size bs",
     "accepted for scripts; chosen by the library, results do not depend on it")
@@ -172,6 +182,9 @@ OPTION(VIEWS, "views", 0, U32, "N", "6", 1, 1000000, C(SYNTH),
 OPTION(SIZE, "size", 0, U32, "PIXELS", "96", 8, 1024, C(SYNTH),
     "image-size img-size resolution",
     "width and height")
+OPTION_AGAIN(SIZE, "size", 0, U32, "PIXELS", "", 8, 1024, C(TRAIN),
+    "image-size img-size resolution input-size",
+    "side of the network's input; default the backbone's own (mini 64, resnet 224)")
 OPTION(CONDITIONS, "conditions", 0, LIST,
     "all|none|pose|light=lighting|background=bg|scale|crop|occlusion=occlude|blur|noise",
     "all", 0, 0, C(SYNTH),
@@ -182,9 +195,68 @@ OPTION(FIRST_CLASS, "first-class", 0, U64, "N", "1", 0, 1e15, C(SYNTH), "class-o
     "number of the first object")
 OPTION(FIRST_VIEW, "first-view", 0, U64, "N", "1", 0, 1e15, C(SYNTH), "view-offset",
     "number of the first view")
-OPTION(SEED, "seed", 0, U64, "N", "1", 0, 0, C(EXTRACT) | C(BUILD) | C(EVAL) | C(SYNTH),
+OPTION(SEED, "seed", 0, U64, "N", "1", 0, 0,
+    C(TRAIN) | C(EXTRACT) | C(BUILD) | C(EVAL) | C(SYNTH),
     "random-seed random-state",
     "same seed, same result")
+
+/* --- training ----------------------------------------------------------------------- */
+OPTION(VAL, "val", 0, PATH, "DATASET", "", 0, 0, C(TRAIN),
+    "validation val-data val-dir validation-data",
+    "examine with these classes; default some of DATASET's, held out")
+OPTION(VAL_SHARE, "val-share", 0, FLOAT, "X", "0.1", 0.001, 0.9, C(TRAIN),
+    "val-split validation-split", "share of the classes that is held out")
+OPTION(BACKBONE, "backbone", 0, CHOICE, "mini|resnet18|resnet34|resnet50", "mini", 0, 0,
+    C(TRAIN), "arch architecture network", "the network to train")
+OPTION(DIM, "dim", 0, U32, "N", "", 1, 16384, C(TRAIN), "embedding-dim embed-dim emb-dim",
+    "numbers in a vector; default the backbone's own (mini 128, resnet 512)")
+OPTION(LOSS, "loss", 0, CHOICE, "triplet|contrastive|supcon=sup-con", "triplet", 0, 0,
+    C(TRAIN), "loss-type criterion", "what is to become small")
+OPTION(MINER, "miner", 0, CHOICE, "semi=semi-hard=semihard|hard=batch-hard|random",
+       "semi",
+    0, 0, C(TRAIN), "mining", "triplet: which unlike image is compared")
+OPTION(SOFT_MARGIN, "soft-margin", 0, FLAG, "", "no", 0, 0, C(TRAIN), "",
+    "triplet: log(1 + exp) in place of a margin")
+OPTION(TEMPERATURE, "temperature", 0, FLOAT, "X", "0.1", 0.001, 100, C(TRAIN), "tau",
+    "supcon: how sharply it looks at the nearest")
+OPTION(EPOCHS, "epochs", 0, U32, "N", "50", 1, 1048576, C(TRAIN), "n-epochs num-epochs",
+    "most epochs")
+OPTION(STEPS_PER_EPOCH, "steps-per-epoch", 0, U32, "N", "", 1, 16777216, C(TRAIN),
+    "steps iterations-per-epoch",
+    "batches in an epoch; default as many as show every image once")
+OPTION(PATIENCE, "patience", 0, U32, "N", "5", 1, 1048576, C(TRAIN), "early-stopping",
+    "stop after so many epochs without progress")
+OPTION(MONITOR, "monitor", 0, CHOICE, "recall=recall@1|loss=val-loss", "recall", 0, 0,
+    C(TRAIN), "metric-for-best", "what progress is measured by, on the held-out classes")
+OPTION(LR, "lr", 0, FLOAT, "X", "0.1", 1e-9, 1000, C(TRAIN), "learning-rate rate",
+    "highest learning rate; warm-up before, half a cosine after")
+OPTION(MOMENTUM, "momentum", 0, FLOAT, "X", "0.9", 0, 0.9999, C(TRAIN), "",
+    "of the gradient descent (Nesterov)")
+OPTION(WEIGHT_DECAY, "weight-decay", 0, FLOAT, "X", "0.0005", 0, 1, C(TRAIN), "wd",
+    "pull of the weights to 0")
+OPTION(CLIP, "clip", 0, FLOAT, "X", "0", 0, 1e9, C(TRAIN), "clip-norm grad-clip",
+    "longest gradient; 0: any")
+OPTION(WARMUP, "warmup", 0, U32, "N", "", 1, 16777216, C(TRAIN), "warmup-steps",
+    "steps in which the rate climbs; default 200, at most a tenth of all")
+OPTION(CLASSES_PER_BATCH, "classes-per-batch", 'P', U32, "N", "24", 2, 32768,
+       C(TRAIN), "",
+    "classes in a batch")
+OPTION(IMAGES_PER_CLASS, "images-per-class", 'K', U32, "N", "4", 2, 32768, C(TRAIN), "",
+    "images of each")
+OPTION(AUGMENT, "augment", 0, CHOICE, "all|glyph|photo|none=no=off", "all", 0, 0,
+       C(TRAIN),
+    "augmentation aug",
+    "changes that images go through: glyph moves and turns a little, photo also mirrors, "
+    "lights, blurs and hides parts, all also puts others behind transparency")
+OPTION(ROTATIONS, "rotations", 0, FLAG, "", "no", 0, 0, C(TRAIN), "",
+    "the quarter turns of a class are three more classes")
+OPTION(CKPT_DIR, "ckpt-dir", 0, PATH, "DIR", "checkpoints", 0, 0, C(TRAIN),
+    "checkpoint-dir checkpoints save-dir",
+    "folder of ckpt_epoch*.mann, best_model.mann, train_log.jsonl and curves.png")
+OPTION(KEEP, "keep", 0, U32, "N", "3", 1, 4294967295.0, C(TRAIN), "keep-checkpoints",
+    "newest checkpoints that stay")
+OPTION(RESUME, "resume", 0, FLAG, "", "no", 0, 0, C(TRAIN), "continue",
+    "go on from the newest checkpoint in --ckpt-dir, with the same settings")
 
 /* --- help --------------------------------------------------------------------------- */
 OPTION(MAN, "man", 0, FLAG, "", "no", 0, 0, C(HELP), "", "print the manual page (roff)")

@@ -26,6 +26,9 @@ void mni_progress_bar(mni_text *out, const mni_phase *p, uint64_t total, unsigne
         mni_format_seconds(eta, sizeof eta, (double)(total - p->count) / rate);
         n += snprintf(left + n, sizeof left - (size_t)n, "  %s left", eta);
     }
+    if (p->loss != 0)
+        n += snprintf(left + n, sizeof left - (size_t)n, "  loss %.4f, %.0f%% active",
+                      (double)p->loss, 100 * (double)p->active);
     mni_text line = { 0 };
     mni_text_add(&line, p->task);
     int room = (int)width - (int)strlen(p->task) - n - 4;
@@ -91,6 +94,8 @@ int mni_talk_progress(void *user, const mann_progress *p)
     }
     t->now.count = p->done;
     t->now.seconds = p->seconds;
+    t->now.loss = p->loss;
+    t->now.active = p->active;
     draw(t, p->total, now);
     if (now - t->logged >= log_line) {
         mni_progress_log(t, "progress", &t->now, p->total);
@@ -104,7 +109,8 @@ int mni_talk_step(mni_talk *t, const char *task, uint64_t done, uint64_t total)
     double now = mni_clock_seconds();
     if (done == 0 || strncmp(t->now.task, task, sizeof t->now.task - 1) != 0)
         t->task_start = now;
-    mann_progress p = { task, done, total, now - t->task_start };
+    mann_progress p = { .task = task, .done = done, .total = total,
+                        .seconds = now - t->task_start };
     return mni_talk_progress(t, &p);
 }
 

@@ -77,6 +77,12 @@ void mni_progress_log(mni_talk *t, const char *event, const mni_phase *p, uint64
         mni_json_key(&j, "rate");
         mni_json_number(&j, (double)p->count / p->seconds);
     }
+    if (p->loss != 0) {
+        mni_json_key(&j, "loss");
+        mni_json_number(&j, (double)p->loss);
+        mni_json_key(&j, "active");
+        mni_json_number(&j, (double)p->active);
+    }
     mni_json_end(&j);
     log_line(t, &line);
     mni_text_fini(&line);

@@ -18,6 +18,7 @@ typedef struct mni_phase {
     char task[MNI_TALK_TASK];
     uint64_t count;
     double seconds;
+    float loss, active;                 /* of a training; 0: of no training */
 } mni_phase;
 
 typedef struct mni_talk {

@@ -88,7 +88,8 @@ static mann_status forward(work *w, const mni_model *m, size_t n, mni_pool *pool
 static mann_status tell_progress(const mann_hooks *h, const char *task, uint64_t done,
                                  uint64_t total, double start, mann_error *err)
 {
-    mann_progress p = { task, done, total, mni_clock_seconds() - start };
+    mann_progress p = { .task = task, .done = done, .total = total,
+                        .seconds = mni_clock_seconds() - start };
     if (h && h->progress && h->progress(h->user, &p))
         return mni_fail(err, MANN_E_CANCELLED, "stopped after %llu of %llu photos",
                         (unsigned long long)done, (unsigned long long)total);

@@ -1,0 +1,80 @@
+/* api_train.c - metricann.h, chapter 5: training. SPDX-License-Identifier: MIT */
+#include <math.h>
+
+#include "api/api.h"
+#include "train/trainer.h"
+
+void mann_train_config_fill(mann_train_config *c, size_t size)
+{
+    const mann_train_config d = mni_train_defaults();
+    mni_fill_sized(c, size, &d, sizeof d);
+}
+
+/* 0 where 0 makes no sense: the library chooses. */
+static void complete(mann_train_config *c)
+{
+    const mann_train_config d = mni_train_defaults();
+    if (!c->epochs) c->epochs = d.epochs;
+    if (!c->patience) c->patience = d.patience;
+    if (!c->classes_per_batch) c->classes_per_batch = d.classes_per_batch;
+    if (!c->images_per_class) c->images_per_class = d.images_per_class;
+    if (!c->loss) c->loss = d.loss;
+    if (!c->miner) c->miner = d.miner;
+    if (!c->augment) c->augment = d.augment;
+    if (!c->monitor) c->monitor = d.monitor;
+    if (!c->keep_checkpoints) c->keep_checkpoints = d.keep_checkpoints;
+    if (c->learning_rate == 0) c->learning_rate = d.learning_rate;
+    if (c->margin == 0) c->margin = d.margin;
+    if (c->temperature == 0) c->temperature = d.temperature;
+    if (c->validation_share == 0) c->validation_share = d.validation_share;
+    if (!c->cache_bytes) c->cache_bytes = d.cache_bytes;
+}
+
+static mann_status whole(const char *what, uint32_t v, uint32_t low, uint32_t high,
+                         mann_error *err)
+{
+    if (v >= low && v <= high) return MANN_OK;
+    return mni_fail(err, MANN_E_ARG, "mann_train: %s is %u, wanted %u..%u", what,
+                    (unsigned)v, (unsigned)low, (unsigned)high);
+}
+
+/* Written so that NaN is out of every range. */
+static mann_status real(const char *what, float v, float low, float high, mann_error *err)
+{
+    if (v >= low && v <= high) return MANN_OK;
+    return mni_fail(err, MANN_E_ARG, "mann_train: %s is %g, wanted %g..%g", what,
+                    (double)v, (double)low, (double)high);
+}
+
+static mann_status check(const mann_train_config *c, mann_error *err)
+{
+    MNI_TRY(whole("epochs", c->epochs, 1, 1u << 20, err));
+    MNI_TRY(whole("classes_per_batch", c->classes_per_batch, 2, 32768, err));
+    MNI_TRY(whole("images_per_class", c->images_per_class, 2, 32768, err));
+    MNI_TRY(whole("loss", c->loss, MANN_LOSS_TRIPLET, MANN_LOSS_SUPCON, err));
+    MNI_TRY(whole("miner", c->miner, MANN_MINE_HARD, MANN_MINE_RANDOM, err));
+    MNI_TRY(whole("augment", c->augment, MANN_AUGMENT_NONE, MANN_AUGMENT_ALL, err));
+    MNI_TRY(whole("monitor", c->monitor, MANN_MONITOR_RECALL, MANN_MONITOR_LOSS, err));
+    MNI_TRY(real("learning_rate", c->learning_rate, 1e-9f, 1e3f, err));
+    MNI_TRY(real("momentum", c->momentum, 0, 0.9999f, err));
+    MNI_TRY(real("weight_decay", c->weight_decay, 0, 1, err));
+    MNI_TRY(real("margin", c->margin, 1e-6f, 2, err));
+    MNI_TRY(real("temperature", c->temperature, 1e-3f, 100, err));
+    MNI_TRY(real("clip", c->clip, 0, INFINITY, err));
+    return real("validation_share", c->validation_share, 0, 0.9f, err);
+}
+
+mann_status mann_train(mann_model *m, const mann_dataset *set, const mann_train_config *c,
+                       mann_pool *p, const mann_hooks *h, mann_train_report *report,
+                       mann_error *err)
+{
+    mann_train_config mine = mni_train_defaults();
+    mann_train_report r;
+    MNI_NEED(m, "mann_train");
+    MNI_NEED(set, "mann_train");
+    if (c) MNI_TRY(mni_take_sized(&mine, sizeof mine, c, "mann_train", err));
+    complete(&mine);
+    MNI_TRY(check(&mine, err));
+    MNI_TRY(mni_train(m, set, &mine, mni_vfs_posix(), p, h, &r, err));
+    return report ? mni_give_sized(report, &r, sizeof r, "mann_train", err) : MANN_OK;
+}

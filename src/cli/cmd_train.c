@@ -1,0 +1,154 @@
+/* cmd_train.c - a folder of photos -> an embedding model. SPDX-License-Identifier: MIT */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+/* Choices of options_list.h in the order of the constants of metricann.h. */
+static uint32_t choice(const mni_options *o, mni_option_id id, const char *const *names)
+{
+    const char *text = mni_opt_text(o, id);
+    uint32_t i = 0;
+    while (names[i] && strcmp(names[i], text) != 0) i++;
+    return i + 1;
+}
+
+static void take_choices(const mni_options *o, mann_train_config *t)
+{
+    static const char *const losses[] = { "triplet", "contrastive", "supcon", NULL };
+    static const char *const miners[] = { "hard", "semi", "random", NULL };
+    static const char *const augments[] = { "none", "glyph", "photo", "all", NULL };
+    static const char *const monitors[] = { "recall", "loss", NULL };
+    t->loss = choice(o, MNI_OPT_LOSS, losses);
+    t->miner = choice(o, MNI_OPT_MINER, miners);
+    t->augment = choice(o, MNI_OPT_AUGMENT, augments);
+    t->monitor = choice(o, MNI_OPT_MONITOR, monitors);
+    t->soft_margin = (uint32_t)mni_opt_flag(o, MNI_OPT_SOFT_MARGIN);
+    t->rotations_as_classes = (uint32_t)mni_opt_flag(o, MNI_OPT_ROTATIONS);
+    t->resume = mni_opt_flag(o, MNI_OPT_RESUME);
+}
+
+static void take_numbers(const mni_options *o, mann_train_config *t)
+{
+    const uint32_t batch = mni_opt_u32(o, MNI_OPT_BATCH);
+    t->epochs = mni_opt_u32(o, MNI_OPT_EPOCHS);
+    t->steps_per_epoch = mni_opt_u32(o, MNI_OPT_STEPS_PER_EPOCH);
+    t->patience = mni_opt_u32(o, MNI_OPT_PATIENCE);
+    t->warmup_steps = mni_opt_u32(o, MNI_OPT_WARMUP);
+    t->keep_checkpoints = mni_opt_u32(o, MNI_OPT_KEEP);
+    t->images_per_class = mni_opt_u32(o, MNI_OPT_IMAGES_PER_CLASS);
+    t->classes_per_batch =
+        batch ? batch / t->images_per_class : mni_opt_u32(o, MNI_OPT_CLASSES_PER_BATCH);
+    t->learning_rate = (float)mni_opt_float(o, MNI_OPT_LR);
+    t->momentum = (float)mni_opt_float(o, MNI_OPT_MOMENTUM);
+    t->weight_decay = (float)mni_opt_float(o, MNI_OPT_WEIGHT_DECAY);
+    t->margin = (float)mni_opt_float(o, MNI_OPT_MARGIN);
+    t->temperature = (float)mni_opt_float(o, MNI_OPT_TEMPERATURE);
+    t->clip = (float)mni_opt_float(o, MNI_OPT_CLIP);
+    t->validation_share = (float)mni_opt_float(o, MNI_OPT_VAL_SHARE);
+    t->seed = mni_opt_u64(o, MNI_OPT_SEED);
+}
+
+static mann_status new_model(mni_cli *c, mann_model **out)
+{
+    const mni_options *o = &c->options;
+    const uint32_t size = mni_opt_u32(o, MNI_OPT_SIZE);
+    char name[64];
+    snprintf(name, sizeof name, size ? "%s@%u" : "%s", mni_opt_text(o, MNI_OPT_BACKBONE),
+             size);
+    return mann_model_new(out, name, mni_opt_u32(o, MNI_OPT_DIM),
+                          mni_opt_u64(o, MNI_OPT_SEED), &c->err);
+}
+
+static void report(mni_cli *c, const char *path, const mann_train_report *r)
+{
+    if (!mni_cli_json(c)) {
+        if (mni_cli_quiet(c)) return;
+        mni_out_name(&c->out, path);
+        mni_text_f(&c->out, ": %llu steps in %u epochs, %.0f images/s",
+                   (unsigned long long)r->n_steps, (unsigned)r->n_epochs,
+                   r->images_per_second);
+        if (!isnan(r->val_recall))
+            mni_text_f(
+                &c->out, "; best epoch %u: Recall@1 %.1f %% on %u held-out classes",
+                (unsigned)r->best_epoch, 100 * r->val_recall, (unsigned)r->n_val_classes);
+        mni_text_char(&c->out, '\n');
+        return;
+    }
+    mni_json j;
+    const struct {
+        const char *key;
+        double v;
+    } numbers[] = { { "loss", r->loss },
+                    { "val_loss", r->val_loss },
+                    { "val_recall", r->val_recall },
+                    { "seconds", r->seconds },
+                    { "images_per_second", r->images_per_second } };
+    const struct {
+        const char *key;
+        uint64_t v;
+    } counts[] = { { "steps", r->n_steps },           { "epochs", r->n_epochs },
+                   { "best_epoch", r->best_epoch },   { "classes", r->n_classes },
+                   { "images", r->n_images },         { "val_classes", r->n_val_classes },
+                   { "val_images", r->n_val_images }, { "bad_images", r->n_bad } };
+    mni_out_json(c, &j);
+    mni_json_object(&j);
+    mni_json_key(&j, "model");
+    mni_json_string(&j, path);
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        mni_json_key(&j, counts[i].key);
+        mni_json_u64(&j, counts[i].v);
+    }
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        mni_json_key(&j, numbers[i].key);
+        mni_json_number(&j, numbers[i].v);
+    }
+    mni_json_end(&j);
+    mni_text_char(&c->out, '\n');
+}
+
+/* The model is made first: a name that is not known costs no walk through the photos. */
+static int train(mni_cli *c, const mann_train_config *t, mann_model *m,
+                 mann_train_report *r)
+{
+    mann_dataset *set = NULL;
+    mann_pool *pool;
+    const char *out = mni_opt_text(&c->options, MNI_OPT_OUTPUT);
+    mann_status s = mann_dataset_open(&set, c->options.files[0], &c->hooks, &c->err);
+    if (s == MANN_OK) s = mni_cli_pool(c, &pool);
+    if (s == MANN_OK) s = mann_train(m, set, t, pool, &c->hooks, r, &c->err);
+    mann_dataset_free(set);
+    if (s != MANN_OK) return mni_cli_fail(c, MNI_FROM_INPUT, s);
+    s = mann_model_save(m, out, &c->err);
+    return s == MANN_OK ? MNI_EXIT_OK : mni_cli_fail(c, MNI_FROM_OUTPUT, s);
+}
+
+int mni_cmd_train(mni_cli *c)
+{
+    const mni_options *o = &c->options;
+    mni_text log = { 0 }, curves = { 0 };
+    mann_train_config t;
+    mann_train_report r = { .struct_size = sizeof r };
+    mann_model *m = NULL;
+    mann_train_config_fill(&t, sizeof t);
+    take_choices(o, &t);
+    take_numbers(o, &t);
+    if (t.classes_per_batch < 2)
+        return mni_cli_usage(
+            c, "--batch must hold at least two classes of --images-per-class");
+    t.validation = mni_opt_text(o, MNI_OPT_VAL);
+    t.checkpoint_dir = mni_opt_text(o, MNI_OPT_CKPT_DIR);
+    mni_path_join(&log, t.checkpoint_dir, "train_log.jsonl");
+    mni_path_join(&curves, t.checkpoint_dir, "curves.png");
+    t.log_path = mni_text_get(&log);
+    t.curves_path = mni_text_get(&curves);
+    mann_status s = log.failed || curves.failed ? mni_fail(&c->err, MANN_E_NOMEM, "path")
+                                                : new_model(c, &m);
+    int code = s == MANN_OK ? train(c, &t, m, &r) : mni_cli_fail(c, MNI_FROM_USER, s);
+    mann_model_free(m);
+    mni_text_fini(&log);
+    mni_text_fini(&curves);
+    if (code == MNI_EXIT_OK) report(c, mni_opt_text(o, MNI_OPT_OUTPUT), &r);
+    return code;
+}

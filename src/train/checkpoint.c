@@ -1,0 +1,247 @@
+/* checkpoint.c - a training on disk. See trainer.h.
+ *
+ * A checkpoint is a model file of the weights of that moment, and two more sections:
+ *
+ *   MOMT  f32     momentum, in the layout of the weights
+ *   TRST  bytes   u32 layout 1, u32 miner, u64 key, u64 step, u32 collapses,
+ *                 u32 best epoch, u32 stale epochs, u32 stuck steps,
+ *                 f64 sums of loss and of active share, u64 number of epochs,
+ *                 then 5 f64 for each (mni_epoch)
+ *
+ * The rest follows from the configuration, as all randomness is a function of the step.
+ * SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "base/mem.h"
+#include "store/container.h"
+#include "train/trainer.h"
+
+enum { LAYOUT = 1, MOST_EPOCHS = 1 << 24 };
+
+mann_status mni_checkpoint_path(const mni_trainer *t, const char *name, mni_text *out,
+                                mann_error *err)
+{
+    mni_path_join(out, t->config.checkpoint_dir, name);
+    return out->failed ? mni_fail(err, MANN_E_NOMEM, "training: path") : MANN_OK;
+}
+
+static mann_status numbered_path(const mni_trainer *t, uint64_t epoch, mni_text *out,
+                                 mann_error *err)
+{
+    mni_text name = { 0 };
+    mni_text_f(&name, "ckpt_epoch%llu.mann", (unsigned long long)epoch);
+    const mann_status s = mni_checkpoint_path(t, mni_text_get(&name), out, err);
+    mni_text_fini(&name);
+    return s;
+}
+
+/* --- the state as bytes ----------------------------------------------------------- */
+
+static void put_real(mni_buf *b, double v)
+{
+    uint64_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    mni_buf_u64(b, bits);
+}
+
+static double take_real(mni_cursor *c)
+{
+    const uint64_t bits = mni_cursor_u64(c);
+    double v;
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
+
+static void encode(const mni_trainer *t, mni_buf *b)
+{
+    const mni_train_state *st = &t->state;
+    mni_buf_u32(b, LAYOUT);
+    mni_buf_u32(b, st->miner);
+    mni_buf_u64(b, t->key);
+    mni_buf_u64(b, st->step);
+    mni_buf_u32(b, st->n_collapses);
+    mni_buf_u32(b, st->best_epoch);
+    mni_buf_u32(b, st->n_stale);
+    mni_buf_u32(b, st->watch.n_stuck);
+    put_real(b, st->sum_loss);
+    put_real(b, st->sum_active);
+    mni_buf_u64(b, st->n_epochs);
+    for (size_t i = 0; i < st->n_epochs; i++) {
+        const mni_epoch *e = &st->epochs[i];
+        const double five[5] = { e->loss, e->active, e->val_loss, e->val_recall,
+                                 e->rate };
+        for (int k = 0; k < 5; k++) put_real(b, five[k]);
+    }
+}
+
+static mann_status decode(mni_trainer *t, mni_cursor *c, const char *name,
+                          mann_error *err)
+{
+    mni_train_state st = { 0 };
+    const uint32_t layout = mni_cursor_u32(c);
+    st.miner = mni_cursor_u32(c);
+    const uint64_t key = mni_cursor_u64(c);
+    st.step = mni_cursor_u64(c);
+    st.n_collapses = mni_cursor_u32(c);
+    st.best_epoch = mni_cursor_u32(c);
+    st.n_stale = mni_cursor_u32(c);
+    st.watch.n_stuck = mni_cursor_u32(c);
+    st.sum_loss = take_real(c);
+    st.sum_active = take_real(c);
+    const uint64_t n = mni_cursor_u64(c);
+    if (layout != LAYOUT)
+        return mni_fail(err, MANN_E_VERSION,
+                        "%s: training state of layout %u, this program knows %d", name,
+                        (unsigned)layout, LAYOUT);
+    if (key != t->key)
+        return mni_fail(err, MANN_E_MISMATCH,
+                        "%s: is of another training (other images, settings or first "
+                        "weights); resume with the same, or choose another folder",
+                        name);
+    const int fits = !c->bad && n <= MOST_EPOCHS && mni_cursor_left(c) == n * 40;
+    if (!fits || st.step > t->schedule.n_steps ||
+        n != st.step / t->config.steps_per_epoch || st.best_epoch > n ||
+        st.miner < MANN_MINE_HARD || st.miner > MANN_MINE_RANDOM)
+        return mni_fail(err, MANN_E_FORMAT, "%s: the training state contradicts itself",
+                        name);
+    st.epochs = mni_alloc((size_t)n, sizeof *st.epochs);
+    if (!st.epochs) return mni_fail(err, MANN_E_NOMEM, "training: history");
+    st.n_epochs = st.epochs_cap = (size_t)n;
+    for (size_t i = 0; i < st.n_epochs; i++) {
+        mni_epoch *e = &st.epochs[i];
+        e->loss = take_real(c);
+        e->active = take_real(c);
+        e->val_loss = take_real(c);
+        e->val_recall = take_real(c);
+        e->rate = take_real(c);
+    }
+    mni_free(t->state.epochs);
+    t->state = st;
+    return MANN_OK;
+}
+
+/* --- writing ---------------------------------------------------------------------- */
+
+static void forget_old(const mni_trainer *t, uint64_t epoch)
+{
+    mni_text path = { 0 };
+    const uint32_t keep = t->config.keep_checkpoints;
+    if (keep != UINT32_MAX && epoch > keep &&
+        numbered_path(t, epoch - keep, &path, NULL) == MANN_OK)
+        t->vfs->ops->remove(t->vfs, mni_text_get(&path),
+                            NULL); /* it may be gone already */
+    mni_text_fini(&path);
+}
+
+static mann_status write_file(mni_trainer *t, const char *path, const mni_buf *state,
+                              mann_error *err)
+{
+    mni_writer *w;
+    MNI_TRY(mni_writer_new(&w, t->vfs, path, MNI_FILE_MODEL,
+                           mni_uuid_from(t->state.step, mni_model_fingerprint(t->work)),
+                           0, err));
+    mni_model_write(t->work, w);
+    mni_writer_section(w, "MOMT", MNI_F32, MNI_ALIGN_SECTION,
+                       mni_network_momentum(t->net),
+                       mni_network_n_params(t->net) * sizeof(float));
+    mni_writer_section(w, "TRST", MNI_BYTES, MNI_ALIGN_SECTION, state->bytes,
+                       state->n_bytes);
+    return mni_writer_finish(w, err);
+}
+
+mann_status mni_checkpoint_write(mni_trainer *t, uint64_t epoch, mann_error *err)
+{
+    mni_text path = { 0 };
+    mni_buf state = { 0 };
+    encode(t, &state);
+    mann_status s = state.failed ? mni_fail(err, MANN_E_NOMEM, "training: state")
+                                 : numbered_path(t, epoch, &path, err);
+    if (s == MANN_OK) s = mni_network_export(t->net, t->work, err);
+    if (s == MANN_OK) s = write_file(t, mni_text_get(&path), &state, err);
+    if (s == MANN_OK) forget_old(t, epoch);
+    mni_text_fini(&path);
+    mni_buf_fini(&state);
+    return s;
+}
+
+/* --- reading ---------------------------------------------------------------------- */
+
+/* "ckpt_epoch17.mann" -> 17; 0: another name. */
+static uint64_t number_of(const char *name)
+{
+    static const char head[] = "ckpt_epoch", tail[] = ".mann";
+    const size_t n = strlen(name), n_head = sizeof head - 1, n_tail = sizeof tail - 1;
+    char digits[24];
+    uint64_t v = 0;
+    if (n <= n_head + n_tail || n - n_head - n_tail >= sizeof digits) return 0;
+    if (strncmp(name, head, n_head) != 0 || strcmp(name + n - n_tail, tail) != 0)
+        return 0;
+    memcpy(digits, name + n_head, n - n_head - n_tail);
+    digits[n - n_head - n_tail] = '\0';
+    return mni_parse_u64(digits, &v) ? v : 0;
+}
+
+static int look(void *ctx, const char *name)
+{
+    uint64_t *newest = ctx;
+    if (number_of(name) > *newest) *newest = number_of(name);
+    return 0;
+}
+
+static mann_status read_checkpoint(mni_trainer *t, const mni_reader *r, mann_error *err)
+{
+    mni_model *m;
+    mni_section momentum, state;
+    const size_t n = mni_network_n_params(t->net);
+    MNI_TRY(mni_reader_need(r, "TRST", MNI_BYTES, UINT64_MAX, &state, err));
+    mni_cursor c = mni_cursor_of(state.data, (size_t)state.n_bytes);
+    MNI_TRY(decode(t, &c, mni_reader_name(r), err));
+    MNI_TRY(mni_reader_need(r, "MOMT", MNI_F32, n, &momentum, err));
+    MNI_TRY(mni_model_read(&m, r, err));
+    const mann_status s = mni_network_import(t->net, m, err);
+    mni_model_free(m);
+    if (s == MANN_OK)
+        memcpy(mni_network_momentum(t->net), momentum.data, n * sizeof(float));
+    return s;
+}
+
+static mann_status read_best(mni_trainer *t, mann_error *err)
+{
+    mni_text path = { 0 };
+    mni_model *m = NULL;
+    if (t->state.best_epoch == 0) return MANN_OK;
+    mann_status s = mni_checkpoint_path(t, "best_model.mann", &path, err);
+    if (s == MANN_OK) s = mni_model_open(&m, t->vfs, mni_text_get(&path), err);
+    mni_text_fini(&path);
+    if (s != MANN_OK) return s;
+    mni_model_free(t->best);
+    t->best = m;
+    return mni_network_import(
+        t->net, m, err); /* of the same shape? The weights themselves come next */
+}
+
+mann_status mni_checkpoint_resume(mni_trainer *t, mann_error *err)
+{
+    uint64_t newest = 0;
+    mni_text path = { 0 };
+    mni_reader *r = NULL;
+    if (!t->config.checkpoint_dir)
+        return mni_fail(err, MANN_E_ARG,
+                        "training: resume needs a folder of checkpoints");
+    MNI_TRY(t->vfs->ops->list(t->vfs, t->config.checkpoint_dir, look, &newest, err));
+    if (newest == 0) {
+        mni_train_note(t, MANN_NOTE_INFO,
+                       "%s: no checkpoint there, starting from the beginning",
+                       t->config.checkpoint_dir);
+        return MANN_OK;
+    }
+    mann_status s = numbered_path(t, newest, &path, err);
+    if (s == MANN_OK)
+        s = mni_reader_open(&r, t->vfs, mni_text_get(&path), MNI_READ_VERIFY, err);
+    if (s == MANN_OK) s = read_checkpoint(t, r, err);
+    if (s == MANN_OK) s = read_best(t, err);
+    if (s == MANN_OK) s = read_checkpoint(t, r, err);
+    mni_reader_free(r);
+    mni_text_fini(&path);
+    return s;
+}

@@ -1,0 +1,412 @@
+/* test_train_loop.c - whole trainings, of a very small network on drawings in memory.
+ * SPDX-License-Identifier: MIT */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/mem.h"
+#include "harness.h"
+#include "train/trainer.h"
+#include "train_set.h"
+
+typedef struct world {
+    mni_vfs_mem *mem;
+    const mni_vfs *v;
+    mni_dataset *set;
+    mann_train_config c;
+    mann_hooks hooks;
+    uint64_t stop_after; /* steps; 0: never */
+    int n_progress, n_warnings;
+    char last_warning[512];
+} world;
+
+static int progress(void *user, const mann_progress *p)
+{
+    world *w = user;
+    if (strcmp(p->task, "train") != 0) return 0;
+    w->n_progress++;
+    CHECK(isfinite(p->loss) && p->active >= 0 && p->active <= 1);
+    return w->stop_after && p->done >= w->stop_after;
+}
+
+static void note(void *user, mann_note_level level, const char *sentence)
+{
+    world *w = user;
+    if (level != MANN_NOTE_WARNING) return;
+    w->n_warnings++;
+    snprintf(w->last_warning, sizeof w->last_warning, "%s", sentence);
+}
+
+static void world_new(world *w, uint32_t classes, uint32_t views)
+{
+    *w = (world){ .c = mni_train_defaults() };
+    CHECK_OK(mni_vfs_mem_new(&w->mem, NULL));
+    w->v = mni_vfs_mem_vfs(w->mem);
+    train_set_draw(w->v, "set", 1, classes, views);
+    CHECK_OK(mni_dataset_open(&w->set, w->v, "set", NULL, NULL));
+    w->hooks = (mann_hooks){ progress, note, w };
+    w->c.epochs = 3;
+    w->c.steps_per_epoch = 7;
+    w->c.classes_per_batch = 6;
+    w->c.images_per_class = 3;
+    w->c.checkpoint_dir = "ck";
+    w->c.log_path = "ck/log.jsonl";
+    w->c.learning_rate = 0.05f;
+}
+
+static void world_free(world *w)
+{
+    mni_dataset_free(w->set);
+    mni_vfs_mem_free(w->mem);
+}
+
+static mni_model *small_model(uint64_t seed)
+{
+    const mni_resnet_config c = { 16, 3, 0, 0, 2, { 8, 16 }, { 1, 1 }, 16 };
+    mni_recipe recipe;
+    uint8_t bytes[MNI_RECIPE_BYTES];
+    mni_model *m;
+    mni_recipe_fill(&recipe, 16);
+    for (int k = 0; k < 3; k++) recipe.mean[k] = recipe.std[k] = 0.5f;
+    mni_recipe_encode(&recipe, bytes);
+    CHECK_OK(mni_model_new_resnet(&m, "small", &c, seed, NULL));
+    CHECK_OK(mni_model_attach(m, MNI_RECIPE_TAG, bytes, sizeof bytes, NULL));
+    return m;
+}
+
+static mann_status train(world *w, mni_model *m, uint32_t threads, mann_train_report *r,
+                         mann_error *e)
+{
+    mann_pool *pool = NULL;
+    if (threads > 1) CHECK_OK(mann_pool_new(&pool, threads, NULL));
+    w->n_progress = w->n_warnings = 0;
+    const mann_status s = mni_train(m, w->set, &w->c, w->v, pool, &w->hooks, r, e);
+    mann_pool_free(pool);
+    return s;
+}
+
+static uint8_t *file(const world *w, const char *path, size_t *n)
+{
+    uint8_t *bytes;
+    CHECK_OK(mni_read_file(w->v, path, 1 << 24, &bytes, n, NULL));
+    return bytes;
+}
+
+static int exists(const world *w, const char *path)
+{
+    mni_stat st;
+    return w->v->ops->stat(w->v, path, &st, NULL) == MANN_OK;
+}
+
+static uint64_t hash_of_file(const world *w, const char *path)
+{
+    size_t n;
+    uint8_t *bytes = file(w, path, &n);
+    const uint64_t h = mni_hash_bytes(bytes, n, 0);
+    mni_free(bytes);
+    return h;
+}
+
+/* The whole of a finished training: the caller's model, and what lies in the folder. */
+static uint64_t hash_of_training(const world *w, const mni_model *m)
+{
+    CHECK_OK(mni_model_save(m, w->v, "out.mann", NULL));
+    return hash_of_file(w, "out.mann") ^ hash_of_file(w, "ck/best_model.mann") << 1 ^
+           hash_of_file(w, "ck/ckpt_epoch3.mann") << 2;
+}
+
+/* --- it learns -------------------------------------------------------------------- */
+
+static void learns(void)
+{
+    mann_error e;
+    world w;
+    mann_train_report r;
+    size_t n;
+    world_new(&w, 40, 6);
+    w.c.epochs = 6;
+    w.c.steps_per_epoch = 25;
+    w.c.classes_per_batch = 12;
+    w.c.augment = MANN_AUGMENT_GLYPH;
+    w.c.curves_path = "ck/curves.png";
+    mni_model *m = small_model(1);
+    CHECK_FINE(train(&w, m, 2, &r, &e), e);
+    CHECK_EQ(w.n_progress, 150);
+    CHECK_EQ(r.n_steps, 150);
+    CHECK_EQ(r.n_val_classes, 8);
+    CHECK_EQ(r.n_classes, 32);
+    CHECK(r.val_recall > 0.5); /* chance: about 5 of 47 */
+    CHECK(mni_model_attached(m, "CALB", &n) && n > 0);
+    CHECK(mni_model_attached(m, "PREP", &n) && n == MNI_RECIPE_BYTES);
+    const char *said = mni_model_attached(m, "VALI", &n);
+    CHECK(said && n > 10 && memcmp(said, "{\"recall_at_1\":", 15) == 0);
+    CHECK(exists(&w, "ck/curves.png") && exists(&w, "ck/ckpt_epoch6.mann") &&
+          !exists(&w, "ck/ckpt_epoch3.mann"));
+    uint8_t *log = file(&w, "ck/log.jsonl", &n);
+    CHECK(strstr((char *)log, "\"event\":\"epoch\"") &&
+          strstr((char *)log, "\"event\":\"step\""));
+    mni_free(log);
+    mni_model_free(m);
+    world_free(&w);
+}
+
+/* --- the same bits ---------------------------------------------------------------- */
+
+static void same_bits(void)
+{
+    static const uint32_t threads[] = { 1, 2, 7 };
+    uint64_t first = 0;
+    for (int i = 0; i < 3; i++) {
+        mann_error e;
+        world w;
+        mann_train_report r;
+        world_new(&w, 20, 3);
+        w.c.rotations_as_classes = 1;
+        mni_model *m = small_model(1);
+        CHECK_FINE(train(&w, m, threads[i], &r, &e), e);
+        CHECK_EQ(r.n_classes, 48);
+        const uint64_t h = hash_of_training(&w, m);
+        if (i == 0) first = h;
+        CHECK(h == first);
+        mni_model_free(m);
+        world_free(&w);
+    }
+}
+
+/* Stopped after `at` steps with one thread, resumed with seven. */
+static void resumes(void)
+{
+    static const uint64_t at[] = { 0, 3, 7, 10, 20 };
+    uint64_t whole = 0;
+    for (int i = 0; i < 5; i++) {
+        mann_error e;
+        world w;
+        mann_train_report r;
+        world_new(&w, 20, 3);
+        w.stop_after = at[i];
+        mni_model *m = small_model(1);
+        const uint64_t before = mni_model_fingerprint(m);
+        mann_status s = train(&w, m, 1, &r, &e);
+        CHECK_EQ(s, at[i] ? MANN_E_CANCELLED : MANN_OK);
+        if (at[i]) {
+            CHECK(mni_model_fingerprint(m) == before);
+            w.stop_after = 0;
+            w.c.resume = 1;
+            CHECK_FINE(train(&w, m, 7, &r, &e), e);
+            CHECK_EQ((uint64_t)w.n_progress, 21 - at[i]);
+        }
+        const uint64_t h = hash_of_training(&w, m);
+        if (i == 0) whole = h;
+        CHECK(h == whole);
+        mni_model_free(m);
+
+        /* A finished training resumed has nothing to do; another one is refused. */
+        w.c.resume = 1;
+        m = small_model(1);
+        CHECK_FINE(train(&w, m, 1, &r, &e), e);
+        CHECK_EQ(w.n_progress, 0);
+        CHECK(hash_of_training(&w, m) == whole);
+        mni_model_free(m);
+        m = small_model(2);
+        CHECK_IS(train(&w, m, 1, &r, &e), MANN_E_MISMATCH);
+        CHECK(strstr(e.text, "ckpt_epoch3.mann"));
+        mni_model_free(m);
+        world_free(&w);
+    }
+}
+
+static void hostile_checkpoints(void)
+{
+    mann_error e;
+    world w;
+    mann_train_report r;
+    size_t n;
+    world_new(&w, 20, 3);
+    w.c.epochs = 1;
+    mni_model *m = small_model(1);
+    CHECK_FINE(train(&w, m, 1, &r, &e), e);
+    mni_model_free(m);
+    w.c.resume = 1;
+    uint8_t *bytes = file(&w, "ck/ckpt_epoch1.mann", &n);
+    for (size_t cut = 0; cut < n; cut += n / 23 + 1) {
+        m = small_model(1);
+        CHECK_OK(mni_replace_file(w.v, "ck/ckpt_epoch1.mann", bytes, cut, NULL));
+        CHECK(train(&w, m, 1, &r, &e) != MANN_OK);
+        bytes[cut] ^= 0x10;
+        CHECK_OK(mni_replace_file(w.v, "ck/ckpt_epoch1.mann", bytes, n, NULL));
+        CHECK(train(&w, m, 1, &r, &e) != MANN_OK);
+        bytes[cut] ^= 0x10;
+        mni_model_free(m);
+    }
+    /* A plain model is a good model, but no checkpoint. */
+    m = small_model(1);
+    CHECK_OK(mni_model_save(m, w.v, "ck/ckpt_epoch2.mann", NULL));
+    CHECK_IS(train(&w, m, 1, &r, &e), MANN_E_FORMAT);
+    w.c.checkpoint_dir = NULL;
+    CHECK_IS(train(&w, m, 1, &r, &e), MANN_E_ARG);
+    mni_model_free(m);
+    mni_free(bytes);
+    world_free(&w);
+}
+
+/* --- faults ----------------------------------------------------------------------- */
+
+static void not_a_number(void)
+{
+    mann_error e;
+    world w;
+    mann_train_report r;
+    size_t n;
+    world_new(&w, 20, 3);
+    w.c.learning_rate = 1e30f;
+    w.c.warmup_steps = 1;
+    mni_model *m = small_model(1);
+    const uint64_t before = mni_model_fingerprint(m);
+    CHECK_IS(train(&w, m, 2, &r, &e), MANN_E_LIMIT);
+    CHECK(strstr(e.text, "not a number at step"));
+    CHECK(mni_model_fingerprint(m) == before);
+    uint8_t *list = file(&w, "ck/nan_batch.txt", &n);
+    size_t n_lines = 0;
+    for (size_t i = 0; i < n; i++) n_lines += list[i] == '\n';
+    CHECK_EQ(n_lines, 18);
+    CHECK(strstr((char *)list, ".png\n"));
+    mni_free(list);
+    mni_model_free(m);
+    world_free(&w);
+}
+
+static void kill_head(void *ctx, const mni_param *p)
+{
+    float *params = ctx;
+    for (size_t i = 0; i < p->count; i++) {
+        if (p->role == MNI_LINEAR_WEIGHT) params[p->at + i] = 0;
+        if (p->role == MNI_LINEAR_BIAS) params[p->at + i] = 1;
+    }
+}
+
+/* A head that answers every picture with its bias, and a rate so small that nothing can
+ * pull the points apart again. */
+static void collapse(void)
+{
+    mann_error e;
+    world w;
+    mann_train_report r;
+    world_new(&w, 20, 3);
+    w.c.miner = MANN_MINE_HARD;
+    w.c.epochs = 50;
+    w.c.patience = 1000;
+    w.c.weight_decay = 0;
+    w.c.learning_rate = 1e-12f;
+    mni_model *m = small_model(1);
+    const size_t n = mni_resnet_n_params(mni_model_resnet(m));
+    float *params = mni_memdup(mni_model_params(m), n * sizeof *params);
+    CHECK(params);
+    mni_resnet_each_param(mni_model_resnet(m), kill_head, params);
+    CHECK_OK(mni_model_set_weights(m, params, mni_model_stats(m), NULL));
+    mni_free(params);
+    CHECK_IS(train(&w, m, 1, &r, &e), MANN_E_LIMIT);
+    CHECK(strstr(e.text, "collapsed"));
+    CHECK_EQ(w.n_warnings, 2); /* hard -> semi-hard -> random, then the end */
+    CHECK(strstr(w.last_warning, "random miner instead of semi-hard"));
+    CHECK(exists(&w, "ck/ckpt_epoch17.mann"));
+    mni_model_free(m);
+    world_free(&w);
+}
+
+/* --- where validation comes from -------------------------------------------------- */
+
+static void validations(void)
+{
+    mann_error e;
+    world w;
+    mann_train_report r;
+    mni_model *m = small_model(1);
+    world_new(&w, 3, 3); /* too few to hold out: the last weights, unexamined */
+    CHECK_FINE(train(&w, m, 1, &r, &e), e);
+    CHECK_EQ(r.n_val_classes, 0);
+    CHECK_EQ(r.best_epoch, 3);
+    CHECK(isnan(r.val_recall) && w.n_warnings == 2);
+
+    train_set_draw(w.v, "other", 100, 9, 2);
+    w.c.validation = "other";
+    CHECK_FINE(train(&w, m, 1, &r, &e), e);
+    CHECK_EQ(r.n_val_classes, 9);
+    CHECK_EQ(r.n_classes, 3);
+    w.c.validation = "nowhere";
+    CHECK_IS(train(&w, m, 1, &r, &e), MANN_E_NOT_FOUND);
+    w.c.validation = NULL;
+
+    train_set_draw(w.v, "both/train", 1, 5, 3);
+    train_set_draw(w.v, "both/val", 50, 4, 3);
+    mni_dataset_free(w.set);
+    CHECK_OK(mni_dataset_open(&w.set, w.v, "both", NULL, NULL));
+    w.c.monitor = MANN_MONITOR_LOSS;
+    CHECK_FINE(train(&w, m, 1, &r, &e), e);
+    CHECK_EQ(r.n_classes, 5);
+    CHECK_EQ(r.n_val_classes, 4);
+    mni_model_free(m);
+    m = NULL;
+    CHECK_OK(mni_model_new(&m, "pixels", 0, 0, NULL));
+    CHECK_IS(train(&w, m, 1, &r, &e), MANN_E_UNSUPPORTED);
+    mni_model_free(m);
+    world_free(&w);
+}
+
+/* --- no memory -------------------------------------------------------------------- */
+
+static mann_status train_once(void *ctx)
+{
+    world *w = ctx;
+    mann_train_report r;
+    mni_model *m = NULL;
+    mann_pool *pool = NULL;
+    mann_error e;
+    mni_mem_fail_after(-1);
+    m = small_model(1);
+    mni_mem_fail_after((long)w->stop_after);
+    const mann_status s =
+        mni_train(m, w->set, &w->c, mni_vfs_posix(), pool, NULL, &r, &e);
+    mni_mem_fail_after(-1);
+    mni_model_free(m);
+    return s;
+}
+
+/* By hand, because files in memory allocate too and would be counted as alive. */
+static void no_memory(void)
+{
+    world w;
+    char dir[512];
+    world_new(&w, 4, 2);
+    mni_dataset_free(w.set);
+    snprintf(dir, sizeof dir, "%s/set", test_dir());
+    train_set_draw(mni_vfs_posix(), dir, 1, 4, 2);
+    CHECK_OK(mni_dataset_open(&w.set, mni_vfs_posix(), dir, NULL, NULL));
+    w.c.checkpoint_dir = w.c.log_path = NULL;
+    w.c.epochs = 1;
+    w.c.steps_per_epoch = 2;
+    w.c.classes_per_batch = 2;
+    w.c.images_per_class = 2;
+    const long before = mni_mem_live();
+    for (w.stop_after = 0;; w.stop_after++) {
+        const mann_status s = train_once(&w);
+        CHECK_EQ(mni_mem_live(), before);
+        if (s == MANN_OK) break;
+        CHECK_EQ(s, MANN_E_NOMEM);
+        CHECK(w.stop_after < 5000);
+    }
+    CHECK(w.stop_after > 50);
+    w.stop_after = 0;
+    world_free(&w);
+}
+
+extern const test_case train_loop_tests[];
+const test_case train_loop_tests[] = { { "learns", learns, 1 },
+                                       { "same_bits", same_bits, 0 },
+                                       { "resumes", resumes, 0 },
+                                       { "hostile_checkpoints", hostile_checkpoints, 0 },
+                                       { "not_a_number", not_a_number, 0 },
+                                       { "collapse", collapse, 0 },
+                                       { "validations", validations, 0 },
+                                       { "no_memory", no_memory, 1 },
+                                       { NULL, NULL, 0 } };
