@@ -10,7 +10,8 @@
 #: make test-tsan        the tests with ThreadSanitizer
 #: make cover            which share of each file the fast tests run (gcc)
 #: make demo             the main job on drawn photos, in under a minute
-#: make bench            measurements as CSV; bench-kern: of the kernels alone
+#: make bench            measurements as CSV; bench-kern: of the kernels alone;
+#:                       bench-peers: beside other libraries, where they are installed
 #: make install          below $(DESTDIR)$(PREFIX); uninstall takes it away again
 #: make dist             dist/metricann-VERSION.tar.gz of the last commit
 #: make clean            removes all that was built
@@ -134,8 +135,8 @@ TEST_API = tests/test_api.c
 TEST_CLI = tests/test_cli.c $(CLI_PARTS)
 
 # --- bench ------------------------------------------------------------------------------------------------------------------------
-BENCH = bench/bench.c bench/bench_kern.c bench/bench_rows.c bench/bench_gemm.c bench/bench_nn.c \
-	bench/bench_flat.c
+BENCH = bench/bench.c bench/bench_kern.c bench/bench_rows.c bench/bench_gemm.c bench/photos.c \
+	bench/bench_image.c bench/bench_nn.c bench/bench_flat.c bench/bench_answer.c
 
 LIB_SRC  = $(BASE) $(OS) $(KERN) $(IMAGE_IN) $(IMAGE_OUT) $(STORE) $(NN) $(INDEX) $(EVAL) $(TRAIN) \
 	$(RECOG) $(API)
@@ -194,8 +195,8 @@ VERSION = sed -n 's/.*MNI_VERSION_TEXT "\(.*\)"/\1/p' src/base/version.h
 ROOT    = $(DESTDIR)$(PREFIX)
 
 # --- what people call -------------------------------------------------------------------------------
-.PHONY: all test check lint test-kern test-san test-tsan test-slow bench bench-kern demo cover \
-	install uninstall dist clean help
+.PHONY: all test check lint test-kern test-san test-tsan test-slow bench bench-kern bench-peers demo \
+	cover install uninstall dist clean help
 
 test: all tests/run
 	./tests/run --fast
@@ -222,10 +223,14 @@ test-tsan: all tests/run-tsan
 	TSAN_OPTIONS=halt_on_error=1:allocator_may_return_null=1 ./tests/run-tsan --fast
 
 bench: bench/bench
-	@./bench/bench
+	@BENCH_COMMIT=$$(git rev-parse --short HEAD 2> /dev/null) ./bench/bench
 
 bench-kern: bench/bench
-	@./bench/bench kern
+	@BENCH_COMMIT=$$(git rev-parse --short HEAD 2> /dev/null) ./bench/bench kern
+
+# Beside other people's libraries, each where it is installed (bench/README.md).
+bench-peers: libmetricann.a
+	@CC="$(CC)" LIBS="$(LIBS)" sh bench/peers/run.sh
 
 demo: metricann
 	sh bench/demo.sh
@@ -266,6 +271,7 @@ dist:
 		echo "dist/metricann-$$version.tar.gz"
 
 clean:
+	rm -rf bench/peers/bin
 	rm -f metricann libmetricann.a build.flags build.flags.new bench/bench
 	rm -f tests/run tests/run-san tests/run-tsan tests/run-cov
 	find src tests bench \( -name '*.o' -o -name '*.san' -o -name '*.tsan' -o -name '*.cov' \

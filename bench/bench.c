@@ -20,8 +20,13 @@ static const struct { const char *name; void (*run)(void); } benches[] = {
     { "kern.walk", bench_kern_rows },
     { "kern.crc32c", bench_kern_crc },
     { "kern.gemm", bench_kern_gemm },
+    { "image.decode", bench_image_decode },
+    { "image.resize", bench_image_resize },
+    { "image.synth", bench_image_synth },
     { "nn", bench_nn },
     { "index.flat", bench_index_flat },
+    { "answer", bench_answer },
+    { "enrol", bench_enrol },
 };
 enum { N_BENCHES = (int)(sizeof benches / sizeof *benches) };
 enum { RIVALS_MAX = 16, RUNS_MIN = 3 };

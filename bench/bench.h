@@ -60,7 +60,12 @@ void bench_kern_dist(void);
 void bench_kern_rows(void);
 void bench_kern_crc(void);
 void bench_kern_gemm(void);
+void bench_image_decode(void);
+void bench_image_resize(void);
+void bench_image_synth(void);
 void bench_nn(void);
 void bench_index_flat(void);
+void bench_answer(void);
+void bench_enrol(void);
 
 #endif

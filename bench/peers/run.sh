@@ -1,0 +1,54 @@
+#!/bin/sh
+# run.sh - builds and runs the peers that this machine can build, CSV on stdout; says on stderr
+# which it leaves out and what they want. Called by `make bench-peers`; one peer alone:
+#
+#     sh bench/peers/run.sh jpeg
+#
+# CC, PYTHON and LIBS come from the environment. SPDX-License-Identifier: MIT
+set -u
+cc=${CC:-cc}
+libs=${LIBS:--lpthread -lm}
+python=${PYTHON:-python3}
+bin=bench/peers/bin
+[ -f libmetricann.a ] || { echo "run.sh: first make, and then from the top folder" >&2; exit 2; }
+mkdir -p "$bin"
+: "${BENCH_COMMIT=$(git rev-parse --short HEAD 2> /dev/null)}"
+export BENCH_COMMIT
+
+left_out() { echo "bench-peers: $1 left out: $2" >&2; }
+
+# build NAME HEADER LIBRARY SOURCES: 1 if the header or the library is not there
+build() {
+    name=$1 header=$2 library=$3
+    shift 3
+    echo "#include <$header>" | $cc -E - > /dev/null 2>&1 || return 1
+    $cc -std=c11 -O2 -Wall -Wextra -Iinclude -Isrc -Ibench -o "$bin/$name" "$@" libmetricann.a $library $libs
+}
+
+gemm() {
+    build gemm cblas.h -lopenblas bench/peers/gemm.c ||
+        { left_out gemm "wants cblas.h and OpenBLAS (libopenblas-dev)"; return; }
+    OPENBLAS_NUM_THREADS=1 "$bin/gemm" | tail -n +2
+}
+
+jpeg() {
+    build jpeg turbojpeg.h -lturbojpeg bench/peers/jpeg.c bench/photos.c ||
+        { left_out jpeg "wants turbojpeg.h (libturbojpeg0-dev)"; return; }
+    "$bin/jpeg" || left_out jpeg "see above"
+}
+
+resize() {
+    "$python" -c 'import PIL' 2> /dev/null ||
+        { left_out resize "wants Python with Pillow (python3-pil)"; return; }
+    build resize stdio.h "" bench/peers/resize.c bench/photos.c || return
+    "$bin/resize" "$python" bench/peers/resize_pillow.py || left_out resize "Pillow has gone"
+}
+
+echo "commit,cpu,who,simd,threads,workload,seconds,spread,value,unit,share"
+[ $# -gt 0 ] || set -- gemm jpeg resize
+for peer in "$@"; do
+    case $peer in
+    gemm | jpeg | resize) $peer ;;
+    *) echo "run.sh: no peer $peer; there are gemm, jpeg, resize" >&2; exit 2 ;;
+    esac
+done
