@@ -8,8 +8,8 @@
  *       side/2.jpg     deeper folders belong to the class
  *     .cache/          dot files and folders are skipped
  *
- * A symbolic link to a folder is followed unless it leads back to a folder we are inside of.
- * SPDX-License-Identifier: MIT */
+ * A symbolic link to a folder is followed unless it leads back to a folder we are
+ * inside of. SPDX-License-Identifier: MIT */
 #include "train/dataset.h"
 
 #include <stdio.h>
@@ -23,7 +23,10 @@
 enum { MAX_DEPTH = 32, MAX_MANIFEST_BYTES = 1 << 30 };
 #define MAX_FILE_BYTES (1ull << 30)
 
-typedef struct image_ref { char *path; uint32_t klass; } image_ref;
+typedef struct image_ref {
+    char *path;
+    uint32_t klass;
+} image_ref;
 
 struct mann_dataset {
     const mni_vfs *vfs;
@@ -45,9 +48,13 @@ void mni_dataset_free(mni_dataset *d)
     mni_free(d);
 }
 
-static mann_status no_memory(mann_error *err) { return mni_fail(err, MANN_E_NOMEM, "data set: list of files"); }
+static mann_status no_memory(mann_error *err)
+{
+    return mni_fail(err, MANN_E_NOMEM, "data set: list of files");
+}
 
-static void tell(const mann_hooks *h, mann_note_level level, const char *name, const char *what)
+static void tell(const mann_hooks *h, mann_note_level level, const char *name,
+                 const char *what)
 {
     char sentence[512];
     if (!h || !h->note) return;
@@ -55,9 +62,11 @@ static void tell(const mann_hooks *h, mann_note_level level, const char *name, c
     h->note(h->user, level, sentence);
 }
 
-static mann_status add_image(mni_dataset *d, const char *path, uint32_t klass, mann_error *err)
+static mann_status add_image(mni_dataset *d, const char *path, uint32_t klass,
+                             mann_error *err)
 {
-    if (!mni_grow((void **)&d->images, &d->images_cap, d->n_images + 1, sizeof *d->images))
+    if (!mni_grow((void **)&d->images, &d->images_cap, d->n_images + 1,
+                  sizeof *d->images))
         return no_memory(err);
     char *copy = mni_strdup(path);
     if (!copy) return no_memory(err);
@@ -65,9 +74,11 @@ static mann_status add_image(mni_dataset *d, const char *path, uint32_t klass, m
     return MANN_OK;
 }
 
-static mann_status add_class(mni_dataset *d, const char *name, uint32_t *klass, mann_error *err)
+static mann_status add_class(mni_dataset *d, const char *name, uint32_t *klass,
+                             mann_error *err)
 {
-    if (!mni_grow((void **)&d->classes, &d->classes_cap, d->n_classes + 1, sizeof *d->classes))
+    if (!mni_grow((void **)&d->classes, &d->classes_cap, d->n_classes + 1,
+                  sizeof *d->classes))
         return no_memory(err);
     char *copy = mni_strdup(name);
     if (!copy) return no_memory(err);
@@ -76,21 +87,33 @@ static mann_status add_class(mni_dataset *d, const char *name, uint32_t *klass, 
     return MANN_OK;
 }
 
-/* --- one folder's names, sorted ------------------------------------------------------------------------------- */
+/* --- one folder's names, sorted --------------------------------------------------- */
 
-typedef struct names { char **at; size_t n, cap; int failed; } names;
+typedef struct names {
+    char **at;
+    size_t n, cap;
+    int failed;
+} names;
 
 static int keep_name(void *ctx, const char *name)
 {
     names *l = ctx;
     if (name[0] == '.') return 0;
-    char *copy = mni_grow((void **)&l->at, &l->cap, l->n + 1, sizeof *l->at) ? mni_strdup(name) : NULL;
-    if (!copy) { l->failed = 1; return 1; }
+    char *copy = mni_grow((void **)&l->at, &l->cap, l->n + 1, sizeof *l->at)
+                     ? mni_strdup(name)
+                     : NULL;
+    if (!copy) {
+        l->failed = 1;
+        return 1;
+    }
     l->at[l->n++] = copy;
     return 0;
 }
 
-static int by_bytes(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+static int by_bytes(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
 
 static void names_fini(names *l)
 {
@@ -98,22 +121,27 @@ static void names_fini(names *l)
     mni_free(l->at);
 }
 
-static mann_status list_names(const mni_vfs *v, const char *dir, names *l, mann_error *err)
+static mann_status list_names(const mni_vfs *v, const char *dir, names *l,
+                              mann_error *err)
 {
     *l = (names){ 0 };
     mann_status s = v->ops->list(v, dir, keep_name, l, err);
     if (s == MANN_OK && l->failed) s = no_memory(err);
-    if (s != MANN_OK) { names_fini(l); *l = (names){ 0 }; return s; }
+    if (s != MANN_OK) {
+        names_fini(l);
+        *l = (names){ 0 };
+        return s;
+    }
     if (l->n) qsort(l->at, l->n, sizeof *l->at, by_bytes);
     return MANN_OK;
 }
 
-/* --- walking ------------------------------------------------------------------------------------------------------ */
+/* --- walking ---------------------------------------------------------------------- */
 
 typedef struct walk {
     mni_dataset *d;
     const mann_hooks *hooks;
-    mni_stat above[MAX_DEPTH];          /* the folders we are inside of */
+    mni_stat above[MAX_DEPTH]; /* the folders we are inside of */
     int depth;
     uint64_t n_odd;
 } walk;
@@ -121,20 +149,24 @@ typedef struct walk {
 static int inside_already(const walk *w, const mni_stat *st)
 {
     for (int i = 0; i < w->depth; i++)
-        if (w->above[i].inode == st->inode && w->above[i].device == st->device && st->inode) return 1;
+        if (w->above[i].inode == st->inode && w->above[i].device == st->device &&
+            st->inode)
+            return 1;
     return 0;
 }
 
-static mann_status walk_folder(walk *w, const char *full, const char *relative, uint32_t klass, mann_error *err);
+static mann_status walk_folder(walk *w, const char *full, const char *relative,
+                               uint32_t klass, mann_error *err);
 
 /* One name of a folder: an image, a folder below, or something else. */
-static mann_status visit(walk *w, const char *full, const char *relative, const char *name, uint32_t klass,
-                         mann_error *err)
+static mann_status visit(walk *w, const char *full, const char *relative,
+                         const char *name, uint32_t klass, mann_error *err)
 {
     mni_dataset *d = w->d;
     mni_stat st;
     if (d->vfs->ops->stat(d->vfs, full, &st, NULL) != MANN_OK) {
-        tell(w->hooks, MANN_NOTE_WARNING, relative, "cannot be looked at (a broken link?); skipped");
+        tell(w->hooks, MANN_NOTE_WARNING, relative,
+             "cannot be looked at (a broken link?); skipped");
         return MANN_OK;
     }
     if (st.kind == MNI_IS_FILE) {
@@ -145,7 +177,8 @@ static mann_status visit(walk *w, const char *full, const char *relative, const 
     }
     if (st.kind != MNI_IS_DIR) return MANN_OK;
     if (inside_already(w, &st) || w->depth >= MAX_DEPTH) {
-        tell(w->hooks, MANN_NOTE_WARNING, relative, "leads back to a folder above it, or too deep; skipped");
+        tell(w->hooks, MANN_NOTE_WARNING, relative,
+             "leads back to a folder above it, or too deep; skipped");
         return MANN_OK;
     }
     size_t before = d->n_images;
@@ -155,18 +188,21 @@ static mann_status visit(walk *w, const char *full, const char *relative, const 
     mann_status s = walk_folder(w, full, relative, klass, err);
     w->depth--;
     if (s == MANN_OK && is_class && d->n_images == before) {
-        tell(w->hooks, MANN_NOTE_WARNING, relative, "a class folder without an image; skipped");
+        tell(w->hooks, MANN_NOTE_WARNING, relative,
+             "a class folder without an image; skipped");
         mni_free(d->classes[--d->n_classes]);
     }
     return s;
 }
 
-static mann_status walk_folder(walk *w, const char *full, const char *relative, uint32_t klass, mann_error *err)
+static mann_status walk_folder(walk *w, const char *full, const char *relative,
+                               uint32_t klass, mann_error *err)
 {
     names l;
     mni_text path = { 0 }, below = { 0 };
     mann_status s = list_names(w->d->vfs, full, &l, err);
-    if (s != MANN_OK && s != MANN_E_NOMEM && w->depth > 1) {    /* one unreadable folder is not the end */
+    if (s != MANN_OK && s != MANN_E_NOMEM &&
+        w->depth > 1) { /* one unreadable folder is not the end */
         tell(w->hooks, MANN_NOTE_WARNING, relative, "cannot be listed; skipped");
         return MANN_OK;
     }
@@ -176,8 +212,9 @@ static mann_status walk_folder(walk *w, const char *full, const char *relative, 
         mni_path_join(&path, full, l.at[i]);
         mni_path_join(&below, relative, l.at[i]);
         s = path.failed || below.failed
-            ? no_memory(err)
-            : visit(w, mni_text_get(&path), mni_text_get(&below), l.at[i], klass, err);
+                ? no_memory(err)
+                : visit(w, mni_text_get(&path), mni_text_get(&below), l.at[i], klass,
+                        err);
     }
     mni_text_fini(&path);
     mni_text_fini(&below);
@@ -185,20 +222,25 @@ static mann_status walk_folder(walk *w, const char *full, const char *relative, 
     return s;
 }
 
-/* --- manifest -------------------------------------------------------------------------------------------------------- */
+/* --- manifest --------------------------------------------------------------------- */
 
-typedef struct line { const char *path, *klass; size_t number; } line;
+typedef struct line {
+    const char *path, *klass;
+    size_t number;
+} line;
 
 static int by_class_then_path(const void *a, const void *b)
 {
     const line *x = a, *y = b;
-    if (!x->klass || !y->klass) return x->klass ? -1 : y->klass ? 1 : strcmp(x->path, y->path);
+    if (!x->klass || !y->klass)
+        return x->klass ? -1 : y->klass ? 1 : strcmp(x->path, y->path);
     int c = strcmp(x->klass, y->klass);
     return c ? c : strcmp(x->path, y->path);
 }
 
 /* "path<TAB>class" or "path" a line; '#' starts a comment line; CR LF is fine. */
-static mann_status split_lines(const char *name, char *text, line **lines, size_t *n, mann_error *err)
+static mann_status split_lines(const char *name, char *text, line **lines, size_t *n,
+                               mann_error *err)
 {
     size_t cap = 0, number = 0;
     *lines = NULL;
@@ -213,8 +255,10 @@ static mann_status split_lines(const char *name, char *text, line **lines, size_
         char *tab = strchr(at, '\t');
         if (tab) *tab++ = '\0';
         if (!*at || (tab && !*tab))
-            return mni_fail(err, MANN_E_FORMAT, "%s: line %zu: wanted path<TAB>class", name, number);
-        if (!mni_grow((void **)lines, &cap, *n + 1, sizeof **lines)) return no_memory(err);
+            return mni_fail(err, MANN_E_FORMAT, "%s: line %zu: wanted path<TAB>class",
+                            name, number);
+        if (!mni_grow((void **)lines, &cap, *n + 1, sizeof **lines))
+            return no_memory(err);
         (*lines)[(*n)++] = (line){ at, tab, number };
     }
     return MANN_OK;
@@ -228,7 +272,9 @@ static mann_status read_manifest(mni_dataset *d, const char *path, mann_error *e
     MNI_TRY(mni_read_file(d->vfs, path, MAX_MANIFEST_BYTES, &bytes, &n_bytes, err));
     mann_status s = MANN_OK;
     if (memchr(bytes, '\0', n_bytes)) {
-        s = mni_fail(err, MANN_E_FORMAT, "%s: is neither a folder nor a manifest (lines of path<TAB>class)", path);
+        s = mni_fail(err, MANN_E_FORMAT,
+                     "%s: is neither a folder nor a manifest (lines of path<TAB>class)",
+                     path);
         mni_free(bytes);
         return s;
     }
@@ -236,7 +282,8 @@ static mann_status read_manifest(mni_dataset *d, const char *path, mann_error *e
     if (s == MANN_OK && n) qsort(lines, n, sizeof *lines, by_class_then_path);
     uint32_t klass = MANN_NO_CLASS;
     for (size_t i = 0; s == MANN_OK && i < n; i++) {
-        if (!lines[i].klass) klass = MANN_NO_CLASS;
+        if (!lines[i].klass)
+            klass = MANN_NO_CLASS;
         else if (i == 0 || strcmp(lines[i].klass, lines[i - 1].klass) != 0)
             s = add_class(d, lines[i].klass, &klass, err);
         if (s == MANN_OK) s = add_image(d, lines[i].path, klass, err);
@@ -246,35 +293,41 @@ static mann_status read_manifest(mni_dataset *d, const char *path, mann_error *e
     return s;
 }
 
-/* --- open ----------------------------------------------------------------------------------------------------------- */
+/* --- open ------------------------------------------------------------------------- */
 
-/* The walk meets classes and paths in order; images without a class go behind all others. */
+/* The walk meets classes and paths in order; images without a class go behind all
+ * others. */
 static mann_status classless_last(mni_dataset *d, mann_error *err)
 {
     size_t kept = 0, n_loose = 0;
     image_ref *loose = mni_alloc(d->n_images + 1, sizeof *loose);
     if (!loose) return no_memory(err);
     for (size_t i = 0; i < d->n_images; i++) {
-        if (d->images[i].klass == MANN_NO_CLASS) loose[n_loose++] = d->images[i];
-        else d->images[kept++] = d->images[i];
+        if (d->images[i].klass == MANN_NO_CLASS)
+            loose[n_loose++] = d->images[i];
+        else
+            d->images[kept++] = d->images[i];
     }
     if (n_loose) memcpy(d->images + kept, loose, n_loose * sizeof *loose);
     mni_free(loose);
     return MANN_OK;
 }
 
-static mann_status set_root(mni_dataset *d, const char *path, int is_folder, mann_error *err)
+static mann_status set_root(mni_dataset *d, const char *path, int is_folder,
+                            mann_error *err)
 {
     mni_text root = { 0 };
-    if (is_folder) mni_text_add(&root, path);
-    else mni_path_dir(&root, path);
+    if (is_folder)
+        mni_text_add(&root, path);
+    else
+        mni_path_dir(&root, path);
     d->root = root.failed ? NULL : mni_strdup(mni_text_get(&root));
     mni_text_fini(&root);
     return d->root ? MANN_OK : no_memory(err);
 }
 
-mann_status mni_dataset_open(mni_dataset **out, const mni_vfs *v, const char *path, const mann_hooks *h,
-                             mann_error *err)
+mann_status mni_dataset_open(mni_dataset **out, const mni_vfs *v, const char *path,
+                             const mann_hooks *h, mann_error *err)
 {
     mni_stat st;
     *out = NULL;
@@ -292,15 +345,21 @@ mann_status mni_dataset_open(mni_dataset **out, const mni_vfs *v, const char *pa
         s = read_manifest(d, path, err);
     }
     if (s == MANN_OK && d->n_images == 0)
-        s = mni_fail(err, MANN_E_NOT_FOUND, "%s: holds no image (wanted class folders with PNG, JPEG, BMP or "
-                     "PNM files, or a manifest)", path);
-    if (s != MANN_OK) { mni_dataset_free(d); return s; }
+        s = mni_fail(err, MANN_E_NOT_FOUND,
+                     "%s: holds no image (wanted class folders with PNG, JPEG, BMP or "
+                     "PNM files, or a manifest)",
+                     path);
+    if (s != MANN_OK) {
+        mni_dataset_free(d);
+        return s;
+    }
     *out = d;
     return MANN_OK;
 }
 
-mann_status mni_dataset_files(mni_dataset **out, const mni_vfs *v, const char *const *paths, size_t n,
-                              const char *klass, mann_error *err)
+mann_status mni_dataset_files(mni_dataset **out, const mni_vfs *v,
+                              const char *const *paths, size_t n, const char *klass,
+                              mann_error *err)
 {
     uint32_t number = MANN_NO_CLASS;
     *out = NULL;
@@ -309,15 +368,22 @@ mann_status mni_dataset_files(mni_dataset **out, const mni_vfs *v, const char *c
     d->vfs = v;
     mann_status s = set_root(d, ".", 1, err);
     if (s == MANN_OK && klass) s = add_class(d, klass, &number, err);
-    for (size_t i = 0; s == MANN_OK && i < n; i++) s = add_image(d, paths[i], number, err);
-    if (s != MANN_OK) { mni_dataset_free(d); return s; }
+    for (size_t i = 0; s == MANN_OK && i < n; i++)
+        s = add_image(d, paths[i], number, err);
+    if (s != MANN_OK) {
+        mni_dataset_free(d);
+        return s;
+    }
     *out = d;
     return MANN_OK;
 }
 
-uint32_t    mni_dataset_n_classes(const mni_dataset *d) { return (uint32_t)d->n_classes; }
-uint64_t    mni_dataset_n_images(const mni_dataset *d) { return d->n_images; }
-const char *mni_dataset_class(const mni_dataset *d, uint32_t klass) { return d->classes[klass]; }
+uint32_t mni_dataset_n_classes(const mni_dataset *d) { return (uint32_t)d->n_classes; }
+uint64_t mni_dataset_n_images(const mni_dataset *d) { return d->n_images; }
+const char *mni_dataset_class(const mni_dataset *d, uint32_t klass)
+{
+    return d->classes[klass];
+}
 const char *mni_dataset_root(const mni_dataset *d) { return d->root; }
 const mni_vfs *mni_dataset_vfs(const mni_dataset *d) { return d->vfs; }
 
@@ -327,18 +393,23 @@ const char *mni_dataset_path(const mni_dataset *d, uint64_t image, uint32_t *kla
     return d->images[image].path;
 }
 
-mann_status mni_dataset_bytes(const mni_dataset *d, uint64_t image, uint8_t **bytes, size_t *n_bytes,
-                              uint64_t *mtime, mann_error *err)
+mann_status mni_dataset_bytes(const mni_dataset *d, uint64_t image, uint8_t **bytes,
+                              size_t *n_bytes, uint64_t *mtime, mann_error *err)
 {
     mni_text full = { 0 };
     mni_stat st;
     const char *path = d->images[image].path;
-    if (path[0] == '/') mni_text_add(&full, path);      /* a manifest may name absolute paths */
-    else mni_path_join(&full, d->root, path);
-    mann_status s = full.failed ? no_memory(err) : d->vfs->ops->stat(d->vfs, mni_text_get(&full), &st, err);
+    if (path[0] == '/')
+        mni_text_add(&full, path); /* a manifest may name absolute paths */
+    else
+        mni_path_join(&full, d->root, path);
+    mann_status s = full.failed
+                        ? no_memory(err)
+                        : d->vfs->ops->stat(d->vfs, mni_text_get(&full), &st, err);
     if (s == MANN_OK) {
         *mtime = st.mtime;
-        s = mni_read_file(d->vfs, mni_text_get(&full), MAX_FILE_BYTES, bytes, n_bytes, err);
+        s = mni_read_file(d->vfs, mni_text_get(&full), MAX_FILE_BYTES, bytes, n_bytes,
+                          err);
     }
     mni_text_fini(&full);
     return s;

@@ -1,5 +1,5 @@
-/* dataset.h - which image belongs to which class: a folder of class folders, or a manifest.
- * See metricann.h, chapter 4. SPDX-License-Identifier: MIT */
+/* dataset.h - which image belongs to which class: a folder of class folders, or a
+ * manifest. See metricann.h, chapter 4. SPDX-License-Identifier: MIT */
 #ifndef MNI_TRAIN_DATASET_H
 #define MNI_TRAIN_DATASET_H
 
@@ -8,20 +8,22 @@
 
 typedef struct mann_dataset mni_dataset;
 
-mann_status mni_dataset_open(mni_dataset **out, const mni_vfs *v, const char *path, const mann_hooks *h,
-                             mann_error *err);
+mann_status mni_dataset_open(mni_dataset **out, const mni_vfs *v, const char *path,
+                             const mann_hooks *h, mann_error *err);
 /* Files as they are named, of one class or (NULL) none. */
-mann_status mni_dataset_files(mni_dataset **out, const mni_vfs *v, const char *const *paths, size_t n,
-                              const char *klass, mann_error *err);
-void        mni_dataset_free(mni_dataset *d);
-uint32_t    mni_dataset_n_classes(const mni_dataset *d);
-uint64_t    mni_dataset_n_images(const mni_dataset *d);
+mann_status mni_dataset_files(mni_dataset **out, const mni_vfs *v,
+                              const char *const *paths, size_t n, const char *klass,
+                              mann_error *err);
+void mni_dataset_free(mni_dataset *d);
+uint32_t mni_dataset_n_classes(const mni_dataset *d);
+uint64_t mni_dataset_n_images(const mni_dataset *d);
 const char *mni_dataset_class(const mni_dataset *d, uint32_t klass);
 const char *mni_dataset_path(const mni_dataset *d, uint64_t image, uint32_t *klass);
 const char *mni_dataset_root(const mni_dataset *d);
 const mni_vfs *mni_dataset_vfs(const mni_dataset *d);
-/* The file's bytes (owned, mni_free) and its time. Files over 1 GiB are refused. Thread-safe. */
-mann_status mni_dataset_bytes(const mni_dataset *d, uint64_t image, uint8_t **bytes, size_t *n_bytes,
-                              uint64_t *mtime, mann_error *err);
+/* The file's bytes (owned, mni_free) and its time. Files over 1 GiB are refused.
+ * Thread-safe. */
+mann_status mni_dataset_bytes(const mni_dataset *d, uint64_t image, uint8_t **bytes,
+                              size_t *n_bytes, uint64_t *mtime, mann_error *err);
 
 #endif
