@@ -129,12 +129,13 @@ TEST_NN = tests/nn_oracle.c tests/test_nn_layers.c tests/test_nn_loss.c tests/te
 TEST_INDEX = tests/test_index.c tests/test_bare.c
 TEST_EVAL = tests/test_metrics.c tests/test_calib.c
 TEST_TRAIN = tests/train_set.c tests/test_train.c tests/test_train_loop.c
-TEST_RECOG = tests/test_gallery.c
+TEST_RECOG = tests/gallery_help.c tests/test_gallery.c tests/test_gallery_files.c
 TEST_API = tests/test_api.c
 TEST_CLI = tests/test_cli.c $(CLI_PARTS)
 
 # --- bench ------------------------------------------------------------------------------------------------------------------------
-BENCH = bench/bench.c bench/bench_kern.c bench/bench_rows.c bench/bench_gemm.c bench/bench_nn.c
+BENCH = bench/bench.c bench/bench_kern.c bench/bench_rows.c bench/bench_gemm.c bench/bench_nn.c \
+	bench/bench_flat.c
 
 LIB_SRC  = $(BASE) $(OS) $(KERN) $(IMAGE_IN) $(IMAGE_OUT) $(STORE) $(NN) $(INDEX) $(EVAL) $(TRAIN) \
 	$(RECOG) $(API)
@@ -198,6 +199,7 @@ ROOT    = $(DESTDIR)$(PREFIX)
 
 test: all tests/run
 	./tests/run --fast
+	sh tests/cli/run.sh
 
 test-slow: all tests/run
 	./tests/run

@@ -21,6 +21,7 @@ static const struct { const char *name; void (*run)(void); } benches[] = {
     { "kern.crc32c", bench_kern_crc },
     { "kern.gemm", bench_kern_gemm },
     { "nn", bench_nn },
+    { "index.flat", bench_index_flat },
 };
 enum { N_BENCHES = (int)(sizeof benches / sizeof *benches) };
 enum { RIVALS_MAX = 16, RUNS_MIN = 3 };

@@ -61,5 +61,6 @@ void bench_kern_rows(void);
 void bench_kern_crc(void);
 void bench_kern_gemm(void);
 void bench_nn(void);
+void bench_index_flat(void);
 
 #endif

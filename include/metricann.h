@@ -1,22 +1,25 @@
-/* metricann.h - few-shot image recognition in one library: the whole public surface, in chapters.
+/* metricann.h - few-shot image recognition in one library: the whole public surface, in
+ * chapters.
  *
  * SPDX-License-Identifier: MIT
  *
  * Reading rules that hold for every call:
- *   - A call that can fail returns mann_status; results leave through pointers, which are set only on
- *     success (object pointers are set to NULL on failure).
+ *   - A call that can fail returns mann_status; results leave through pointers, which are
+ *     set only on success (object pointers are set to NULL on failure).
  *   - `mann_error *err` may be NULL; it is written only on failure.
- *   - `const` objects may be used by many threads at once, others by one at a time. mann_gallery is the
- *     one exception: every call on it may run at any time on any thread (searches see one consistent
- *     state, writers take turns). mann_gallery_free must be the last.
- *   - Structs that the caller fills start with their own size: build them with mann_*_fill(), then set
- *     fields. 0 in a numeric field means "the library chooses".
- *   - `mann_pool *` may be NULL: then the call uses the caller's thread alone. Nothing depends on the
- *     number of threads but time.
- *   - Strings are UTF-8; paths are bytes as the system gives them. Nothing returned is released with
- *     free().
- *   - Ownership in four words. borrowed: valid for the call. copied: yours stays yours. owned: you
- *     release it with the named call. taken: the callee owns it after success, you keep it on failure.
+ *   - `const` objects may be used by many threads at once, others by one at a time.
+ *     mann_gallery is the one exception: every call on it may run at any time on any
+ *     thread (searches see one consistent state, writers take turns). mann_gallery_free
+ *     must be the last.
+ *   - Structs that the caller fills start with their own size: build them with
+ *     mann_*_fill(), then set fields. 0 in a numeric field means "the library chooses".
+ *   - `mann_pool *` may be NULL: then the call uses the caller's thread alone. Nothing
+ *     depends on the number of threads but time.
+ *   - Strings are UTF-8; paths are bytes as the system gives them. Nothing returned is
+ *     released with free().
+ *   - Ownership in four words. borrowed: valid for the call. copied: yours stays yours.
+ *     owned: you release it with the named call. taken: the callee owns it after success,
+ *     you keep it on failure.
  *   - The library never prints, never exits, never opens a network connection. */
 #ifndef METRICANN_H
 #define METRICANN_H
@@ -26,10 +29,10 @@
 extern "C" {
 #endif
 
-/* --- 1. version, status, hooks, threads ------------------------------------------------------------- */
+/* --- 1. version, status, hooks, threads --------------------------------------------- */
 #define MANN_VERSION 0x000200u                  /* 0xMMmmpp of this header */
 uint32_t    mann_version(void);                 /* of the linked library */
-const char *mann_simd_name(void);               /* "scalar", "avx2", "avx512", "avx512vnni", "neon" */
+const char *mann_simd_name(void);   /* "scalar", "avx2", "avx512", "avx512vnni", "neon" */
 
 typedef enum mann_status {                      /* numbers are frozen */
     MANN_OK = 0, MANN_E_ARG, MANN_E_NOMEM, MANN_E_IO, MANN_E_FORMAT, MANN_E_VERSION,
@@ -43,53 +46,64 @@ typedef struct mann_progress {
     const char *task;                           /* "embed", "decode", ...: borrowed */
     uint64_t done, total;                       /* total 0: not known */
     double seconds;                             /* since the task began */
-    float loss, active;                         /* "train": of this step; active: share of the terms of the
-                                                   loss that still teach something. 0 in other tasks */
+    /* "train": loss of this step, share of its terms that still teach; else 0 */
+    float loss, active;
 } mann_progress;
-typedef enum mann_note_level { MANN_NOTE_DETAIL = 0, MANN_NOTE_INFO, MANN_NOTE_WARNING } mann_note_level;
-typedef struct mann_hooks {                     /* all optional; called on the thread that made the call */
-    int  (*progress)(void *user, const mann_progress *p);   /* nonzero: stop cleanly, MANN_E_CANCELLED */
+typedef enum mann_note_level {
+    MANN_NOTE_DETAIL = 0, MANN_NOTE_INFO, MANN_NOTE_WARNING
+} mann_note_level;
+typedef struct mann_hooks {    /* all optional; called on the thread that made the call */
+    /* nonzero: stop cleanly, MANN_E_CANCELLED */
+    int  (*progress)(void *user, const mann_progress *p);
     void (*note)(void *user, mann_note_level level, const char *sentence);
     void *user;
 } mann_hooks;
 
 typedef struct mann_pool mann_pool;
-mann_status mann_pool_new(mann_pool **out, uint32_t threads, mann_error *err);   /* 0 = all cores */
+/* 0 = all cores */
+mann_status mann_pool_new(mann_pool **out, uint32_t threads, mann_error *err);
 void        mann_pool_free(mann_pool *p);
 
-/* --- 2. vectors: bare matrices and their files --------------------------------------------------------- */
+/* --- 2. vectors: bare matrices and their files -------------------------------------- */
 typedef struct mann_matrix { const float *data; size_t rows, cols, stride; } mann_matrix;
                                                 /* borrowed; stride in floats, 0 = cols */
 typedef struct mann_vectors mann_vectors;       /* owned */
-/* .npy (<f4 <f2 <f8 |u1 |i1 <i4 <i8, C order, 2-d), .fvecs .bvecs .ivecs, .fbin .u8bin .i8bin .ibin:
- * everything becomes f32; integers above 2^24 lose digits. */
+/* .npy (<f4 <f2 <f8 |u1 |i1 <i4 <i8, C order, 2-d), .fvecs .bvecs .ivecs, .fbin .u8bin
+ * .i8bin .ibin: everything becomes f32; integers above 2^24 lose digits. */
 mann_status mann_vectors_read(mann_vectors **out, const char *path, mann_error *err);
 mann_matrix mann_vectors_matrix(const mann_vectors *v);          /* borrowed until free */
 void        mann_vectors_free(mann_vectors *v);
-/* Format by file name; bvecs and u8bin refuse values that are not 0..255 integers. Replaces atomically. */
+/* Format by file name; bvecs and u8bin refuse values that are not 0..255 integers.
+ * Replaces atomically. */
 mann_status mann_vectors_write(const char *path, mann_matrix m, mann_error *err);
 /* ids (or rows of neighbours) as integers: .npy (<i8; ~0 becomes -1), .ivecs, .ibin. */
-mann_status mann_ids_write(const char *path, const uint64_t *ids, size_t rows, size_t cols, mann_error *err);
+mann_status mann_ids_write(const char *path, const uint64_t *ids, size_t rows,
+                           size_t cols, mann_error *err);
 
-/* --- 3. images --------------------------------------------------------------------------------------------- */
-typedef struct mann_image { uint32_t width, height, channels; uint8_t *pixels; } mann_image;
-                                                /* 8-bit, rows packed; channels 3 (RGB) or 4 (RGBA) */
-/* PNG, JPEG (baseline), BMP, PNM by content. Upright (EXIF applied), RGB; alpha composited on white.
- * Default limits: 100 megapixels, 65,535 a side. Owned: mann_image_clear. */
-mann_status mann_image_decode(mann_image *out, const void *bytes, size_t n_bytes, mann_error *err);
-mann_status mann_image_read(mann_image *out, const char *path, mann_error *err);
-/* Triangle filter scaled by the ratio (antialiased bilinear, as Pillow). `in` is RGB or RGBA. */
-mann_status mann_image_resize(mann_image *out, const mann_image *in, uint32_t width, uint32_t height,
+/* --- 3. images ---------------------------------------------------------------------- */
+typedef struct mann_image {                     /* 8 bit, rows packed */
+    uint32_t width, height, channels;           /* channels 3 (RGB) or 4 (RGBA) */
+    uint8_t *pixels;
+} mann_image;
+/* PNG, JPEG (sequential and progressive), BMP, PNM by content. Upright (EXIF applied),
+ * RGB; alpha composited on white. Default limits: 100 megapixels, 65,535 a side. Owned:
+ * mann_image_clear. */
+mann_status mann_image_decode(mann_image *out, const void *bytes, size_t n_bytes,
                               mann_error *err);
+mann_status mann_image_read(mann_image *out, const char *path, mann_error *err);
+/* Triangle filter scaled by the ratio (antialiased bilinear, as Pillow). `in` is RGB or
+ * RGBA. */
+mann_status mann_image_resize(mann_image *out, const mann_image *in, uint32_t width,
+                              uint32_t height, mann_error *err);
 mann_status mann_image_write_png(const char *path, const mann_image *im, mann_error *err);
 void        mann_image_clear(mann_image *im);   /* accepts zeroed */
 
-/* Procedural toy-like objects. The picture is a function of (seed, klass, view, conditions, strength,
- * size) alone, the same on every machine. */
+/* Procedural toy-like objects. The picture is a function of (seed, klass, view,
+ * conditions, strength, size) alone, the same on every machine. */
 enum {
-    MANN_SYNTH_POSE = 1, MANN_SYNTH_LIGHT = 2, MANN_SYNTH_BACKGROUND = 4, MANN_SYNTH_SCALE = 8,
-    MANN_SYNTH_CROP = 16, MANN_SYNTH_OCCLUSION = 32, MANN_SYNTH_BLUR = 64, MANN_SYNTH_NOISE = 128,
-    MANN_SYNTH_ALL = 255
+    MANN_SYNTH_POSE = 1, MANN_SYNTH_LIGHT = 2, MANN_SYNTH_BACKGROUND = 4,
+    MANN_SYNTH_SCALE = 8, MANN_SYNTH_CROP = 16, MANN_SYNTH_OCCLUSION = 32,
+    MANN_SYNTH_BLUR = 64, MANN_SYNTH_NOISE = 128, MANN_SYNTH_ALL = 255
 };
 typedef struct mann_synth_config {
     uint32_t struct_size, size;                 /* pixels a side, 8..1024; default 96 */
@@ -98,48 +112,55 @@ typedef struct mann_synth_config {
     uint64_t seed;
 } mann_synth_config;
 void        mann_synth_config_fill(mann_synth_config *c, size_t size);
-mann_status mann_synth_draw(mann_image *out, const mann_synth_config *c, uint64_t klass, uint64_t view,
-                            mann_error *err);
+mann_status mann_synth_draw(mann_image *out, const mann_synth_config *c, uint64_t klass,
+                            uint64_t view, mann_error *err);
 
-/* --- 4. data sets: a folder of class folders, or a manifest of path<TAB>class -------------------------- */
+/* --- 4. data sets: a folder of class folders, or a manifest of path<TAB>class ------- */
 #define MANN_NO_CLASS 0xFFFFFFFFu
 typedef struct mann_dataset mann_dataset;
-/* Class = first folder below `path`; deeper folders belong to it; images in the root have no class. Dot
- * files are skipped, symbolic-link loops broken. Order: classes and paths sorted by bytes. A folder
- * without a single image is MANN_E_NOT_FOUND. Empty classes and odd files are told by notes. */
-mann_status mann_dataset_open(mann_dataset **out, const char *path, const mann_hooks *h, mann_error *err);
-/* Single files instead of a folder, in the order given, all of one class (NULL: none). Copied. */
-mann_status mann_dataset_files(mann_dataset **out, const char *const *paths, size_t n, const char *klass,
-                               mann_error *err);
+/* Class = first folder below `path`; deeper folders belong to it; images in the root have
+ * no class. Dot files are skipped, symbolic-link loops broken. Order: classes and paths
+ * sorted by bytes. A folder without a single image is MANN_E_NOT_FOUND. Empty classes and
+ * odd files are told by notes. */
+mann_status mann_dataset_open(mann_dataset **out, const char *path, const mann_hooks *h,
+                              mann_error *err);
+/* Single files instead of a folder, in the order given, all of one class (NULL: none).
+ * Copied. */
+mann_status mann_dataset_files(mann_dataset **out, const char *const *paths, size_t n,
+                               const char *klass, mann_error *err);
 uint32_t    mann_dataset_n_classes(const mann_dataset *d);
 uint64_t    mann_dataset_n_images(const mann_dataset *d);
 const char *mann_dataset_class(const mann_dataset *d, uint32_t klass);
 /* Path relative to the data set; *klass (may be NULL) = its class or MANN_NO_CLASS. */
 const char *mann_dataset_path(const mann_dataset *d, uint64_t image, uint32_t *klass);
-mann_status mann_dataset_read(const mann_dataset *d, uint64_t image, mann_image *out, mann_error *err);
+mann_status mann_dataset_read(const mann_dataset *d, uint64_t image, mann_image *out,
+                              mann_error *err);
 void        mann_dataset_free(mann_dataset *d);
 
-/* --- 5. models: photo -> vector ---------------------------------------------------------------------------- */
+/* --- 5. models: photo -> vector ----------------------------------------------------- */
 typedef struct mann_model mann_model;
-/* architecture: "pixels" (16x16 RGB, mean removed, normalised: the baseline every model must beat), or a
- * network to be trained: "mini", "resnet18", "resnet34", "resnet50"; "mini@32": for input of 32 x 32. */
-mann_status mann_model_new(mann_model **out, const char *architecture, uint32_t dim, uint64_t seed,
-                           mann_error *err);
+/* architecture: "pixels" (16x16 RGB, mean removed, normalised: the baseline every model
+ * must beat), or a network to be trained: "mini", "resnet18", "resnet34", "resnet50";
+ * "mini@32": for input of 32 x 32. */
+mann_status mann_model_new(mann_model **out, const char *architecture, uint32_t dim,
+                           uint64_t seed, mann_error *err);
 mann_status mann_model_open(mann_model **out, const char *path, mann_error *err);
 mann_status mann_model_save(const mann_model *m, const char *path, mann_error *err);
 void        mann_model_free(mann_model *m);
 uint32_t    mann_model_dim(const mann_model *m);
 /* out: n x dim unit vectors. The bits of a vector do not depend on n or on the pool. */
-mann_status mann_model_embed(const mann_model *m, const mann_image *images, size_t n, mann_pool *p,
-                             float *out, mann_error *err);
+mann_status mann_model_embed(const mann_model *m, const mann_image *images, size_t n,
+                             mann_pool *p, float *out, mann_error *err);
 typedef struct mann_model_info {
     uint32_t struct_size, dim, input_size, calibrated;
-    uint64_t n_parameters, fingerprint;         /* fingerprint: weights and preprocessing */
+    uint64_t n_parameters, fingerprint;       /* fingerprint: weights and preprocessing */
     char architecture[64];
-    uint32_t val_classes, val_images;           /* what training examined it with; 0: not examined */
-    float val_recall;                           /* Recall@1 of it, leave one out; NaN: not examined */
+    /* what training examined it with; 0: not examined */
+    uint32_t val_classes, val_images;
+    float val_recall;               /* Recall@1 of it, leave one out; NaN: not examined */
 } mann_model_info;
-mann_status mann_model_describe(const mann_model *m, mann_model_info *info, mann_error *err);
+mann_status mann_model_describe(const mann_model *m, mann_model_info *info,
+                                mann_error *err);
 
 /* --- training --- */
 enum { MANN_LOSS_TRIPLET = 1, MANN_LOSS_CONTRASTIVE, MANN_LOSS_SUPCON };
@@ -148,209 +169,261 @@ enum { MANN_AUGMENT_NONE = 1, MANN_AUGMENT_GLYPH, MANN_AUGMENT_PHOTO, MANN_AUGME
 enum { MANN_MONITOR_RECALL = 1, MANN_MONITOR_LOSS };
 typedef struct mann_train_config {
     uint32_t struct_size;
-    uint32_t epochs, steps_per_epoch;           /* 50; 0: as many as show every image once */
-    uint32_t patience;                          /* stop after so many epochs without progress; ~0: never */
+    uint32_t epochs, steps_per_epoch;        /* 50; 0: as many as show every image once */
+    uint32_t patience;         /* stop after so many epochs without progress; ~0: never */
     uint32_t classes_per_batch, images_per_class;           /* 24 x 4 */
     uint32_t loss, miner, soft_margin;          /* triplet, semi-hard, 0 */
-    uint32_t augment, rotations_as_classes;     /* all; 0: 1 makes three more classes of each by quarter turns */
+    /* all; 0: 1 makes three more classes of each by quarter turns */
+    uint32_t augment, rotations_as_classes;
     uint32_t monitor;                           /* what "best" means; recall */
     uint32_t warmup_steps;                      /* 200, but at most a tenth of all */
     uint32_t keep_checkpoints;                  /* the newest so many; 3; ~0: all */
-    int      resume;                            /* 1: go on from the newest in checkpoint_dir, if there is one */
-    float    learning_rate, momentum, weight_decay;         /* 0.1, 0.9 (Nesterov), 5e-4 */
+    int      resume;     /* 1: go on from the newest in checkpoint_dir, if there is one */
+    float    learning_rate, momentum, weight_decay;        /* 0.1, 0.9 (Nesterov), 5e-4 */
     float    margin, temperature, clip;         /* 0.2, 0.1, 0 (no clipping) */
-    float    validation_share;                  /* of the classes, held out when there is no other validation; 0.1 */
+    /* of the classes, held out when there is no other validation; 0.1 */
+    float    validation_share;
     uint64_t seed, cache_bytes;                 /* 1; 1 GiB of decoded images */
-    const char *validation;                     /* data set; NULL: `train` and `val` folders, or classes held out */
+    /* data set; NULL: `train` and `val` folders, or classes held out */
+    const char *validation;
     const char *checkpoint_dir, *log_path, *curves_path;    /* NULL: none */
 } mann_train_config;
 void        mann_train_config_fill(mann_train_config *c, size_t size);
 typedef struct mann_train_report {
     uint32_t struct_size;
-    uint32_t n_epochs, best_epoch;              /* done, counted from 1; 0: no validation, the last weights */
+    /* done, counted from 1; 0: no validation, the last weights */
+    uint32_t n_epochs, best_epoch;
     uint32_t n_classes, n_val_classes;          /* rotations counted */
     uint64_t n_steps, n_images, n_val_images, n_bad;
     double   loss;                              /* of training, mean of the last epoch */
-    double   val_loss, val_recall;              /* of the model that was chosen; NaN without validation */
+    /* of the model that was chosen; NaN without validation */
+    double   val_loss, val_recall;
     double   seconds, images_per_second;        /* of this call */
 } mann_train_report;
-/* Trains m (a ResNet; its weights are where training starts) and leaves the best weights in it, with
- * preprocessing, validation result and calibration. On failure m is unchanged. Cancelled by the progress
- * hook, or ended by a fault: a checkpoint is in checkpoint_dir, and `resume` goes on from it to the same
- * bits as if nothing had happened, for any number of threads. report may be NULL. */
-mann_status mann_train(mann_model *m, const mann_dataset *set, const mann_train_config *c, mann_pool *p,
-                       const mann_hooks *h, mann_train_report *report, mann_error *err);
+/* Trains m (a ResNet; its weights are where training starts) and leaves the best weights
+ * in it, with preprocessing, validation result and calibration. On failure m is
+ * unchanged. Cancelled by the progress hook, or ended by a fault: a checkpoint is in
+ * checkpoint_dir, and `resume` goes on from it to the same bits as if nothing had
+ * happened, for any number of threads. report may be NULL. */
+mann_status mann_train(mann_model *m, const mann_dataset *set, const mann_train_config *c,
+                       mann_pool *p, const mann_hooks *h, mann_train_report *report,
+                       mann_error *err);
 
-/* --- 6. the gallery: records + vectors + index + model, incremental and durable ------------------------ */
+/* --- 6. the gallery: records + vectors + index + model, incremental and durable ----- */
 typedef struct mann_gallery mann_gallery;
 typedef enum mann_metric { MANN_L2 = 1, MANN_INNER, MANN_COSINE } mann_metric;
-typedef enum mann_store { MANN_STORE_F32 = 1, MANN_STORE_F16, MANN_STORE_INT8 } mann_store;
+typedef enum mann_store {
+    MANN_STORE_F32 = 1, MANN_STORE_F16, MANN_STORE_INT8
+} mann_store;
 typedef struct mann_gallery_config {
-    uint32_t struct_size, metric, dim, store;   /* default: cosine with a model, L2 without; f32 */
+    /* default: cosine with a model, L2 without; f32 */
+    uint32_t struct_size, metric, dim, store;
     float false_accept;                         /* stated rate per query; default 0.01 */
-    const mann_model *model;                    /* NULL: vectors only; copied into the gallery */
-    int    embed_model;                         /* 1 (default): the file carries the model; 0: its fingerprint */
+    const mann_model *model;             /* NULL: vectors only; copied into the gallery */
+    int    embed_model;  /* 1 (default): the file carries the model; 0: its fingerprint */
     uint64_t seed;
 } mann_gallery_config;
 void        mann_gallery_config_fill(mann_gallery_config *c, size_t size);
 /* A new, empty gallery file, open for writing. MANN_E_EXISTS if `path` is there. */
-mann_status mann_gallery_create(mann_gallery **out, const char *path, const mann_gallery_config *c,
-                                mann_error *err);
+mann_status mann_gallery_create(mann_gallery **out, const char *path,
+                                const mann_gallery_config *c, mann_error *err);
 #define MANN_OPEN_READ   0u                     /* many processes */
 #define MANN_OPEN_WRITE  1u                     /* one process: takes the lock */
 #define MANN_OPEN_VERIFY 2u                     /* read and check every byte first */
-mann_status mann_gallery_open(mann_gallery **out, const char *path, uint32_t flags, mann_error *err);
-mann_status mann_gallery_refresh(mann_gallery *g, mann_error *err);   /* see what another process wrote */
+mann_status mann_gallery_open(mann_gallery **out, const char *path, uint32_t flags,
+                              mann_error *err);
+/* see what another process wrote */
+mann_status mann_gallery_refresh(mann_gallery *g, mann_error *err);
 void        mann_gallery_free(mann_gallery *g);
-/* A gallery opened without its model inside: give it one; refused unless the fingerprints agree. */
+/* A gallery opened without its model inside: give it one; refused unless the fingerprints
+ * agree. */
 mann_status mann_gallery_use_model(mann_gallery *g, const mann_model *m, mann_error *err);
 
-/* Durable when they return. classes[i] NULL or classes NULL: no class. sources may be NULL. ids are given
- * by the gallery (never reused) unless ids_in is given (upsert: a row of that id is replaced). */
-mann_status mann_gallery_add(mann_gallery *g, const char *const *classes, const char *const *sources,
-                             mann_matrix rows, const uint64_t *ids_in, uint64_t *ids_out, mann_error *err);
-/* Embeds and adds every image that is not yet there (same content and class: counted as present), in
- * groups that are durable one by one: interrupted, the next call goes on. Bad images are skipped, told by
- * a note each, and counted. report may be NULL. */
+/* Durable when they return. classes[i] NULL or classes NULL: no class. sources may be
+ * NULL. ids are given by the gallery (never reused) unless ids_in is given (upsert: a row
+ * of that id is replaced). */
+mann_status mann_gallery_add(mann_gallery *g, const char *const *classes,
+                             const char *const *sources, mann_matrix rows,
+                             const uint64_t *ids_in, uint64_t *ids_out, mann_error *err);
+/* Embeds and adds every image that is not yet there (same content and class: counted as
+ * present), in groups that are durable one by one: interrupted, the next call goes on.
+ * Bad images are skipped, told by a note each, and counted. report may be NULL. */
 typedef struct mann_add_report {
     uint32_t struct_size;
     uint64_t n_added, n_present, n_skipped;
     double decode_seconds, embed_seconds, write_seconds;     /* summed over threads */
 } mann_add_report;
-mann_status mann_gallery_add_images(mann_gallery *g, const mann_dataset *set, mann_pool *p,
-                                    const mann_hooks *h, mann_add_report *report, mann_error *err);
-mann_status mann_gallery_remove(mann_gallery *g, const uint64_t *ids, size_t n, size_t *removed,
-                                mann_error *err);
-mann_status mann_gallery_remove_class(mann_gallery *g, const char *klass, size_t *removed, mann_error *err);
-mann_status mann_gallery_relabel(mann_gallery *g, const uint64_t *ids, size_t n, const char *klass,
+mann_status mann_gallery_add_images(mann_gallery *g, const mann_dataset *set,
+                                    mann_pool *p, const mann_hooks *h,
+                                    mann_add_report *report, mann_error *err);
+mann_status mann_gallery_remove(mann_gallery *g, const uint64_t *ids, size_t n,
+                                size_t *removed, mann_error *err);
+mann_status mann_gallery_remove_class(mann_gallery *g, const char *klass, size_t *removed,
+                                      mann_error *err);
+mann_status mann_gallery_relabel(mann_gallery *g, const uint64_t *ids, size_t n,
+                                 const char *klass, mann_error *err);
+/* Folds the tail in, builds `index` ("auto", "Flat", ...; NULL: as before) and writes the
+ * gallery to `path`; NULL: replaces its own file (needs WRITE). */
+mann_status mann_gallery_build(mann_gallery *g, const char *path, const char *index,
+                               mann_pool *p, const mann_hooks *h, mann_error *err);
+mann_status mann_gallery_compact(mann_gallery *g, mann_pool *p, const mann_hooks *h,
                                  mann_error *err);
-/* Folds the tail in, builds `index` ("auto", "Flat", ...; NULL: as before) and writes the gallery to
- * `path`; NULL: replaces its own file (needs WRITE). */
-mann_status mann_gallery_build(mann_gallery *g, const char *path, const char *index, mann_pool *p,
-                               const mann_hooks *h, mann_error *err);
-mann_status mann_gallery_compact(mann_gallery *g, mann_pool *p, const mann_hooks *h, mann_error *err);
 mann_status mann_gallery_verify(mann_gallery *g, const mann_hooks *h, mann_error *err);
 
 enum { MANN_AGGREGATE_MAX = 1, MANN_AGGREGATE_MEAN, MANN_AGGREGATE_VOTE };
 typedef struct mann_search {
     uint32_t struct_size, k, ef, nprobe;
-    uint32_t aggregate;                         /* identify: how rows speak for their class; default max */
-    uint32_t best_m;                            /* MEAN: of the best m rows of a class; VOTE: of the m nearest rows */
+    uint32_t aggregate;        /* identify: how rows speak for their class; default max */
+    /* MEAN: of the best m rows of a class; VOTE: of the m nearest rows */
+    uint32_t best_m;
     float    false_accept;                      /* 0: the gallery's */
-    float    min_margin;                        /* known needs this lead over the second class; default 0.01 */
-    int    (*filter)(void *user, uint64_t id, const char *klass);   /* nonzero keeps; thread-safe; klass may be NULL */
+    float    min_margin;   /* known needs this lead over the second class; default 0.01 */
+    /* nonzero keeps; thread-safe; klass may be NULL */
+    int    (*filter)(void *user, uint64_t id, const char *klass);
     void    *filter_user;
 } mann_search;
 void mann_search_fill(mann_search *s, size_t size, uint32_t k);
-/* distance: L2 squared | -inner product | 1 - cosine: small is near. score: higher is better:
- * -distance | inner product | cosine in [-1, 1]. klass: MANN_NO_CLASS for rows without class. */
-typedef struct mann_hit { uint64_t id; uint32_t klass; float score; float distance; } mann_hit;
+/* distance: L2 squared | -inner product | 1 - cosine: small is near. score: higher is
+ * better: -distance | inner product | cosine in [-1, 1]. klass: MANN_NO_CLASS for rows
+ * without class. */
+typedef struct mann_hit {
+    uint64_t id;
+    uint32_t klass;
+    float score;
+    float distance;
+} mann_hit;
 typedef enum mann_verdict { MANN_UNKNOWN = 0, MANN_UNSURE, MANN_KNOWN } mann_verdict;
 typedef struct mann_answer {
     mann_verdict verdict;
-    uint32_t n_hits;                            /* of this query; the rest of its k slots is {~0, ~0, ...} */
-    float margin;                               /* score of the first minus score of the second class */
-    float threshold, unsure_above;              /* of this gallery now; NaN where there is no calibration */
+    uint32_t n_hits;         /* of this query; the rest of its k slots is {~0, ~0, ...} */
+    float margin;                 /* score of the first minus score of the second class */
+    /* of this gallery now; NaN where there is no calibration */
+    float threshold, unsure_above;
 } mann_answer;
-/* Best k rows / best k distinct classes for each query: hits is rows x k, nearest first; answers has one
- * per query (NULL allowed). k larger than what lives is legal. */
-mann_status mann_gallery_search(mann_gallery *g, mann_matrix queries, const mann_search *s, mann_pool *p,
-                                mann_hit *hits, mann_answer *answers, mann_error *err);
-mann_status mann_gallery_identify(mann_gallery *g, mann_matrix queries, const mann_search *s, mann_pool *p,
-                                  mann_hit *hits, mann_answer *answers, mann_error *err);
-/* Copies with their NUL; MANN_E_LIMIT if `size` is too small, MANN_E_NOT_FOUND for what is not there. */
-mann_status mann_gallery_class_name(mann_gallery *g, uint32_t klass, char *out, size_t size, mann_error *err);
-mann_status mann_gallery_source(mann_gallery *g, uint64_t id, char *out, size_t size, mann_error *err);
-mann_status mann_gallery_embed(mann_gallery *g, const mann_image *images, size_t n, mann_pool *p, float *out,
-                               mann_error *err);
-typedef struct mann_record {                    /* one thing; borrowed for the call of fn */
+/* Best k rows / best k distinct classes for each query: hits is rows x k, nearest first;
+ * answers has one per query (NULL allowed). k larger than what lives is legal. */
+mann_status mann_gallery_search(mann_gallery *g, mann_matrix queries,
+                                const mann_search *s, mann_pool *p, mann_hit *hits,
+                                mann_answer *answers, mann_error *err);
+mann_status mann_gallery_identify(mann_gallery *g, mann_matrix queries,
+                                  const mann_search *s, mann_pool *p, mann_hit *hits,
+                                  mann_answer *answers, mann_error *err);
+/* Copies with their NUL; MANN_E_LIMIT if `size` is too small, MANN_E_NOT_FOUND for what
+ * is not there. */
+mann_status mann_gallery_class_name(mann_gallery *g, uint32_t klass, char *out,
+                                    size_t size, mann_error *err);
+mann_status mann_gallery_source(mann_gallery *g, uint64_t id, char *out, size_t size,
+                                mann_error *err);
+mann_status mann_gallery_embed(mann_gallery *g, const mann_image *images, size_t n,
+                               mann_pool *p, float *out, mann_error *err);
+typedef struct mann_record {                  /* one thing; borrowed for the call of fn */
     uint64_t id, content_hash, time;
     uint32_t klass;
-    const char *class_name, *source;            /* class_name NULL: none; source "": none */
+    const char *class_name, *source;          /* class_name NULL: none; source "": none */
     const float *vector;                        /* dim floats; unit length for cosine */
 } mann_record;
 /* Calls fn for every live record in row order; nonzero stops. */
-mann_status mann_gallery_each(mann_gallery *g, int (*fn)(void *user, const mann_record *r), void *user,
+mann_status mann_gallery_each(mann_gallery *g,
+                              int (*fn)(void *user, const mann_record *r), void *user,
                               mann_error *err);
 typedef struct mann_gallery_info {
     uint32_t struct_size, metric, dim, store, n_classes, read_only, calibrated;
     uint64_t n_rows, n_tail, n_dead, file_bytes, journal_bytes, generation, fingerprint;
     float false_accept, threshold, unsure_above;
     char index[64], model[64], uuid[40];
-    uint64_t journal_cut_bytes;                 /* lost at open: a torn or damaged end of the journal */
-    uint32_t journal_ignored;                   /* 1: the journal beside the file belongs to another base */
+    uint64_t journal_cut_bytes;   /* lost at open: a torn or damaged end of the journal */
+    uint32_t journal_ignored; /* 1: the journal beside the file belongs to another base */
 } mann_gallery_info;
-mann_status mann_gallery_describe(mann_gallery *g, mann_gallery_info *info, mann_error *err);
+mann_status mann_gallery_describe(mann_gallery *g, mann_gallery_info *info,
+                                  mann_error *err);
 
-/* --- 7. bare indexes, for those who bring their own vectors: builder -> index ---------------------------- */
+/* --- 7. bare indexes, for those who bring their own vectors: builder -> index ------- */
 typedef struct mann_builder mann_builder;
 typedef struct mann_index   mann_index;
-mann_status mann_builder_new(mann_builder **out, const char *index, mann_metric metric, uint32_t dim,
-                             uint64_t seed, mann_error *err);
-mann_status mann_builder_train(mann_builder *b, mann_matrix sample, mann_pool *p, mann_error *err);
+mann_status mann_builder_new(mann_builder **out, const char *index, mann_metric metric,
+                             uint32_t dim, uint64_t seed, mann_error *err);
+mann_status mann_builder_train(mann_builder *b, mann_matrix sample, mann_pool *p,
+                               mann_error *err);
 /* ids NULL: 0, 1, 2, ... in order of arrival. Rows are copied. */
-mann_status mann_builder_add(mann_builder *b, const uint64_t *ids, mann_matrix rows, mann_pool *p,
-                             mann_error *err);
-mann_status mann_builder_finish(mann_builder **b, mann_index **out, mann_error *err);   /* *b taken, set to NULL */
+mann_status mann_builder_add(mann_builder *b, const uint64_t *ids, mann_matrix rows,
+                             mann_pool *p, mann_error *err);
+/* *b taken, set to NULL */
+mann_status mann_builder_finish(mann_builder **b, mann_index **out, mann_error *err);
 void        mann_builder_free(mann_builder *b);
-mann_status mann_index_open(mann_index **out, const char *path, uint32_t flags, mann_error *err);
+mann_status mann_index_open(mann_index **out, const char *path, uint32_t flags,
+                            mann_error *err);
 mann_status mann_index_save(const mann_index *ix, const char *path, mann_error *err);
-mann_status mann_index_add(mann_index *ix, const uint64_t *ids, mann_matrix rows, mann_pool *p, mann_error *err);
-mann_status mann_index_remove(mann_index *ix, const uint64_t *ids, size_t n, size_t *removed, mann_error *err);
+mann_status mann_index_add(mann_index *ix, const uint64_t *ids, mann_matrix rows,
+                           mann_pool *p, mann_error *err);
+mann_status mann_index_remove(mann_index *ix, const uint64_t *ids, size_t n,
+                              size_t *removed, mann_error *err);
 /* ids, distances: rows x k; short rows end in ~0, +inf. Distances as in mann_hit. */
-mann_status mann_index_query(const mann_index *ix, mann_matrix queries, const mann_search *s, mann_pool *p,
-                             uint64_t *ids, float *distances, mann_error *err);
+mann_status mann_index_query(const mann_index *ix, mann_matrix queries,
+                             const mann_search *s, mann_pool *p, uint64_t *ids,
+                             float *distances, mann_error *err);
 uint64_t    mann_index_n_rows(const mann_index *ix);
 uint32_t    mann_index_dim(const mann_index *ix);
 void        mann_index_free(mann_index *ix);
 
-/* --- 8. evaluation, pictures ---------------------------------------------------------------------------------- */
+/* --- 8. evaluation, pictures -------------------------------------------------------- */
 /* Definitions in src/eval/README.md. Shares are 0..1; NaN where nothing was counted. */
 typedef struct mann_scores {
     uint32_t struct_size;
     uint64_t n_queries;                         /* counted in what follows */
-    uint64_t n_self;                            /* of them, so many had their own row excluded */
+    uint64_t n_self;                     /* of them, so many had their own row excluded */
     uint64_t n_lone;                            /* left out: the class has no other row */
-    uint64_t n_strangers;                       /* class not in the gallery: open-set figures only */
+    uint64_t n_strangers;            /* class not in the gallery: open-set figures only */
     uint64_t n_bad;                             /* left out: not decodable */
     double top1, top5, top10, mrr;              /* over distinct classes */
     double map, map_at_r, r_precision;          /* over rows */
-    double ann_recall;                          /* share of the exact 10 nearest rows that the index found */
-    double fpir, fnir, wrong_known;             /* strangers accepted; members refused; members taken for another */
+    double ann_recall;       /* share of the exact 10 nearest rows that the index found */
+    /* strangers accepted; members refused; members taken for another */
+    double fpir, fnir, wrong_known;
 } mann_scores;
 typedef struct mann_eval_config {
     uint32_t struct_size;
-    uint32_t refs;                              /* > 0: ignore the gallery's split; see below */
-    uint32_t open_set;                          /* 1: hold out a share of the classes as strangers */
+    uint32_t refs;                        /* > 0: ignore the gallery's split; see below */
+    uint32_t open_set;               /* 1: hold out a share of the classes as strangers */
     uint64_t seed;
 } mann_eval_config;
 void        mann_eval_config_fill(mann_eval_config *c, size_t size);
-/* refs 0: every image of `queries` is asked of the gallery, its own row (same content) excluded.
- * refs r: only the model of `g` is used: r images a class (first by path) are references, the others
- * queries, over all classes of `queries` at once. open_set: every second class (drawn by seed) is taken
- * out of the references and its images become strangers. */
-mann_status mann_evaluate(mann_gallery *g, const mann_dataset *queries, const mann_eval_config *c,
-                          const mann_search *s, mann_pool *p, const mann_hooks *h, mann_scores *out,
-                          mann_error *err);
-typedef struct mann_episodes_config { uint32_t struct_size, episodes, way, shot, query; uint64_t seed; } mann_episodes_config;
+/* refs 0: every image of `queries` is asked of the gallery, its own row (same content)
+ * excluded. refs r: only the model of `g` is used: r images a class (first by path) are
+ * references, the others queries, over all classes of `queries` at once. open_set: every
+ * second class (drawn by seed) is taken out of the references and its images become
+ * strangers. */
+mann_status mann_evaluate(mann_gallery *g, const mann_dataset *queries,
+                          const mann_eval_config *c, const mann_search *s, mann_pool *p,
+                          const mann_hooks *h, mann_scores *out, mann_error *err);
+typedef struct mann_episodes_config {
+    uint32_t struct_size, episodes, way, shot, query;
+    uint64_t seed;
+} mann_episodes_config;
 typedef struct mann_episodes_result {
-    uint32_t struct_size; uint64_t n_episodes, n_classes, n_bad; double accuracy, interval95;   /* +- */
+    uint32_t struct_size;
+    uint64_t n_episodes, n_classes, n_bad;
+    double accuracy, interval95; /* +- */
 } mann_episodes_result;
-void        mann_episodes_config_fill(mann_episodes_config *c, size_t size);     /* 1000 x 20-way 1-shot, 1 query a class */
-mann_status mann_evaluate_episodes(mann_gallery *g, const mann_dataset *set, const mann_episodes_config *c,
-                                   mann_pool *p, const mann_hooks *h, mann_episodes_result *out, mann_error *err);
+/* 1000 x 20-way 1-shot, 1 query a class */
+void        mann_episodes_config_fill(mann_episodes_config *c, size_t size);
+mann_status mann_evaluate_episodes(mann_gallery *g, const mann_dataset *set,
+                                   const mann_episodes_config *c, mann_pool *p,
+                                   const mann_hooks *h, mann_episodes_result *out,
+                                   mann_error *err);
 
 typedef struct mann_sheet_row {
-    const char *query_path;                     /* shown and read; hits' pictures come from their sources */
+    const char *query_path;   /* shown and read; hits' pictures come from their sources */
     const mann_hit *hits; uint32_t n_hits; mann_answer answer;
 } mann_sheet_row;
-/* Contact sheet: a line of pictures per query, .png or .html by the name (HTML carries its pictures). */
-mann_status mann_sheet_write(mann_gallery *g, const mann_sheet_row *rows, size_t n, const char *path,
-                             mann_error *err);
+/* Contact sheet: a line of pictures per query, .png or .html by the name (HTML carries
+ * its pictures). */
+mann_status mann_sheet_write(mann_gallery *g, const mann_sheet_row *rows, size_t n,
+                             const char *path, mann_error *err);
 
-/* --- 9. checks ----------------------------------------------------------------------------------------------------- */
-/* Runs the library's own quick checks on this machine (kernels against plain C, golden image -> golden
- * vector, save -> open -> search, CRC): one note each; MANN_E_MISMATCH naming the first that failed. */
+/* --- 9. checks ---------------------------------------------------------------------- */
+/* Runs the library's own quick checks on this machine (kernels against plain C, golden
+ * image -> golden vector, save -> open -> search, CRC): one note each; MANN_E_MISMATCH
+ * naming the first that failed. */
 mann_status mann_selftest(const mann_hooks *h, mann_error *err);
 
 #ifdef __cplusplus

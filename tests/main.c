@@ -2,8 +2,8 @@
  *
  *     tests/run [--seed N] [--list] [--fast] [--must-fail] [suite[.case] | prefix* ...]
  *
- * --must-fail turns on one case that fails, to prove that a failure reaches the exit status.
- * SPDX-License-Identifier: MIT */
+ * --must-fail turns on one case that fails, to prove that a failure reaches the exit
+ * status. SPDX-License-Identifier: MIT */
 #define _XOPEN_SOURCE 700
 #define _DEFAULT_SOURCE 1
 #include <ftw.h>
@@ -66,7 +66,8 @@ const char *test_data(const char *relative)
 {
     static char path[2048];
     const char *root = getenv("METRICANN_DATA");
-    snprintf(path, sizeof path, "%s/%s", root && *root ? root : "../shared/data", relative);
+    snprintf(path, sizeof path, "%s/%s", root && *root ? root : "../shared/data",
+             relative);
     struct stat st;
     if (stat(path, &st) != 0) test_skip("no %s", path);
     return path;
@@ -77,7 +78,10 @@ const char *test_dir(void)
     if (!dir[0]) {
         const char *tmp = getenv("TMPDIR");
         snprintf(dir, sizeof dir, "%s/metricann-test-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-        if (!mkdtemp(dir)) { dir[0] = '\0'; test_fail(__FILE__, __LINE__, "mkdtemp failed"); }
+        if (!mkdtemp(dir)) {
+            dir[0] = '\0';
+            test_fail(__FILE__, __LINE__, "mkdtemp failed");
+        }
     }
     return dir;
 }
@@ -94,12 +98,16 @@ static void remove_dir(void)
     dir[0] = '\0';
 }
 
-static size_t pages_for(size_t n_bytes, size_t page) { return (n_bytes + page - 1) / page + 1; }
+static size_t pages_for(size_t n_bytes, size_t page)
+{
+    return (n_bytes + page - 1) / page + 1;
+}
 
 void *test_fence(size_t n_bytes, int at_start)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE), n = pages_for(n_bytes, page);
-    char *at = mmap(NULL, n * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *at =
+        mmap(NULL, n * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (at == MAP_FAILED) test_fail(__FILE__, __LINE__, "mmap of %zu pages", n);
     mprotect(at_start ? at : at + (n - 1) * page, page, PROT_NONE);
     return at_start ? at + page : at + (n - 1) * page - n_bytes;
@@ -108,7 +116,8 @@ void *test_fence(size_t n_bytes, int at_start)
 void test_fence_free(void *at, size_t n_bytes, int at_start)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE), n = pages_for(n_bytes, page);
-    munmap(at_start ? (char *)at - page : (char *)at + n_bytes - (n - 1) * page, n * page);
+    munmap(at_start ? (char *)at - page : (char *)at + n_bytes - (n - 1) * page,
+           n * page);
 }
 
 void test_oom(mann_status (*body)(void *ctx), void *ctx, long max)
@@ -119,16 +128,17 @@ void test_oom(mann_status (*body)(void *ctx), void *ctx, long max)
         mann_status s = body(ctx);
         mni_mem_fail_after(-1);
         if (mni_mem_live() != before)
-            test_fail(__FILE__, __LINE__, "allocation %ld failed: %ld blocks left alive", n,
-                      mni_mem_live() - before);
+            test_fail(__FILE__, __LINE__, "allocation %ld failed: %ld blocks left alive",
+                      n, mni_mem_live() - before);
         if (s == MANN_OK) return;
         if (s != MANN_E_NOMEM)
-            test_fail(__FILE__, __LINE__, "allocation %ld failed: status is \"%s\"", n, mann_status_name(s));
+            test_fail(__FILE__, __LINE__, "allocation %ld failed: status is \"%s\"", n,
+                      mann_status_name(s));
     }
 }
 
-/* A crash ends the run; say at least which test it was. Then the former handler (a sanitizer's, or
- * the default) gets its turn: the instruction is simply met again. */
+/* A crash ends the run; say at least which test it was. Then the former handler (a
+ * sanitizer's, or the default) gets its turn: the instruction is simply met again. */
 static void on_crash(int sig)
 {
     static const char text[] = "CRASHED in ";
@@ -193,11 +203,13 @@ static void run_one(const char *suite, const test_case *c, totals *t)
     clock_gettime(CLOCK_MONOTONIC, &b);
     double s = (double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) * 1e-9;
     if (how == 0) t->passed++;
-    else if (how == 2) { t->skipped++; printf("skipped %s.%s: %s\n", suite, c->name, message); }
-    else {
+    else if (how == 2) {
+        t->skipped++;
+        printf("skipped %s.%s: %s\n", suite, c->name, message);
+    } else {
         t->failed++;
-        printf("FAILED  %s.%s: %s\n        replay: tests/run --seed %llu %s.%s\n", suite, c->name,
-               message, (unsigned long long)seed, suite, c->name);
+        printf("FAILED  %s.%s: %s\n        replay: tests/run --seed %llu %s.%s\n", suite,
+               c->name, message, (unsigned long long)seed, suite, c->name);
     }
     if (s > 2.0) printf("slow    %s.%s: %.1f s\n", suite, c->name, s);
     fflush(stdout);

@@ -2,7 +2,7 @@
 """The accuracy figures of the program against an independent computation in numpy.
 
 usage: oracle_eval.py METRICANN CACHE
-CACHE/omniglot_evaluation and CACHE/emoji_unseen are unpacked image sets (tests/unpack_data.sh). For each, the
+CACHE/NAME or CACHE/NAME/NAME, for omniglot_evaluation and emoji_unseen, are unpacked image sets (unpack_data.sh). For each, the
 program runs extract, build and eval with the `pixels` model; here the same thumbnails come from Pillow and the same
 metrics from plain matrix algebra: they must agree within 0.1 point. Prints `N passed, N failed, N skipped`."""
 import json
@@ -96,6 +96,8 @@ def main():
     counts = [0, 0, 0]
     for name in ("omniglot_evaluation", "emoji_unseen"):
         root = os.path.join(cache, name)
+        if os.path.isdir(os.path.join(root, name)):
+            root = os.path.join(root, name)
         if not os.path.isdir(root):
             print(f"skipped accuracy on {name}: no {root}")
             counts[2] += 1

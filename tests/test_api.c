@@ -1,5 +1,5 @@
-/* test_api.c - the public header as a user links it: photos in folders, galleries in files, bad arguments.
- * SPDX-License-Identifier: MIT */
+/* test_api.c - the public header as a user links it: photos in folders, galleries in
+ * files, bad arguments. SPDX-License-Identifier: MIT */
 #define _XOPEN_SOURCE 700
 #include <math.h>
 #include <stdio.h>
@@ -90,7 +90,7 @@ static int progress(void *user, const mann_progress *p)
     return t->stop_after && ++t->n_progress > t->stop_after;
 }
 
-/* --- data sets ------------------------------------------------------------------------------------------------- */
+/* --- data sets ---------------------------------------------------------------------- */
 
 static void odd_folders(void)
 {
@@ -142,7 +142,9 @@ static void manifests(void)
     mann_error e = { MANN_OK, "" };
     uint32_t klass;
     toy_set("m", 2, 2);
-    static const char text[] = "# path, class\nm/class-01/0.png\tzebra\r\nm/class-00/1.png\tape\n\nm/class-00/0.png\n";
+    static const char text[] =
+        "# path, class\nm/class-01/0.png\tzebra\r\n"
+        "m/class-00/1.png\tape\n\nm/class-00/0.png\n";
     write_bytes(in_dir("list.tsv"), text, sizeof text - 1);
     CHECK_FINE(mann_dataset_open(&d, in_dir("list.tsv"), NULL, &e), e);
     CHECK_EQ(mann_dataset_n_classes(d), 2);
@@ -162,7 +164,7 @@ static void manifests(void)
     CHECK_IS(mann_dataset_open(&d, in_dir("binary"), NULL, &e), MANN_E_FORMAT);
 }
 
-/* --- photos into a gallery ---------------------------------------------------------------------------------------- */
+/* --- photos into a gallery ---------------------------------------------------------- */
 
 static void bad_photos_are_skipped_and_named(void)
 {
@@ -181,7 +183,8 @@ static void bad_photos_are_skipped_and_named(void)
     CHECK_EQ(r.n_skipped, 2);
     CHECK_EQ(t.n, 2);
     CHECK(strstr(t.last, "class-02/lies.png"));
-    CHECK_FINE(mann_gallery_add_images(g, d, NULL, &h, &r, &e), e);      /* again: nothing new */
+    /* again: nothing new */
+    CHECK_FINE(mann_gallery_add_images(g, d, NULL, &h, &r, &e), e);
     CHECK_EQ(r.n_added, 0);
     CHECK_EQ(r.n_present, 6);
     mann_gallery_info info = { .struct_size = sizeof info };
@@ -190,7 +193,7 @@ static void bad_photos_are_skipped_and_named(void)
     CHECK_STR(info.model, "pixels");
     char source[64];
     CHECK_OK(mann_gallery_source(g, 3, source, sizeof source, NULL));
-    CHECK_STR(source, "class-01/1.png");        /* rows did not shift where a photo was bad */
+    CHECK_STR(source, "class-01/1.png");    /* rows did not shift where a photo was bad */
     mann_dataset_free(d);
     mann_gallery_free(g);
 }
@@ -235,7 +238,8 @@ static void same_bytes_for_any_number_of_threads(void)
         CHECK_FINE(mann_gallery_build(g, NULL, "auto", pool, NULL, &e), e);
         mann_gallery_free(g);
         mann_pool_free(pool);
-        CHECK_OK(mni_read_file(mni_vfs_posix(), in_dir(name), 1 << 28, &bytes[i], &n[i], NULL));
+        CHECK_OK(mni_read_file(mni_vfs_posix(), in_dir(name), 1 << 28, &bytes[i], &n[i],
+                               NULL));
     }
     for (int i = 1; i < 3; i++) {
         CHECK_EQ(n[i], n[0]);
@@ -257,7 +261,8 @@ static void an_embedding_does_not_depend_on_its_company(void)
     mann_error e = { MANN_OK, "" };
     mann_synth_config_fill(&c, sizeof c);
     c.size = 24;
-    for (int i = 0; i < N; i++) CHECK_OK(mann_synth_draw(&images[i], &c, (uint64_t)i, 0, NULL));
+    for (int i = 0; i < N; i++)
+        CHECK_OK(mann_synth_draw(&images[i], &c, (uint64_t)i, 0, NULL));
     CHECK_OK(mann_model_new(&m, "pixels", 0, 0, NULL));
     CHECK_OK(mann_pool_new(&pool, 3, NULL));
     CHECK_FINE(mann_model_embed(m, images, N, pool, batch, &e), e);
@@ -270,7 +275,7 @@ static void an_embedding_does_not_depend_on_its_company(void)
     mann_model_free(m);
 }
 
-/* --- mismatches ------------------------------------------------------------------------------------------------------ */
+/* --- mismatches --------------------------------------------------------------------- */
 
 static void models_and_galleries_that_do_not_fit(void)
 {
@@ -303,14 +308,21 @@ static void models_and_galleries_that_do_not_fit(void)
     mann_search s;
     mann_hit hit;
     mann_search_fill(&s, sizeof s, 1);
-    CHECK_IS(mann_gallery_identify(g, (mann_matrix){ v, 1, 100, 0 }, &s, NULL, &hit, NULL, &e), MANN_E_MISMATCH);
+    CHECK_IS(
+        mann_gallery_identify(g, (mann_matrix){ v, 1, 100, 0 }, &s, NULL, &hit, NULL, &e),
+        MANN_E_MISMATCH);
     v[3] = NAN;
-    CHECK_IS(mann_gallery_identify(g, (mann_matrix){ v, 1, 768, 0 }, &s, NULL, &hit, NULL, &e), MANN_E_ARG);
+    CHECK_IS(
+        mann_gallery_identify(g, (mann_matrix){ v, 1, 768, 0 }, &s, NULL, &hit, NULL, &e),
+        MANN_E_ARG);
     memset(v, 0, sizeof v);
-    CHECK_IS(mann_gallery_identify(g, (mann_matrix){ v, 1, 768, 0 }, &s, NULL, &hit, NULL, &e), MANN_E_ARG);
+    CHECK_IS(
+        mann_gallery_identify(g, (mann_matrix){ v, 1, 768, 0 }, &s, NULL, &hit, NULL, &e),
+        MANN_E_ARG);
     mann_gallery_free(g);
     CHECK_OK(mann_model_save(m, in_dir("m.mann"), NULL));
-    CHECK_IS(mann_gallery_open(&g, in_dir("m.mann"), MANN_OPEN_READ, &e), MANN_E_MISMATCH);
+    CHECK_IS(mann_gallery_open(&g, in_dir("m.mann"), MANN_OPEN_READ, &e),
+             MANN_E_MISMATCH);
     mann_model_free(m);
     CHECK_IS(mann_model_open(&m, in_dir("bare.mann"), &e), MANN_E_FORMAT);
     mann_image_clear(&im);
@@ -326,12 +338,13 @@ static void bad_arguments_are_refused(void)
     CHECK_IS(mann_gallery_open(NULL, "x", 0, &e), MANN_E_ARG);
     CHECK_IS(mann_gallery_open(&g, NULL, 0, &e), MANN_E_ARG);
     CHECK_IS(mann_gallery_open(&g, "x", 99, &e), MANN_E_ARG);
-    CHECK_IS(mann_gallery_open(&g, in_dir("absent"), MANN_OPEN_WRITE, &e), MANN_E_NOT_FOUND);
+    CHECK_IS(mann_gallery_open(&g, in_dir("absent"), MANN_OPEN_WRITE, &e),
+             MANN_E_NOT_FOUND);
     CHECK(access(in_dir("absent-lock"), F_OK) != 0);
     CHECK_IS(mann_model_new(&m, "no-such-net", 0, 0, &e), MANN_E_UNSUPPORTED);
     CHECK_IS(mann_model_new(&m, "pixels", 7, 0, &e), MANN_E_ARG);
     memset(&c, 0, sizeof c);
-    CHECK_IS(mann_gallery_create(&g, in_dir("a"), &c, &e), MANN_E_ARG);       /* not filled */
+    CHECK_IS(mann_gallery_create(&g, in_dir("a"), &c, &e), MANN_E_ARG);   /* not filled */
     CHECK(strstr(e.text, "struct_size"));
     mann_gallery_config_fill(&c, sizeof c);
     CHECK_IS(mann_gallery_create(&g, in_dir("a"), &c, &e), MANN_E_ARG);       /* no dim */
@@ -368,8 +381,11 @@ static void contact_sheets(void)
     CHECK_FINE(mann_gallery_embed(g, &im, 1, NULL, v, &e), e);
     mann_image_clear(&im);
     mann_search_fill(&s, sizeof s, 3);
-    CHECK_FINE(mann_gallery_identify(g, (mann_matrix){ v, 1, 768, 0 }, &s, NULL, hits, &a, &e), e);
-    mann_sheet_row rows[2] = { { in_dir("c/class-01/0.png"), hits, 3, a }, { "gone.png", hits, 1, a } };
+    CHECK_FINE(
+        mann_gallery_identify(g, (mann_matrix){ v, 1, 768, 0 }, &s, NULL, hits, &a, &e),
+        e);
+    mann_sheet_row rows[2] = { { in_dir("c/class-01/0.png"), hits, 3, a },
+                               { "gone.png", hits, 1, a } };
     CHECK_FINE(mann_sheet_write(g, rows, 2, in_dir("sheet.png"), &e), e);
     CHECK_FINE(mann_image_read(&im, in_dir("sheet.png"), &e), e);
     CHECK(im.width > 4 * 112 && im.height > 2 * 112);
@@ -377,7 +393,8 @@ static void contact_sheets(void)
     CHECK_FINE(mann_sheet_write(g, rows, 2, in_dir("sheet.html"), &e), e);
     uint8_t *bytes;
     size_t n;
-    CHECK_OK(mni_read_file(mni_vfs_posix(), in_dir("sheet.html"), 1 << 24, &bytes, &n, NULL));
+    CHECK_OK(
+        mni_read_file(mni_vfs_posix(), in_dir("sheet.html"), 1 << 24, &bytes, &n, NULL));
     CHECK(strstr((char *)bytes, "class-01") && !strstr((char *)bytes, "http"));
     mni_free(bytes);
     CHECK_IS(mann_sheet_write(g, rows, 2, in_dir("sheet.gif"), &e), MANN_E_ARG);
@@ -401,7 +418,9 @@ static void bare_index_in_c(void)
     mann_index_free(ix);
     CHECK_FINE(mann_index_open(&ix, in_dir("i.mann"), MANN_OPEN_READ, &e), e);
     mann_search_fill(&s, sizeof s, 4);
-    CHECK_FINE(mann_index_query(ix, (mann_matrix){ rows + 2, 1, 2, 2 }, &s, NULL, ids, distances, &e), e);
+    CHECK_FINE(mann_index_query(ix, (mann_matrix){ rows + 2, 1, 2, 2 }, &s, NULL, ids,
+                                distances, &e),
+               e);
     CHECK_EQ(ids[0], 80);
     CHECK(distances[0] == 0.0f && distances[1] == 1.0f && distances[2] == 5.0f);
     CHECK_EQ(ids[3], UINT64_MAX);
@@ -409,24 +428,27 @@ static void bare_index_in_c(void)
     mann_index_free(ix);
 }
 
-/* --- strangers ---------------------------------------------------------------------------------------------------------- */
+/* --- strangers ---------------------------------------------------------------------- */
 
 enum { TOY = 64, PIXELS_DIM = 768, BATCH = 64 };
 
 /* Embeds views [view, view + n) of one class after another and hands them on. */
-static void embed_toys(mann_gallery *g, uint64_t klass, uint64_t view, size_t n, float *out)
+static void embed_toys(mann_gallery *g, uint64_t klass, uint64_t view, size_t n,
+                       float *out)
 {
     mann_image images[BATCH];
     mann_synth_config c;
     mann_error e = { MANN_OK, "" };
     mann_synth_config_fill(&c, sizeof c);
     c.size = TOY;
-    for (size_t i = 0; i < n; i++) CHECK_FINE(mann_synth_draw(&images[i], &c, klass, view + i, &e), e);
+    for (size_t i = 0; i < n; i++)
+        CHECK_FINE(mann_synth_draw(&images[i], &c, klass, view + i, &e), e);
     CHECK_FINE(mann_gallery_embed(g, images, n, NULL, out, &e), e);
     for (size_t i = 0; i < n; i++) mann_image_clear(&images[i]);
 }
 
-/* The stated rate is 1 % a query; measured, it must be within a factor of two, for few and for many. */
+/* The stated rate is 1 % a query; measured, it must be within a factor of two, for few
+ * and for many. */
 static void strangers_at(uint32_t classes, uint32_t strangers)
 {
     static float v[3 * PIXELS_DIM];
@@ -438,7 +460,9 @@ static void strangers_at(uint32_t classes, uint32_t strangers)
         snprintf(name, sizeof name, "toy-%u", (unsigned)k);
         const char *const names[3] = { name, name, name };
         embed_toys(g, k, 0, 3, v);
-        CHECK_FINE(mann_gallery_add(g, names, NULL, (mann_matrix){ v, 3, PIXELS_DIM, 0 }, NULL, NULL, &e), e);
+        CHECK_FINE(mann_gallery_add(g, names, NULL, (mann_matrix){ v, 3, PIXELS_DIM, 0 },
+                                    NULL, NULL, &e),
+                   e);
     }
     CHECK_OK(mann_pool_new(&pool, 0, NULL));
     CHECK_FINE(mann_gallery_build(g, NULL, "Flat", pool, NULL, &e), e);
@@ -451,12 +475,14 @@ static void strangers_at(uint32_t classes, uint32_t strangers)
         mann_search_fill(&s, sizeof s, 1);
         s.min_margin = 0;
         embed_toys(g, 1000000 + i, 0, 1, v);
-        CHECK_FINE(mann_gallery_identify(g, (mann_matrix){ v, 1, PIXELS_DIM, 0 }, &s, NULL, &hit, &a, &e), e);
+        CHECK_FINE(mann_gallery_identify(g, (mann_matrix){ v, 1, PIXELS_DIM, 0 }, &s,
+                                         NULL, &hit, &a, &e),
+                   e);
         above += a.verdict == MANN_KNOWN;
     }
     double rate = (double)above / strangers;
-    printf("        %u classes: %u of %u strangers accepted, %.2f %%\n", (unsigned)classes, (unsigned)above,
-           (unsigned)strangers, 100 * rate);
+    printf("        %u classes: %u of %u strangers accepted, %.2f %%\n",
+           (unsigned)classes, (unsigned)above, (unsigned)strangers, 100 * rate);
     CHECK(rate >= 0.005 && rate <= 0.02);
     mann_gallery_free(g);
 }
@@ -471,7 +497,8 @@ const test_case api_tests[] = {
     { "bad_photos_are_skipped_and_named", bad_photos_are_skipped_and_named, 0 },
     { "stopped_and_gone_on", stopped_and_gone_on, 0 },
     { "same_bytes_for_any_number_of_threads", same_bytes_for_any_number_of_threads, 0 },
-    { "an_embedding_does_not_depend_on_its_company", an_embedding_does_not_depend_on_its_company, 0 },
+    { "an_embedding_does_not_depend_on_its_company",
+      an_embedding_does_not_depend_on_its_company, 0 },
     { "models_and_galleries_that_do_not_fit", models_and_galleries_that_do_not_fit, 0 },
     { "bad_arguments_are_refused", bad_arguments_are_refused, 0 },
     { "contact_sheets", contact_sheets, 0 },

@@ -1,5 +1,5 @@
-/* test_bare.c - indexes that own ids and vectors: against a plain list, in files, damaged.
- * SPDX-License-Identifier: MIT */
+/* test_bare.c - indexes that own ids and vectors: against a plain list, in files,
+ * damaged. SPDX-License-Identifier: MIT */
 #include <math.h>
 #include <string.h>
 
@@ -11,7 +11,10 @@
 
 enum { DIM = 6 };
 
-static mann_search ask(uint32_t k) { return (mann_search){ .struct_size = sizeof(mann_search), .k = k }; }
+static mann_search ask(uint32_t k)
+{
+    return (mann_search){ .struct_size = sizeof(mann_search), .k = k };
+}
 
 static mni_bare *make(mann_metric metric)
 {
@@ -26,10 +29,11 @@ static mni_bare *make(mann_metric metric)
 static void random_rows(float *v, size_t n, uint64_t slot)
 {
     mni_rng r = mni_rng_at(test_seed(), MNI_FOR_TEST, 1, 0, slot);
-    for (size_t i = 0; i < n * DIM; i++) v[i] = (float)mni_rng_below(&r, 4);   /* small: many ties */
+    for (size_t i = 0; i < n * DIM; i++)
+        v[i] = (float)mni_rng_below(&r, 4); /* small: many ties */
 }
 
-/* --- against a plain list ------------------------------------------------------------------------------------- */
+/* --- against a plain list ----------------------------------------------------------- */
 
 typedef struct list { uint64_t id[400]; float row[400][DIM]; size_t n; } list;
 
@@ -61,7 +65,8 @@ static float l2(const float *a, const float *b)
     return s;
 }
 
-/* All rows, nearest first: distances must agree one by one, and every id must be at its distance. */
+/* All rows, nearest first: distances must agree one by one, and every id must be at its
+ * distance. */
 static void same_answers(const mni_bare *ix, const list *l, const float *q)
 {
     const uint32_t k = (uint32_t)l->n + 3;
@@ -122,11 +127,14 @@ static void ids_by_default_count_up(void)
     /* never given twice, also after the row is gone */
     CHECK_OK(mni_bare_remove(ix, &ids[2], 1, NULL, &e));
     CHECK_OK(mni_bare_add(ix, NULL, (mann_matrix){ v + 2 * DIM, 1, DIM, 0 }, NULL, &e));
-    CHECK_OK(mni_bare_query(ix, (mann_matrix){ v + 2 * DIM, 1, DIM, 0 }, &s, NULL, ids, d, &e));
+    CHECK_OK(mni_bare_query(ix, (mann_matrix){ v + 2 * DIM, 1, DIM, 0 }, &s, NULL, ids, d,
+                            &e));
     CHECK(ids[0] == 3 && d[0] == 0);
-    CHECK_IS(mni_bare_add(ix, &none, (mann_matrix){ v, 1, DIM, 0 }, NULL, &e), MANN_E_ARG);
+    CHECK_IS(mni_bare_add(ix, &none, (mann_matrix){ v, 1, DIM, 0 }, NULL, &e),
+             MANN_E_ARG);
     CHECK_OK(mni_bare_add(ix, &last, (mann_matrix){ v, 1, DIM, 0 }, NULL, &e));
-    CHECK_IS(mni_bare_add(ix, NULL, (mann_matrix){ v, 1, DIM, 0 }, NULL, &e), MANN_E_LIMIT);
+    CHECK_IS(mni_bare_add(ix, NULL, (mann_matrix){ v, 1, DIM, 0 }, NULL, &e),
+             MANN_E_LIMIT);
     CHECK_EQ(mni_bare_n_rows(ix), 4);
     mni_bare_free(ix);
 }
@@ -146,8 +154,10 @@ static void bad_vectors_change_nothing(void)
     CHECK(strstr(e.text, "vector 2"));
     memset(v + 2 * DIM, 0, DIM * sizeof *v);
     CHECK_IS(mni_bare_add(ix, ids, (mann_matrix){ v, 3, DIM, 0 }, NULL, &e), MANN_E_ARG);
-    CHECK_IS(mni_bare_add(ix, ids, (mann_matrix){ v, 3, DIM - 1, 0 }, NULL, &e), MANN_E_MISMATCH);
-    CHECK_IS(mni_bare_query(ix, (mann_matrix){ v, 3, DIM, 0 }, &s, NULL, ids, d, &e), MANN_E_ARG);
+    CHECK_IS(mni_bare_add(ix, ids, (mann_matrix){ v, 3, DIM - 1, 0 }, NULL, &e),
+             MANN_E_MISMATCH);
+    CHECK_IS(mni_bare_query(ix, (mann_matrix){ v, 3, DIM, 0 }, &s, NULL, ids, d, &e),
+             MANN_E_ARG);
     CHECK_EQ(mni_bare_n_rows(ix), 1);
     CHECK_OK(mni_bare_query(ix, (mann_matrix){ v, 1, DIM, 0 }, &s, NULL, ids, d, &e));
     CHECK(ids[0] == 7 && d[0] == 0);
@@ -171,14 +181,16 @@ static void filter_sees_ids_and_stride_is_obeyed(void)
     s.filter = keep_even;
     CHECK_OK(mann_pool_new(&pool, 2, NULL));
     CHECK_OK(mni_bare_add(ix, NULL, (mann_matrix){ v, 10, DIM, DIM + 2 }, NULL, NULL));
-    CHECK_OK(mni_bare_query(ix, (mann_matrix){ v, 2, DIM, DIM + 2 }, &s, pool, ids, d, NULL));
-    for (uint64_t i = 0; i < 5; i++) CHECK(ids[i] == 2 * i && d[i] == (float)(4 * i * i * DIM));
+    CHECK_OK(
+        mni_bare_query(ix, (mann_matrix){ v, 2, DIM, DIM + 2 }, &s, pool, ids, d, NULL));
+    for (uint64_t i = 0; i < 5; i++)
+        CHECK(ids[i] == 2 * i && d[i] == (float)(4 * i * i * DIM));
     for (int i = 5; i < 10; i++) CHECK(ids[i] == MNI_NO_ID && d[i] == INFINITY);
     mann_pool_free(pool);
     mni_bare_free(ix);
 }
 
-/* --- files ---------------------------------------------------------------------------------------------------- */
+/* --- files -------------------------------------------------------------------------- */
 
 static mni_bare *small(mann_metric metric)
 {
@@ -205,8 +217,10 @@ static void saved_is_opened(void)
         mann_search s = ask(6);
         mann_matrix one = { q, 1, DIM, 0 };
         CHECK_FINE(mni_bare_save(a, v, "x.mann", &e), e);
-        CHECK_FINE(mni_bare_open(&b, v, "x.mann", MANN_OPEN_READ | MANN_OPEN_VERIFY, &e), e);
-        CHECK(mni_bare_metric(b) == (mann_metric)m && mni_bare_dim(b) == DIM && mni_bare_n_rows(b) == 4);
+        CHECK_FINE(mni_bare_open(&b, v, "x.mann", MANN_OPEN_READ | MANN_OPEN_VERIFY, &e),
+                   e);
+        CHECK(mni_bare_metric(b) == (mann_metric)m && mni_bare_dim(b) == DIM &&
+              mni_bare_n_rows(b) == 4);
         CHECK_STR(mni_bare_spec(b), "Flat");
         CHECK_OK(mni_bare_query(a, one, &s, NULL, ia, da, NULL));
         CHECK_OK(mni_bare_query(b, one, &s, NULL, ib, db, NULL));
@@ -222,7 +236,8 @@ static void saved_is_opened(void)
         CHECK_OK(mni_bare_add(a, NULL, one, NULL, NULL));
         CHECK_OK(mni_bare_add(b, NULL, one, NULL, NULL));
         CHECK_FINE(mni_bare_save(a, v, "a.mann", &e), e);
-        CHECK_FINE(mni_bare_save(b, v, "x.mann", &e), e);       /* over the file that it still maps */
+        CHECK_FINE(mni_bare_save(b, v, "x.mann", &e),
+                   e); /* over the file that it still maps */
         CHECK_OK(mni_bare_query(a, one, &s, NULL, ia, da, NULL));
         CHECK_OK(mni_bare_query(b, one, &s, NULL, ib, db, NULL));
         CHECK(memcmp(ia, ib, sizeof ia) == 0 && memcmp(da, db, sizeof da) == 0);
@@ -261,7 +276,8 @@ static void empty_index_is_saved(void)
     mni_vfs_mem_free(mem);
 }
 
-/* Opens, asks, changes: whatever the bytes are, it ends, and in an answer or a sentence. */
+/* Opens, asks, changes: whatever the bytes are, it ends, and in an answer or a sentence.
+ */
 static mann_status try_file(const mni_vfs *v, const char *path)
 {
     float q[DIM] = { 1, 2, 3, 1, 2, 3 }, d[6];
@@ -276,7 +292,8 @@ static mann_status try_file(const mni_vfs *v, const char *path)
     }
     if (mni_bare_dim(ix) == DIM) {
         st = mni_bare_query(ix, (mann_matrix){ q, 1, DIM, 0 }, &s, NULL, ids, d, &e);
-        if (st == MANN_OK) st = mni_bare_add(ix, NULL, (mann_matrix){ q, 1, DIM, 0 }, NULL, &e);
+        if (st == MANN_OK)
+            st = mni_bare_add(ix, NULL, (mann_matrix){ q, 1, DIM, 0 }, NULL, &e);
     }
     mni_bare_free(ix);
     return st;
@@ -311,17 +328,28 @@ static void damaged_files_are_refused(void)
 }
 
 /* The sections are written by hand, with right checksums and wrong content. */
-typedef struct bad { uint32_t metric, dim, n; uint64_t next_id; size_t n_ids, n_floats; const char *spec; } bad;
+typedef struct bad {
+    uint32_t metric, dim, n;
+    uint64_t next_id;
+    size_t n_ids, n_floats;
+    const char *spec;
+} bad;
 
 static void wrong_content_is_refused(void)
 {
     const bad cases[] = {
-        { MANN_L2, 2, 3, 9, 3, 6, "Flat" },             /* right: proves that the rest can be */
-        { 0, 2, 3, 9, 3, 6, "Flat" }, { 4, 2, 3, 9, 3, 6, "Flat" }, { MANN_L2, 0, 3, 9, 3, 0, "Flat" },
-        { MANN_L2, 2, 3, 9, 2, 6, "Flat" }, { MANN_L2, 2, 3, 9, 3, 5, "Flat" },
-        { MANN_L2, UINT32_MAX, 3, 9, 3, 6, "Flat" }, { MANN_L2, 2, UINT32_MAX, 9, 3, 6, "Flat" },
-        { MANN_L2, 2, 3, 9, 3, 6, "Tree" }, { MANN_L2, 2, 3, 9, 3, 6, "" },
-        { MANN_L2, 2, 3, 2, 3, 6, "Flat" },             /* next id below an id: found at the first write */
+        { MANN_L2, 2, 3, 9, 3, 6, "Flat" }, /* right: proves that the rest can be */
+        { 0, 2, 3, 9, 3, 6, "Flat" },
+        { 4, 2, 3, 9, 3, 6, "Flat" },
+        { MANN_L2, 0, 3, 9, 3, 0, "Flat" },
+        { MANN_L2, 2, 3, 9, 2, 6, "Flat" },
+        { MANN_L2, 2, 3, 9, 3, 5, "Flat" },
+        { MANN_L2, UINT32_MAX, 3, 9, 3, 6, "Flat" },
+        { MANN_L2, 2, UINT32_MAX, 9, 3, 6, "Flat" },
+        { MANN_L2, 2, 3, 9, 3, 6, "Tree" },
+        { MANN_L2, 2, 3, 9, 3, 6, "" },
+        { MANN_L2, 2, 3, 2, 3, 6,
+          "Flat" }, /* next id below an id: found at the first write */
     };
     mni_vfs_mem *mem;
     CHECK_OK(mni_vfs_mem_new(&mem, NULL));
@@ -337,11 +365,13 @@ static void wrong_content_is_refused(void)
         mni_put32(head + 4, c->dim);
         mni_put32(head + 8, c->n);
         mni_put64(head + 16, c->next_id);
-        CHECK_OK(mni_writer_new(&w, v, "h.mann", MNI_FILE_INDEX, mni_uuid_from(1, i), 1, NULL));
+        CHECK_OK(mni_writer_new(&w, v, "h.mann", MNI_FILE_INDEX, mni_uuid_from(1, i), 1,
+                                NULL));
         mni_writer_section(w, "BARE", MNI_BYTES, MNI_ALIGN_SECTION, head, sizeof head);
         mni_writer_section(w, "IDS ", MNI_U64, MNI_ALIGN_SECTION, ids, c->n_ids * 8);
         mni_writer_section(w, "ROWS", MNI_F32, MNI_ALIGN_PAGE, rows, c->n_floats * 4);
-        mni_writer_section(w, "ANNK", MNI_BYTES, MNI_ALIGN_SECTION, c->spec, strlen(c->spec));
+        mni_writer_section(w, "ANNK", MNI_BYTES, MNI_ALIGN_SECTION, c->spec,
+                           strlen(c->spec));
         CHECK_OK(mni_writer_finish(w, NULL));
         mann_status s = mni_bare_open(&ix, v, "h.mann", MANN_OPEN_WRITE, NULL);
         if (s == MANN_OK) s = mni_bare_remove(ix, ids, 1, NULL, NULL);
@@ -359,7 +389,8 @@ static void another_kind_of_file_is_named(void)
     mann_error e;
     CHECK_OK(mni_vfs_mem_new(&mem, NULL));
     const mni_vfs *v = mni_vfs_mem_vfs(mem);
-    CHECK_OK(mni_writer_new(&w, v, "m.mann", MNI_FILE_MODEL, mni_uuid_from(1, 1), 1, NULL));
+    CHECK_OK(
+        mni_writer_new(&w, v, "m.mann", MNI_FILE_MODEL, mni_uuid_from(1, 1), 1, NULL));
     CHECK_OK(mni_writer_finish(w, NULL));
     CHECK_IS(mni_bare_open(&ix, v, "m.mann", MANN_OPEN_READ, &e), MANN_E_FORMAT);
     CHECK_STR(e.text, "m.mann: is a file of kind 1, wanted an index (3)");
@@ -377,11 +408,14 @@ static mann_status whole_life(void *ctx)
     mni_bare *ix = NULL;
     for (int i = 0; i < 3 * DIM; i++) rows[i] = (float)i;
     MNI_TRY(mni_builder_new(&b, "Flat", MANN_COSINE, DIM, 0, NULL));
-    mann_status st = mni_builder_add(b, ids, (mann_matrix){ rows, 3, DIM, 0 }, NULL, NULL);
+    mann_status st = mni_builder_add(b, ids, (mann_matrix){ rows, 3, DIM, 0 }, NULL,
+                                     NULL);
     if (st == MANN_OK) st = mni_builder_finish(&b, &ix, NULL);
     mni_builder_free(b);
-    if (st == MANN_OK) st = mni_bare_add(ix, NULL, (mann_matrix){ rows, 3, DIM, 0 }, NULL, NULL);
-    if (st == MANN_OK) st = mni_bare_query(ix, (mann_matrix){ rows, 1, DIM, 0 }, &s, NULL, ids, d, NULL);
+    if (st == MANN_OK)
+        st = mni_bare_add(ix, NULL, (mann_matrix){ rows, 3, DIM, 0 }, NULL, NULL);
+    if (st == MANN_OK)
+        st = mni_bare_query(ix, (mann_matrix){ rows, 1, DIM, 0 }, &s, NULL, ids, d, NULL);
     mni_bare_free(ix);
     ix = NULL;
     if (st == MANN_OK) st = mni_bare_open(&ix, v, "x.mann", MANN_OPEN_WRITE, NULL);

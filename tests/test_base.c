@@ -1,6 +1,6 @@
-/* test_base.c - room base: memory, random numbers, heaps, maps, bytes. Values that live in files or in
- * "the same seed" are frozen here; they were computed by a second implementation.
- * SPDX-License-Identifier: MIT */
+/* test_base.c - room base: memory, random numbers, heaps, maps, bytes. Values that live
+ * in files or in "the same seed" are frozen here; they were computed by a second
+ * implementation. SPDX-License-Identifier: MIT */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,15 +17,19 @@
 #include "base/visited.h"
 #include "harness.h"
 
-static mni_rng test_rng(uint64_t slot) { return mni_rng_at(test_seed(), MNI_FOR_TEST, 0, 0, slot); }
+static mni_rng test_rng(uint64_t slot)
+{
+    return mni_rng_at(test_seed(), MNI_FOR_TEST, 0, 0, slot);
+}
 
-/* --- status ------------------------------------------------------------------------------------------- */
+/* --- status ------------------------------------------------------------------------- */
 
 static void status_names(void)
 {
     for (int i = 0; i <= MANN_E_CANCELLED; i++)
         for (int j = 0; j < i; j++)
-            CHECK(strcmp(mann_status_name((mann_status)i), mann_status_name((mann_status)j)) != 0);
+            CHECK(strcmp(mann_status_name((mann_status)i),
+                         mann_status_name((mann_status)j)) != 0);
     CHECK_STR(mann_status_name((mann_status)1000), "unknown status");
     CHECK(MANN_OK == 0 && MANN_E_NOMEM == 2 && MANN_E_CANCELLED == 13);     /* frozen */
 }
@@ -41,17 +45,20 @@ static void sentences(void)
     CHECK_IS(mni_fail_prefix(&e, MANN_E_LIMIT, "%s", "a.png"), MANN_E_LIMIT);
     CHECK_STR(e.text, "a.png: png: width is 0");
     CHECK(e.code == MANN_E_LIMIT);
-    /* Cut at every offset within a letter of four bytes: never half a letter at the end. */
+    /* Cut at every offset within a letter of four bytes: never half a letter at the
+     * end. */
     for (int shift = 0; shift < 4; shift++) {
         memset(text, 'x', (size_t)shift);
-        for (size_t i = (size_t)shift; i + 4 < sizeof text; i += 4) memcpy(text + i, "\xF0\x9F\x98\x80", 5);
+        for (size_t i = (size_t)shift; i + 4 < sizeof text; i += 4)
+            memcpy(text + i, "\xF0\x9F\x98\x80", 5);
         mni_fail(&e, MANN_E_IO, "%s", text);
         size_t n = strlen(e.text);
-        CHECK(n < sizeof e.text && n + 8 >= sizeof e.text && (n - (size_t)shift) % 4 == 0);
+        CHECK(n < sizeof e.text && n + 8 >= sizeof e.text &&
+              (n - (size_t)shift) % 4 == 0);
     }
 }
 
-/* --- memory ---------------------------------------------------------------------------------------------- */
+/* --- memory ------------------------------------------------------------------------- */
 
 static void mem_blocks(void)
 {
@@ -67,7 +74,8 @@ static void mem_blocks(void)
     }
     mni_free(NULL);
     CHECK(mni_alloc(SIZE_MAX, 2) == NULL && mni_alloc(SIZE_MAX / 2, 4) == NULL);
-    CHECK(mni_alloc_aligned((size_t)1 << (sizeof(size_t) * 4), (size_t)1 << (sizeof(size_t) * 4), 0) == NULL);
+    CHECK(mni_alloc_aligned((size_t)1 << (sizeof(size_t) * 4),
+                            (size_t)1 << (sizeof(size_t) * 4), 0) == NULL);
     CHECK_EQ(mni_mem_live(), live);
     char *s = mni_strdup("text");
     CHECK_STR(s, "text");
@@ -93,7 +101,7 @@ static void mem_realloc(void)
     mni_mem_fail_after(0);
     void *none = mni_realloc(p, n + 1, 1);
     mni_mem_fail_after(-1);
-    CHECK(none == NULL && p[n - 1] == (unsigned char)(n - 1));      /* the old block stands */
+    CHECK(none == NULL && p[n - 1] == (unsigned char)(n - 1));  /* the old block stands */
     mni_free(p);
 }
 
@@ -117,7 +125,8 @@ static void mem_grow(void)
     int *first = items;
     CHECK(mni_grow((void **)&items, &cap, 16, sizeof *items) && items == first);
     for (int i = 0; i < 16; i++) items[i] = i;
-    CHECK(mni_grow((void **)&items, &cap, 17, sizeof *items) && cap == 32 && items[15] == 15);
+    CHECK(mni_grow((void **)&items, &cap, 17, sizeof *items) && cap == 32 &&
+          items[15] == 15);
     CHECK(!mni_grow((void **)&items, &cap, SIZE_MAX, sizeof *items) && cap == 32);
     mni_free(items);
 }
@@ -142,7 +151,8 @@ static void arena_pieces(void)
         mni_arena_reset(&a);
         CHECK(a.used_bytes == 0);
     }
-    CHECK(mni_arena_get(&a, SIZE_MAX, 2) == NULL && mni_arena_get(&a, 2, SIZE_MAX) == NULL);
+    CHECK(mni_arena_get(&a, SIZE_MAX, 2) == NULL &&
+          mni_arena_get(&a, 2, SIZE_MAX) == NULL);
     CHECK(mni_arena_get(&a, 0, 8) != NULL);
     mni_arena_fini(&a);
     mni_arena_init(&a, 1000);
@@ -167,7 +177,7 @@ static mann_status arena_body(void *ctx)
 
 static void arena_memory_runs_out(void) { test_oom(arena_body, NULL, 0); }
 
-/* --- random numbers ------------------------------------------------------------------------------------ */
+/* --- random numbers ----------------------------------------------------------------- */
 
 static void rng_frozen(void)
 {
@@ -185,15 +195,18 @@ static void rng_frozen(void)
     mni_rng_shuffle(&r, out, 10);
     CHECK(memcmp(out, want, sizeof out) == 0);
     r = mni_rng_at(7, MNI_FOR_TEST, 0, 0, 0);
-    CHECK(mni_rng_unit(&r) == 9763508 * 0x1p-24f && mni_rng_unit(&r) == 12709966 * 0x1p-24f);
+    CHECK(mni_rng_unit(&r) == 9763508 * 0x1p-24f &&
+          mni_rng_unit(&r) == 12709966 * 0x1p-24f);
     CHECK(MNI_FOR_TEST == 1 && MNI_FOR_EPISODE == 9 && MNI_FOR_UUID == 14);
 }
 
 static void rng_addresses_differ(void)
 {
-    mni_rng a[6] = { mni_rng_at(1, MNI_FOR_TEST, 2, 3, 4), mni_rng_at(2, MNI_FOR_TEST, 2, 3, 4),
-                     mni_rng_at(1, MNI_FOR_INIT, 2, 3, 4), mni_rng_at(1, MNI_FOR_TEST, 3, 2, 4),
-                     mni_rng_at(1, MNI_FOR_TEST, 2, 4, 3), mni_rng_at(1, MNI_FOR_TEST, 4, 3, 2) };
+    mni_rng a[6] = {
+        mni_rng_at(1, MNI_FOR_TEST, 2, 3, 4), mni_rng_at(2, MNI_FOR_TEST, 2, 3, 4),
+        mni_rng_at(1, MNI_FOR_INIT, 2, 3, 4), mni_rng_at(1, MNI_FOR_TEST, 3, 2, 4),
+        mni_rng_at(1, MNI_FOR_TEST, 2, 4, 3), mni_rng_at(1, MNI_FOR_TEST, 4, 3, 2)
+    };
     for (int i = 0; i < 6; i++)
         for (int j = 0; j < i; j++) CHECK(a[i].key != a[j].key);
 }
@@ -209,7 +222,7 @@ static void rng_below_is_uniform(void)
             CHECK(v < n);
             count[v]++;
         }
-        for (uint32_t v = 0; v < n; v++) CHECK_NEAR(count[v], 2000, 300);      /* 6.7 sigma */
+        for (uint32_t v = 0; v < n; v++) CHECK_NEAR(count[v], 2000, 300);  /* 6.7 sigma */
     }
     for (int i = 0; i < 1000; i++) CHECK(mni_rng_below(&r, 0xFFFFFFFFu) < 0xFFFFFFFFu);
 }
@@ -251,7 +264,7 @@ static void rng_shuffle_is_a_permutation(void)
     for (int i = 0; i < 5; i++) CHECK_NEAR(first[i], 2000, 300);
 }
 
-/* --- top-k ------------------------------------------------------------------------------------------------- */
+/* --- top-k -------------------------------------------------------------------------- */
 
 static int by_nearness(const void *a, const void *b)
 {
@@ -265,16 +278,18 @@ static void topk_equals_sort(void)
     mni_near all[MAX], kept[MAX + 1];
     mni_rng r = test_rng(5);
     for (int round = 0; round < 600; round++) {
-        uint32_t n = mni_rng_below(&r, MAX), k = mni_rng_below(&r, round % 3 ? 20 : MAX + 1);
+        uint32_t n = mni_rng_below(&r, MAX),
+                 k = mni_rng_below(&r, round % 3 ? 20 : MAX + 1);
         mni_topk t;
         mni_topk_init(&t, kept, k);
         for (uint32_t i = 0; i < n; i++) {
-            /* few different distances: ties must be ordered by row, whatever the order of arrival */
+            /* few different distances: ties must be ordered by row, whatever the order of
+             * arrival */
             all[i] = (mni_near){ (float)mni_rng_below(&r, 12) - 4, (i * 7919u) % 307u };
             int wants = mni_topk_wants(&t, all[i].distance);
             mni_near worst = t.n ? t.items[0] : (mni_near){ 0, 0 };
             int kept_it = t.n < k || (k && mni_nearer(all[i], worst));
-            CHECK(!kept_it || wants);           /* wants may be too kind (ties), never too strict */
+            CHECK(!kept_it || wants); /* wants may be too kind (ties), never too strict */
             mni_topk_push(&t, all[i].distance, all[i].row);
         }
         qsort(all, n, sizeof *all, by_nearness);
@@ -289,7 +304,7 @@ static void topk_equals_sort(void)
     CHECK(mni_topk_sort(&t) == 0 && !mni_topk_wants(&t, -INFINITY));
 }
 
-/* --- visited ------------------------------------------------------------------------------------------------ */
+/* --- visited ------------------------------------------------------------------------ */
 
 static void visited_marks(void)
 {
@@ -316,9 +331,10 @@ static void visited_marks(void)
     mni_visited_fini(&v);
 }
 
-/* --- id map ------------------------------------------------------------------------------------------------- */
+/* --- id map ------------------------------------------------------------------------- */
 
-/* Against an array: keys are few, so that puts, overwrites and removals meet each other. */
+/* Against an array: keys are few, so that puts, overwrites and removals meet each
+ * other. */
 static void idmap_equals_array(void)
 {
     enum { KEYS = 700 };
@@ -329,7 +345,7 @@ static void idmap_equals_array(void)
     mni_rng r = test_rng(6);
     size_t n = 0;
     memset(there, 0, sizeof there);
-    for (uint32_t i = 0; i < KEYS; i++)                     /* extremes, runs, and random keys */
+    for (uint32_t i = 0; i < KEYS; i++)              /* extremes, runs, and random keys */
         key[i] = i < 300 ? i : i < 310 ? UINT64_MAX - i : mni_rng_u64(&r);
     for (int step = 0; step < 60000; step++) {
         uint32_t i = mni_rng_below(&r, KEYS), got = 12345;
@@ -365,20 +381,22 @@ static mann_status idmap_body(void *ctx)
     (void)ctx;
     for (uint32_t i = 0; i < 100 && s == MANN_OK; i++)
         if (!mni_idmap_put(&m, i, i)) s = MANN_E_NOMEM;
-    for (uint32_t i = 0; i < m.n; i++) CHECK(mni_idmap_get(&m, i, &got) && got == i);   /* nothing lost */
+    /* nothing lost */
+    for (uint32_t i = 0; i < m.n; i++) CHECK(mni_idmap_get(&m, i, &got) && got == i);
     mni_idmap_fini(&m);
     return s;
 }
 
 static void idmap_memory_runs_out(void) { test_oom(idmap_body, NULL, 0); }
 
-/* --- bytes ------------------------------------------------------------------------------------------------- */
+/* --- bytes -------------------------------------------------------------------------- */
 
 static void bytes_are_little_endian(void)
 {
     static const uint8_t p[8] = { 0x01, 0x82, 0x03, 0x84, 0x05, 0x86, 0x07, 0x88 };
     uint8_t q[8];
-    CHECK(mni_get16(p) == 0x8201 && mni_get32(p) == 0x84038201u && mni_get64(p) == 0x8807860584038201u);
+    CHECK(mni_get16(p) == 0x8201 && mni_get32(p) == 0x84038201u &&
+          mni_get64(p) == 0x8807860584038201u);
     CHECK(mni_get16be(p + 1) == 0x8203 && mni_get32be(p + 3) == 0x84058607u);
     mni_put64(q, mni_get64(p));
     CHECK(memcmp(p, q, 8) == 0);
@@ -388,10 +406,13 @@ static void bytes_are_little_endian(void)
 
 static void spans(void)
 {
-    CHECK(mni_span_fits(0, 0, 0, 0) && mni_span_fits(10, 5, 2, 20) && mni_span_fits(20, 0, 8, 20));
+    CHECK(mni_span_fits(0, 0, 0, 0) && mni_span_fits(10, 5, 2, 20) &&
+          mni_span_fits(20, 0, 8, 20));
     CHECK(!mni_span_fits(11, 5, 2, 20) && !mni_span_fits(21, 0, 8, 20));
-    CHECK(!mni_span_fits(0, UINT64_MAX, 2, UINT64_MAX) && !mni_span_fits(UINT64_MAX, 1, 1, UINT64_MAX));
-    CHECK(!mni_span_fits(8, UINT64_C(1) << 61, 8, UINT64_MAX) && mni_span_fits(8, UINT64_MAX, 0, 8));
+    CHECK(!mni_span_fits(0, UINT64_MAX, 2, UINT64_MAX) &&
+          !mni_span_fits(UINT64_MAX, 1, 1, UINT64_MAX));
+    CHECK(!mni_span_fits(8, UINT64_C(1) << 61, 8, UINT64_MAX) &&
+          mni_span_fits(8, UINT64_MAX, 0, 8));
 }
 
 static void cursor_and_buffer(void)
@@ -406,11 +427,13 @@ static void cursor_and_buffer(void)
     mni_buf_add(&b, NULL, 0);
     CHECK(b.n_bytes == 23 && !b.failed);
     mni_cursor c = mni_cursor_of(b.bytes, b.n_bytes);
-    CHECK(mni_cursor_u8(&c) == 7 && mni_cursor_u16(&c) == 0x1234 && mni_cursor_u32(&c) == 0xDEADBEEFu);
+    CHECK(mni_cursor_u8(&c) == 7 && mni_cursor_u16(&c) == 0x1234 &&
+          mni_cursor_u32(&c) == 0xDEADBEEFu);
     CHECK(mni_cursor_u64(&c) == 0x0123456789ABCDEFu && mni_cursor_f32(&c) == -1.5f);
     CHECK(mni_cursor_left(&c) == 4 && !c.bad);
-    CHECK(mni_cursor_u64(&c) == 0 && c.bad);                /* does not fit: nothing, for ever */
-    CHECK(mni_cursor_u8(&c) == 0 && mni_cursor_take(&c, 0) == NULL && mni_cursor_left(&c) == 4);
+    CHECK(mni_cursor_u64(&c) == 0 && c.bad);         /* does not fit: nothing, for ever */
+    CHECK(mni_cursor_u8(&c) == 0 && mni_cursor_take(&c, 0) == NULL &&
+          mni_cursor_left(&c) == 4);
     c = mni_cursor_of(b.bytes, b.n_bytes);
     CHECK(mni_cursor_take(&c, SIZE_MAX) == NULL && c.bad);
     mni_mem_fail_after(0);
@@ -425,13 +448,17 @@ static void cursor_and_buffer(void)
 static void hash_frozen(void)
 {
     static const struct { size_t n; uint64_t plain, seeded; } want[] = {
-        { 0, 0x03a3a0d8774fc9dau, 0x90df5fa74fdbdc30u }, { 1, 0x3aa1a60cc364d4bdu, 0x915246a7ab5c0ad9u },
-        { 8, 0x2e821bde3516b156u, 0x7d9020632afa0088u }, { 31, 0x060facc2fb421300u, 0x2319ccd34937f52eu },
-        { 32, 0x1e1d50a7653d6673u, 0x3fd247da1ebe88f6u }, { 33, 0x93b5ac5c580d13edu, 0xe8170390b5b3cd51u },
-        { 64, 0x9c8bcb3b48c8956fu, 0xa056173814777403u }, { 100, 0x6ef75872a8475bdbu, 0xfb1046da941d4084u }
+        { 0, 0x03a3a0d8774fc9dau, 0x90df5fa74fdbdc30u },
+        { 1, 0x3aa1a60cc364d4bdu, 0x915246a7ab5c0ad9u },
+        { 8, 0x2e821bde3516b156u, 0x7d9020632afa0088u },
+        { 31, 0x060facc2fb421300u, 0x2319ccd34937f52eu },
+        { 32, 0x1e1d50a7653d6673u, 0x3fd247da1ebe88f6u },
+        { 33, 0x93b5ac5c580d13edu, 0xe8170390b5b3cd51u },
+        { 64, 0x9c8bcb3b48c8956fu, 0xa056173814777403u },
+        { 100, 0x6ef75872a8475bdbu, 0xfb1046da941d4084u }
     };
     for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
-        uint8_t *p = test_fence(want[i].n, 0);              /* reads not one byte too many */
+        uint8_t *p = test_fence(want[i].n, 0);           /* reads not one byte too many */
         for (size_t b = 0; b < want[i].n; b++) p[b] = (uint8_t)(b * 37 + 11);
         CHECK(mni_hash_bytes(p, want[i].n, 0) == want[i].plain);
         CHECK(mni_hash_bytes(p, want[i].n, 12345) == want[i].seeded);
@@ -453,11 +480,11 @@ static void hash_sees_every_bit(void)
         p[bit / 8] ^= (uint8_t)(1u << bit % 8);
     }
     CHECK_NEAR(flips / (8.0 * sizeof p), 32, 1);            /* half of the output bits */
-    for (size_t n = 1; n <= sizeof p; n++)                  /* zeros of another length are other content */
+    for (size_t n = 1; n <= sizeof p; n++) /* zeros of another length are other content */
         CHECK(mni_hash_bytes(p, n, 0) != mni_hash_bytes(p, n - 1, 0));
 }
 
-/* --- halves -------------------------------------------------------------------------------------------------- */
+/* --- halves ------------------------------------------------------------------------- */
 
 /* A double by the definition of binary16. */
 static double half_value(uint32_t h)
@@ -483,7 +510,8 @@ static void halves_all(void)
     }
 }
 
-/* Between each pair of neighbours: the middle goes to the even one, a hair beside it to the nearer. */
+/* Between each pair of neighbours: the middle goes to the even one, a hair beside it to
+ * the nearer. */
 static void halves_round_to_even(void)
 {
     for (uint32_t h = 0; h < 0x7C00; h++) {
@@ -505,7 +533,8 @@ static void halves_round_to_even(void)
 
 static void dtype_sizes(void)
 {
-    CHECK(mni_dtype_bytes(MNI_F32) == 4 && mni_dtype_bytes(MNI_F64) == 8 && mni_dtype_bytes(MNI_F16) == 2);
+    CHECK(mni_dtype_bytes(MNI_F32) == 4 && mni_dtype_bytes(MNI_F64) == 8 &&
+          mni_dtype_bytes(MNI_F16) == 2);
     CHECK(mni_dtype_bytes((mni_dtype)11) == 0 && mni_dtype_bytes((mni_dtype)255) == 0);
     CHECK(MNI_F64 == 10 && MNI_U32 == 6);
 }

@@ -1,4 +1,5 @@
-/* test_draw.c - drawing, the font, deflate and PNG writing. SPDX-License-Identifier: MIT */
+/* test_draw.c - drawing, the font, deflate and PNG writing.
+ * SPDX-License-Identifier: MIT */
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,8 @@
 #include "image/png_write.h"
 #include "image/synth.h"
 
-static const mni_colour BLACK = { 0, 0, 0 }, WHITE = { 255, 255, 255 }, RED = { 255, 0, 0 };
+static const mni_colour BLACK = { 0, 0, 0 }, WHITE = { 255, 255, 255 },
+                        RED = { 255, 0, 0 };
 
 static size_t count_of(const mann_image *im, mni_colour c)
 {
@@ -49,7 +51,7 @@ static void shapes(void)
     mni_draw_frame(&im, 0, 0, 20, 10, 1, RED);
     CHECK_EQ(count_of(&im, RED), 2 * 20 + 2 * 8);
     mni_draw_fill(&im, WHITE);
-    mni_draw_frame(&im, 1, 1, 3, 3, 5, RED);                /* thicker than the box: filled */
+    mni_draw_frame(&im, 1, 1, 3, 3, 5, RED);            /* thicker than the box: filled */
     CHECK_EQ(count_of(&im, RED), 9);
     mni_draw_fill(&im, WHITE);
     mni_draw_line(&im, 0, 0, 19, 9, RED);
@@ -61,7 +63,8 @@ static void shapes(void)
 
 static void everything_is_clipped(void)
 {
-    static const int AT[] = { INT_MIN, -1000000, -21, -3, -1, 0, 1, 9, 19, 20, 500, INT_MAX };
+    static const int AT[] = { INT_MIN, -1000000, -21, -3, -1,  0,
+                              1,       9,        19,  20, 500, INT_MAX };
     enum { N = sizeof AT / sizeof *AT };
     mann_image im = fenced(20, 10), small = fenced(7, 7);
     mni_draw_fill(&small, RED);
@@ -71,7 +74,8 @@ static void everything_is_clipped(void)
             mni_draw_rect(&im, AT[i], AT[j], INT_MAX, INT_MIN, BLACK);
             mni_draw_frame(&im, AT[i], AT[j], 30, 30, 3, BLACK);
             mni_draw_image(&im, &small, AT[i], AT[j]);
-            if (AT[i] > INT_MIN / 2 && AT[i] < INT_MAX / 2) mni_draw_text(&im, AT[i], AT[j], "Ag", 2, RED);
+            if (AT[i] > INT_MIN / 2 && AT[i] < INT_MAX / 2)
+                mni_draw_text(&im, AT[i], AT[j], "Ag", 2, RED);
         }
     mni_draw_line(&im, INT_MIN, 5, INT_MAX, 5, RED);
     mni_draw_line(&im, 3, INT_MAX, 3, INT_MIN, RED);
@@ -92,7 +96,8 @@ static void letters(void)
     CHECK_EQ(mni_draw_text(&im, 10, 0, "I", 2, RED), 22);
     CHECK_EQ(count_of(&im, RED), 44);
     CHECK_EQ(mni_text_width("abc", 2), 36);
-    CHECK_EQ(mni_text_width("\xC3\xA9\xE6\xBC\xA2", 1), 12);       /* two letters in five bytes */
+    /* two letters in five bytes */
+    CHECK_EQ(mni_text_width("\xC3\xA9\xE6\xBC\xA2", 1), 12);
     CHECK_EQ(mni_text_width("", 1), 0);
     unfence(&im);
 
@@ -101,7 +106,7 @@ static void letters(void)
         uint32_t dots[MNI_FONT_H], sum = 0;
         for (int y = 0; y < MNI_FONT_H; y++) {
             dots[y] = mni_font_row(a, y);
-            CHECK(dots[y] < 1u << (MNI_FONT_W - 1));        /* the last column is the gap */
+            CHECK(dots[y] < 1u << (MNI_FONT_W - 1));      /* the last column is the gap */
             sum |= dots[y];
         }
         CHECK_EQ(sum == 0, a == 32 || a == 0xA0);
@@ -120,7 +125,7 @@ static void letters(void)
     }
 }
 
-/* --- deflate ---------------------------------------------------------------------------------- */
+/* --- deflate ------------------------------------------------------------------------ */
 
 static void round_trip(const uint8_t *bytes, size_t n, size_t at_most)
 {
@@ -144,16 +149,17 @@ static void deflate_round_trips(void)
     uint8_t *b = mni_alloc(BIG, 1);
     CHECK(b != NULL);
     mni_rng r = mni_rng_at(test_seed(), MNI_FOR_TEST, 2, 0, 0);
-    for (size_t n = 0; n < 300; n++) {                      /* every short length, few letters */
-        for (size_t i = 0; i < n; i++) b[i] = (uint8_t)mni_rng_below(&r, 1 + (uint32_t)n % 5);
+    for (size_t n = 0; n < 300; n++) {               /* every short length, few letters */
+        for (size_t i = 0; i < n; i++)
+            b[i] = (uint8_t)mni_rng_below(&r, 1 + (uint32_t)n % 5);
         round_trip(b, n, 0);
     }
     memset(b, 7, BIG);
     round_trip(b, BIG, 600);                                /* runs of 258 */
     for (size_t i = 0; i < BIG; i++) b[i] = (uint8_t)mni_rng_below(&r, 256);
-    round_trip(b, BIG, BIG + 300);                          /* stored, in blocks of 65535 */
+    round_trip(b, BIG, BIG + 300);                        /* stored, in blocks of 65535 */
     for (size_t i = 40000; i < BIG; i++) b[i] = b[i - 32768];
-    round_trip(b, BIG, 60000);                              /* copies from as far as it goes */
+    round_trip(b, BIG, 60000);                         /* copies from as far as it goes */
     for (size_t i = 40000; i < BIG; i++) b[i] = b[i - 32769];
     round_trip(b, BIG, BIG + 300);                          /* one too far */
     /* Counts like Fibonacci's make the longest codes: the limit of 15 bits must hold. */
@@ -175,7 +181,7 @@ static void deflate_round_trips(void)
     mni_free(b);
 }
 
-/* --- PNG ------------------------------------------------------------------------------------------ */
+/* --- PNG ---------------------------------------------------------------------------- */
 
 /* Pictures of all kinds: a sheet with text, toys, noise, one pixel. */
 enum { N_SAMPLES = 7 };
@@ -193,10 +199,12 @@ static mann_image sample(int i)
     if (i >= 4) mni_draw_fill(&im, WHITE);
     if (i == 4)
         for (int y = 0; y < 25; y++)
-            mni_draw_text(&im, 2, 12 * y, "class_0042   similarity 0.93   very high   known", 1, BLACK);
+            mni_draw_text(&im, 2, 12 * y,
+                          "class_0042   similarity 0.93   very high   known", 1, BLACK);
     if (i >= 5)
         for (int k = 0; k < 12; k++) {
-            const mann_synth_config c = { sizeof c, 96, MANN_SYNTH_ALL, i == 5 ? 0.25f : 1.0f, 1 };
+            const mann_synth_config c = { sizeof c, 96, MANN_SYNTH_ALL,
+                                          i == 5 ? 0.25f : 1.0f, 1 };
             CHECK_OK(mni_synth_draw(&toy, &c, (uint64_t)k, 0, NULL));
             mni_draw_image(&im, &toy, 100 * (k % 4), 100 * (k / 4));
             mann_image_clear(&toy);
@@ -212,7 +220,8 @@ static void png_round_trips(void)
         mann_error e;
         CHECK_FINE(mni_png_encode(&file, &im, &e), e);
         CHECK_FINE(mni_png_encode(&again, &im, &e), e);
-        CHECK(file.n_bytes == again.n_bytes && memcmp(file.bytes, again.bytes, file.n_bytes) == 0);
+        CHECK(file.n_bytes == again.n_bytes &&
+              memcmp(file.bytes, again.bytes, file.n_bytes) == 0);
         mni_decode_opts o;
         mni_decode_opts_fill(&o);
         o.keep_alpha = 1;
@@ -250,8 +259,8 @@ static void out_of_memory(void)
     mann_image_clear(&im);
 }
 
-static void write_file(const char *cache, int i, const char *ending, const void *head, size_t n_head,
-                       const void *bytes, size_t n)
+static void write_file(const char *cache, int i, const char *ending, const void *head,
+                       size_t n_head, const void *bytes, size_t n)
 {
     char path[1024];
     snprintf(path, sizeof path, "%s/png_%d.%s", cache, i, ending);

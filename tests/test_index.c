@@ -1,4 +1,5 @@
-/* test_index.c - rows and the structures that search them. SPDX-License-Identifier: MIT */
+/* test_index.c - rows and the structures that search them. SPDX-License-Identifier: MIT
+ */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,8 +33,10 @@ static stored store(mni_dtype dtype, mann_metric metric, uint32_t n, uint32_t di
     CHECK(s.exact && s.data && s.scale);
     fill(s.exact, (size_t)n * dim, n + dim);
     for (uint32_t i = 0; i < n; i++) {
-        CHECK_OK(mni_rows_prepare(metric, s.exact + (size_t)i * dim, dim, "row", i, NULL));
-        mni_rows_encode(dtype, s.exact + (size_t)i * dim, dim, (char *)s.data + i * row_bytes, &s.scale[i]);
+        CHECK_OK(
+            mni_rows_prepare(metric, s.exact + (size_t)i * dim, dim, "row", i, NULL));
+        mni_rows_encode(dtype, s.exact + (size_t)i * dim, dim,
+                        (char *)s.data + i * row_bytes, &s.scale[i]);
     }
     s.rows.data = s.data;
     s.rows.scale = dtype == MNI_I8 ? s.scale : NULL;
@@ -113,9 +116,10 @@ static void scan_is_the_definition(void)
                 mni_rows_scan(&s.rows, q, 0, 9, out);
                 for (uint32_t i = 0; i < 9; i++) {
                     double want = reference(&s.rows, q, i);
-                    CHECK_NEAR(out[i], want, 1e-5 * (1 + fabs(want)) * (1 + dims[d] / 100.0));
+                    CHECK_NEAR(out[i], want,
+                               1e-5 * (1 + fabs(want)) * (1 + dims[d] / 100.0));
                 }
-                mni_rows_scan(&s.rows, q, 3, 7, some);      /* the same bits in any company */
+                mni_rows_scan(&s.rows, q, 3, 7, some); /* the same bits in any company */
                 CHECK(memcmp(some, out + 3, sizeof some) == 0);
                 mni_free(q);
                 drop(&s);
@@ -129,7 +133,8 @@ static void stored_row_is_at_zero(void)
         for (int t = 0; t < 3; t++)
             for (int m = 0; m < 3; m += 2) {                /* L2 and cosine */
                 stored s = store(dtypes[t], metrics[m], 20, dims[d]);
-                float *q = mni_alloc(dims[d], sizeof *q), *many = mni_alloc((size_t)20 * dims[d], sizeof *many);
+                float *q = mni_alloc(dims[d], sizeof *q),
+                      *many = mni_alloc((size_t)20 * dims[d], sizeof *many);
                 float one[20], all[20 * 20];
                 for (uint32_t i = 0; i < 20; i++) {
                     mni_rows_get(&s.rows, i, q);
@@ -137,7 +142,8 @@ static void stored_row_is_at_zero(void)
                     memcpy(many + (size_t)i * dims[d], q, dims[d] * sizeof *q);
                     mni_rows_scan(&s.rows, q, 0, 20, one);
                     CHECK(one[i] == 0.0f);
-                    CHECK(metrics[m] != MANN_COSINE || mni_score(MANN_COSINE, one[i]) == 1.0f);
+                    CHECK(metrics[m] != MANN_COSINE ||
+                          mni_score(MANN_COSINE, one[i]) == 1.0f);
                 }
                 mni_rows_scan_many(&s.rows, many, 20, 0, 20, all);
                 for (uint32_t i = 0; i < 20; i++) CHECK(all[i * 20 + i] == 0.0f);
@@ -147,7 +153,8 @@ static void stored_row_is_at_zero(void)
             }
 }
 
-/* Unit vectors of 128 values: f16 keeps 11 bits, int8 rounds to 1/254 of the largest value. */
+/* Unit vectors of 128 values: f16 keeps 11 bits, int8 rounds to 1/254 of the largest
+ * value. */
 static void rounding_costs_little(void)
 {
     const double limit[] = { 1e-6, 2e-4, 1e-2 };
@@ -168,19 +175,26 @@ static void rounding_costs_little(void)
 
 static void damaged_rows_are_far_and_found(void)
 {
-    float data[6] = { 1, 0, NAN, 1, INFINITY, 0 }, q[2] = { 1, 0 }, out[3], big[2] = { 3e38f, 3e38f };
-    mni_rows r = { .data = data, .n = 3, .dim = 2, .dtype = MNI_F32, .metric = MANN_COSINE };
+    float data[6] = { 1, 0, NAN, 1, INFINITY, 0 }, q[2] = { 1, 0 }, out[3],
+          big[2] = { 3e38f, 3e38f };
+    mni_rows r = {
+        .data = data, .n = 3, .dim = 2, .dtype = MNI_F32, .metric = MANN_COSINE
+    };
     mann_error e;
     mni_rows_scan(&r, q, 0, 3, out);
     CHECK(out[0] == 0 && out[1] == INFINITY && out[2] == INFINITY);
     CHECK_IS(mni_rows_check(&r, &e), MANN_E_FORMAT);
     CHECK_STR(e.text, "vectors: value 0 of row 1 is not finite");
-    float skew[2] = { 3e38f, -3e38f };                     /* inf - inf inside the kernel */
-    r = (mni_rows){ .data = skew, .n = 1, .dim = 2, .dtype = MNI_F32, .metric = MANN_INNER };
+    float skew[2] = { 3e38f, -3e38f }; /* inf - inf inside the kernel */
+    r = (mni_rows){
+        .data = skew, .n = 1, .dim = 2, .dtype = MNI_F32, .metric = MANN_INNER
+    };
     mni_rows_scan(&r, big, 0, 1, out);
     CHECK(out[0] == out[0]);
     float shorter[2] = { 0.5f, 0 };
-    r = (mni_rows){ .data = shorter, .n = 1, .dim = 2, .dtype = MNI_F32, .metric = MANN_COSINE };
+    r = (mni_rows){
+        .data = shorter, .n = 1, .dim = 2, .dtype = MNI_F32, .metric = MANN_COSINE
+    };
     CHECK_IS(mni_rows_check(&r, &e), MANN_E_FORMAT);
     r.metric = MANN_L2;
     CHECK_OK(mni_rows_check(&r, &e));
@@ -190,10 +204,11 @@ static void scores(void)
 {
     CHECK(mni_score(MANN_L2, 4) == -4 && mni_score(MANN_INNER, -3) == 3);
     CHECK(mni_score(MANN_COSINE, 0) == 1 && mni_score(MANN_COSINE, 0.25f) == 0.75f);
-    CHECK(mni_score(MANN_COSINE, 2.0001f) == -1 && mni_score(MANN_COSINE, INFINITY) == -1);
+    CHECK(mni_score(MANN_COSINE, 2.0001f) == -1 &&
+          mni_score(MANN_COSINE, INFINITY) == -1);
 }
 
-/* --- structures ---------------------------------------------------------------------------------------------- */
+/* --- structures --------------------------------------------------------------------- */
 
 static int odd_rows(void *ctx, uint32_t row) { (void)ctx; return row % 2; }
 static int one_row(void *ctx, uint32_t row) { return row == *(const uint32_t *)ctx; }
@@ -206,7 +221,8 @@ static int by_near(const void *a, const void *b)
 }
 
 /* Sorts all kept rows: the oracle. */
-static size_t oracle(const mni_rows *r, const float *q, const mni_ann_params *p, mni_near *out)
+static size_t oracle(const mni_rows *r, const float *q, const mni_ann_params *p,
+                     mni_near *out)
 {
     mni_near *all = mni_alloc(r->n, sizeof *all);
     float *d = mni_alloc(r->n, sizeof *d);
@@ -244,7 +260,8 @@ static void flat_finds_what_sorting_finds(void)
             CHECK_OK(mni_rows_prepare(metrics[m], q, DIM, "query", 0, NULL));
             for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
                 size_t n, n_want = oracle(&s.rows, q, &cases[c], want);
-                CHECK_OK(mni_ann_search(a, &s.rows, q, &cases[c], scratch, got, &n, NULL));
+                CHECK_OK(
+                    mni_ann_search(a, &s.rows, q, &cases[c], scratch, got, &n, NULL));
                 CHECK_EQ(n, n_want);
                 CHECK(memcmp(got, want, n * sizeof *got) == 0);
             }
@@ -259,7 +276,9 @@ static void ties_go_by_row(void)
 {
     float data[300 * 2], q[2] = { 1, 2 };
     for (int i = 0; i < 600; i++) data[i] = (float)(i % 2 + 1);
-    mni_rows r = { .data = data, .n = 300, .dim = 2, .dtype = MNI_F32, .metric = MANN_L2 };
+    mni_rows r = {
+        .data = data, .n = 300, .dim = 2, .dtype = MNI_F32, .metric = MANN_L2
+    };
     mni_ann *a;
     mni_scratch *scratch;
     mni_near out[20];
@@ -267,7 +286,8 @@ static void ties_go_by_row(void)
     CHECK_OK(mni_ann_build(&a, "flat", &r, 0, NULL, NULL, NULL));
     CHECK_STR(mni_ann_spec(a), "Flat");
     CHECK_OK(mni_scratch_new(&scratch, NULL));
-    CHECK_OK(mni_ann_search(a, &r, q, &(mni_ann_params){ .k = 20 }, scratch, out, &n, NULL));
+    CHECK_OK(
+        mni_ann_search(a, &r, q, &(mni_ann_params){ .k = 20 }, scratch, out, &n, NULL));
     CHECK_EQ(n, 20);
     for (uint32_t i = 0; i < 20; i++) CHECK(out[i].row == i && out[i].distance == 0);
     mni_scratch_free(scratch);
@@ -282,7 +302,8 @@ static void batches_are_the_same_on_any_threads(void)
     static mni_near one[NQ * K], got[NQ * K];
     size_t n_one[NQ], n_got[NQ];
     fill(queries, NQ * DIM, 77);
-    for (int q = 0; q < NQ; q++) CHECK_OK(mni_rows_prepare(MANN_COSINE, queries + q * DIM, DIM, "q", 0, NULL));
+    for (int q = 0; q < NQ; q++)
+        CHECK_OK(mni_rows_prepare(MANN_COSINE, queries + q * DIM, DIM, "q", 0, NULL));
     for (int t = 0; t < 3; t++) {
         stored s = store(dtypes[t], MANN_COSINE, N, DIM);
         const mni_ann_params p = { .k = K, .keep = odd_rows };
@@ -292,13 +313,15 @@ static void batches_are_the_same_on_any_threads(void)
         CHECK_OK(mni_scratch_new(&scratch, NULL));
         memset(one, 0, sizeof one);
         for (int q = 0; q < NQ; q++)
-            CHECK_OK(mni_ann_search(a, &s.rows, queries + q * DIM, &p, scratch, one + q * K, n_one + q, NULL));
+            CHECK_OK(mni_ann_search(a, &s.rows, queries + q * DIM, &p, scratch,
+                                    one + q * K, n_one + q, NULL));
         for (int i = 0; i < 3; i++) {
             mann_pool *pool;
             CHECK_OK(mann_pool_new(&pool, threads[i], NULL));
             for (size_t n = 1; n <= NQ; n += 25) {
                 memset(got, 0, sizeof got);
-                CHECK_OK(mni_ann_search_batch(a, &s.rows, queries, n, &p, pool, got, n_got, NULL));
+                CHECK_OK(mni_ann_search_batch(a, &s.rows, queries, n, &p, pool, got,
+                                              n_got, NULL));
                 CHECK(memcmp(n_got, n_one, n * sizeof *n_got) == 0);
                 CHECK(memcmp(got, one, n * K * sizeof *got) == 0);
             }
@@ -330,9 +353,11 @@ static void empty_index_answers(void)
     size_t n = 9;
     mni_ann *a;
     CHECK_OK(mni_ann_build(&a, "auto", &r, 0, NULL, NULL, NULL));
-    CHECK_OK(mni_ann_search_batch(a, &r, q, 1, &(mni_ann_params){ .k = 3 }, NULL, out, &n, NULL));
+    CHECK_OK(mni_ann_search_batch(a, &r, q, 1, &(mni_ann_params){ .k = 3 }, NULL, out, &n,
+                                  NULL));
     CHECK_EQ(n, 0);
-    CHECK_OK(mni_ann_search_batch(a, &r, q, 0, &(mni_ann_params){ .k = 3 }, NULL, out, &n, NULL));
+    CHECK_OK(mni_ann_search_batch(a, &r, q, 0, &(mni_ann_params){ .k = 3 }, NULL, out, &n,
+                                  NULL));
     mni_ann_free(a);
 }
 
@@ -343,8 +368,9 @@ static mann_status search_once(void *ctx)
     const stored *s = ctx;
     mni_ann *a;
     MNI_TRY(mni_ann_build(&a, "auto", &s->rows, 0, NULL, NULL, NULL));
-    mann_status st = mni_ann_search_batch(a, &s->rows, s->exact, 40, &(mni_ann_params){ .k = 5 }, NULL, out,
-                                          n, NULL);
+    mann_status st = mni_ann_search_batch(a, &s->rows, s->exact, 40,
+                                          &(mni_ann_params){ .k = 5 }, NULL, out, n,
+                                          NULL);
     mni_ann_free(a);
     return st;
 }

@@ -39,11 +39,12 @@ static void writes(void)
 {
     mni_text t = { 0 };
     write_all_kinds(&t, 0);
-    CHECK_STR(mni_text_get(&t),
-              "{\"n\\\"ame\":"
-              "\"tab\\t quote\\\" back\\\\ nl\\n bell\\u0007 \xC3\xA9 bad\xEF\xBF\xBD end\","
-              "\"list\":[0.91,0.333,18446744073709551615,"
-              "true,false,null,null,null,{},[]],\"last\":0}");
+    CHECK_STR(
+        mni_text_get(&t),
+        "{\"n\\\"ame\":"
+        "\"tab\\t quote\\\" back\\\\ nl\\n bell\\u0007 \xC3\xA9 bad\xEF\xBF\xBD end\","
+        "\"list\":[0.91,0.333,18446744073709551615,"
+        "true,false,null,null,null,{},[]],\"last\":0}");
     mni_text_clear(&t);
     mni_json j;
     mni_json_init(&j, &t, 2);
@@ -71,12 +72,15 @@ static void round_trip(void)
         CHECK_FINE(mni_json_parse(&d, mni_text_get(&t), t.n_chars, &e), e);
         const mni_json_node *name = mni_json_get(&d, &d.nodes[0], "n\"ame");
         CHECK(name && name->kind == MNI_JSON_STRING);
-        CHECK_STR(name->text, "tab\t quote\" back\\ nl\n bell\a \xC3\xA9 bad\xEF\xBF\xBD end");
+        CHECK_STR(name->text,
+                  "tab\t quote\" back\\ nl\n bell\a \xC3\xA9 bad\xEF\xBF\xBD end");
         const mni_json_node *list = mni_json_get(&d, &d.nodes[0], "list");
         CHECK(list && list->kind == MNI_JSON_ARRAY);
-        static const mni_json_kind kinds[] = { MNI_JSON_NUMBER, MNI_JSON_NUMBER, MNI_JSON_NUMBER,
-            MNI_JSON_BOOL, MNI_JSON_BOOL, MNI_JSON_NULL, MNI_JSON_NULL, MNI_JSON_NULL, MNI_JSON_OBJECT,
-            MNI_JSON_ARRAY };
+        static const mni_json_kind kinds[] = { MNI_JSON_NUMBER, MNI_JSON_NUMBER,
+                                               MNI_JSON_NUMBER, MNI_JSON_BOOL,
+                                               MNI_JSON_BOOL,   MNI_JSON_NULL,
+                                               MNI_JSON_NULL,   MNI_JSON_NULL,
+                                               MNI_JSON_OBJECT, MNI_JSON_ARRAY };
         uint32_t at = list->first_child;
         for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++, at = d.nodes[at].next) {
             CHECK(at && d.nodes[at].kind == kinds[i] && d.nodes[at].key == NULL);
@@ -95,17 +99,21 @@ static void round_trip(void)
 static void accepts(void)
 {
     static const struct { const char *text; double number; int is_u64; } numbers[] = {
-        { "0", 0, 1 }, { " 12\n", 12, 1 }, { "-0", 0, 0 }, { "-5", -5, 0 }, { "1.5e3", 1500, 0 },
-        { "2E-1", 0.2, 0 }, { "1e+2", 100, 0 }, { "18446744073709551616", 18446744073709551616.0, 0 }
+        { "0", 0, 1 }, { " 12\n", 12, 1 }, { "-0", 0, 0 }, { "-5", -5, 0 },
+        { "1.5e3", 1500, 0 },
+        { "2E-1", 0.2, 0 }, { "1e+2", 100, 0 },
+        { "18446744073709551616", 18446744073709551616.0, 0 }
     };
     mni_json_doc d;
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         CHECK_OK(mni_json_parse(&d, numbers[i].text, strlen(numbers[i].text), NULL));
-        CHECK(d.nodes[0].kind == MNI_JSON_NUMBER && d.nodes[0].number == numbers[i].number);
+        CHECK(d.nodes[0].kind == MNI_JSON_NUMBER &&
+              d.nodes[0].number == numbers[i].number);
         CHECK_EQ(d.nodes[0].is_u64, numbers[i].is_u64);
         mni_json_doc_fini(&d);
     }
-    static const char escapes[] = "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0041\\u00e9\\u20AC\\ud83d\\ude00\"";
+    static const char escapes[] =
+        "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0041\\u00e9\\u20AC\\ud83d\\ude00\"";
     CHECK_OK(mni_json_parse(&d, escapes, sizeof escapes - 1, NULL));
     CHECK_STR(d.nodes[0].text, "\"\\/\b\f\n\r\tA\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80");
     mni_json_doc_fini(&d);
@@ -113,17 +121,64 @@ static void accepts(void)
 
 static void refuses(void)
 {
-    static const char *const bad[] = { "", " ", "{", "}", "[", "]", "[1", "[1,", "[1,]", "[,1]", "[1 2]", "{\"a\"}",
-        "{\"a\":}", "{\"a\":1,}", "{a:1}", "{1:1}", "{\"a\":1 \"b\":2}", "01", "-", "+1", "1.", ".5", "1e",
-        "1e+", "0x1", "1e999", "nul", "True", "truefalse", "1 1", "\"", "\"\\\"", "\"\\x\"", "\"\\u12\"",
-        "\"\\u12G4\"", "\"\\ud800\"", "\"\\ud800x\"", "\"\\ud800\\u0041\"", "\"\\udc00\"", "\"\\u0000\"",
-        "\"\n\"", "\"\x01\"", "\"\xFF\"", "\"\xC3\"", "'a'", "[1]]", "NaN", "Infinity", "//x\n1", "\xEF\xBB\xBF 1" };
+    static const char *const bad[] = { "",
+                                       " ",
+                                       "{",
+                                       "}",
+                                       "[",
+                                       "]",
+                                       "[1",
+                                       "[1,",
+                                       "[1,]",
+                                       "[,1]",
+                                       "[1 2]",
+                                       "{\"a\"}",
+                                       "{\"a\":}",
+                                       "{\"a\":1,}",
+                                       "{a:1}",
+                                       "{1:1}",
+                                       "{\"a\":1 \"b\":2}",
+                                       "01",
+                                       "-",
+                                       "+1",
+                                       "1.",
+                                       ".5",
+                                       "1e",
+                                       "1e+",
+                                       "0x1",
+                                       "1e999",
+                                       "nul",
+                                       "True",
+                                       "truefalse",
+                                       "1 1",
+                                       "\"",
+                                       "\"\\\"",
+                                       "\"\\x\"",
+                                       "\"\\u12\"",
+                                       "\"\\u12G4\"",
+                                       "\"\\ud800\"",
+                                       "\"\\ud800x\"",
+                                       "\"\\ud800\\u0041\"",
+                                       "\"\\udc00\"",
+                                       "\"\\u0000\"",
+                                       "\"\n\"",
+                                       "\"\x01\"",
+                                       "\"\xFF\"",
+                                       "\"\xC3\"",
+                                       "'a'",
+                                       "[1]]",
+                                       "NaN",
+                                       "Infinity",
+                                       "//x\n1",
+                                       "\xEF\xBB\xBF 1" };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         mni_json_doc d;
         mann_error e = { MANN_OK, "" };
         mann_status s = mni_json_parse(&d, bad[i], strlen(bad[i]), &e);
-        if (s != MANN_E_FORMAT || !strstr(e.text, "json: at byte ") || d.nodes || d.strings)
-            test_fail(__FILE__, __LINE__, "'%s': %s, \"%s\"", bad[i], mann_status_name(s), e.text);
+        if (s != MANN_E_FORMAT || !strstr(e.text, "json: at byte ") || d.nodes ||
+            d.strings)
+            test_fail(__FILE__, __LINE__, "'%s': %s, \"%s\"", bad[i], mann_status_name(s),
+                      e.text);
     }
     mni_json_doc d;
     CHECK_IS(mni_json_parse(&d, "1\0", 2, NULL), MANN_E_FORMAT);
@@ -156,7 +211,8 @@ static void limits(void)
     mni_text_fini(&t);
 }
 
-/* Every shorter text is refused, and read from a buffer that ends at a page that cannot be touched. */
+/* Every shorter text is refused, and read from a buffer that ends at a page that cannot
+ * be touched. */
 static void every_truncation(void)
 {
     mni_text t = { 0 };
@@ -165,14 +221,16 @@ static void every_truncation(void)
     for (size_t n = 0; n <= t.n_chars; n++) {
         char *at = test_fence(n, 0);
         if (n) memcpy(at, t.chars, n);
-        CHECK_IS(mni_json_parse(&d, at, n, NULL), n == t.n_chars ? MANN_OK : MANN_E_FORMAT);
+        CHECK_IS(mni_json_parse(&d, at, n, NULL),
+                 n == t.n_chars ? MANN_OK : MANN_E_FORMAT);
         mni_json_doc_fini(&d);
         test_fence_free(at, n, 0);
     }
     mni_text_fini(&t);
 }
 
-/* Random damage: an answer, whatever it is, and nothing left behind (the sanitizers watch). */
+/* Random damage: an answer, whatever it is, and nothing left behind (the sanitizers
+ * watch). */
 static void damage(void)
 {
     mni_text t = { 0 };
@@ -183,7 +241,8 @@ static void damage(void)
         size_t at = mni_rng_below(&r, (uint32_t)t.n_chars);
         char old = t.chars[at];
         static const char likely[] = "{}[]\",:\\u0-1eE.ntf \xC3\xFF";
-        t.chars[at] = i & 1 ? (char)mni_rng_below(&r, 256) : likely[mni_rng_below(&r, sizeof likely)];
+        t.chars[at] = i & 1 ? (char)mni_rng_below(&r, 256)
+                            : likely[mni_rng_below(&r, sizeof likely)];
         mann_status s = mni_json_parse(&d, t.chars, t.n_chars, NULL);
         CHECK(s == MANN_OK || s == MANN_E_FORMAT);
         mni_json_doc_fini(&d);
@@ -199,7 +258,8 @@ static mann_status parse_body(void *ctx)
     mni_json_doc d = { 0 };
     (void)ctx;
     write_all_kinds(&t, 1);
-    mann_status s = t.failed ? MANN_E_NOMEM : mni_json_parse(&d, t.chars, t.n_chars, NULL);
+    mann_status s =
+        t.failed ? MANN_E_NOMEM : mni_json_parse(&d, t.chars, t.n_chars, NULL);
     mni_json_doc_fini(&d);
     mni_text_fini(&t);
     return s;

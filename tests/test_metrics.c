@@ -1,5 +1,5 @@
-/* test_metrics.c - retrieval metrics against figures worked out by hand and against plain sorting; episodes.
- * SPDX-License-Identifier: MIT */
+/* test_metrics.c - retrieval metrics against figures worked out by hand and against plain
+ * sorting; episodes. SPDX-License-Identifier: MIT */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +12,8 @@
 
 #define NONE MANN_NO_CLASS
 
-static mni_query_scores score(const float *d, const uint32_t *labels, size_t n, uint32_t n_classes,
-                              uint32_t label, uint32_t self)
+static mni_query_scores score(const float *d, const uint32_t *labels, size_t n,
+                              uint32_t n_classes, uint32_t label, uint32_t self)
 {
     mni_query_scores s;
     void *scratch = mni_alloc(1, mni_metrics_scratch_bytes(n, n_classes));
@@ -26,8 +26,9 @@ static mni_query_scores score(const float *d, const uint32_t *labels, size_t n, 
 /* The example of src/eval/README.md. Query of class 0; sorted by distance:
  *     rank   1   2   3   4   5   6   7
  *     class  1   0   1   2   0   -   0        (- : no class)
- * R = 3; relevant at ranks 2, 5, 7: AP = (1/2 + 2/5 + 3/7) / 3; only rank 2 is within R: mAP@R = (1/2) / 3,
- * R-precision 1/3. One class (1) is nearer than the first 0: class rank 2. */
+ * R = 3; relevant at ranks 2, 5, 7: AP = (1/2 + 2/5 + 3/7) / 3; only rank 2 is within R:
+ * mAP@R = (1/2) / 3, R-precision 1/3. One class (1) is nearer than the first 0: class
+ * rank 2. */
 static void example_of_the_readme(void)
 {
     const float d[] = { 5, 1, 2, 3, 4, 6, 7 };
@@ -40,7 +41,8 @@ static void example_of_the_readme(void)
     CHECK_NEAR(s.r_precision, 1.0 / 3, 1e-15);
 }
 
-/* Its own row (row 2, distance 0) is left out: what is left is row 0 and row 6 of class 0, at ranks 4 and 6. */
+/* Its own row (row 2, distance 0) is left out: what is left is row 0 and row 6 of class
+ * 0, at ranks 4 and 6. */
 static void own_row_is_left_out(void)
 {
     const float d[] = { 5, 1, 0, 3, 4, 6, 7 };
@@ -66,11 +68,11 @@ static void ties_go_by_row(void)
     CHECK_NEAR(s.ap, (1.0 / 2 + 2.0 / 4) / 2, 1e-15);
     CHECK_NEAR(s.ap_at_r, (1.0 / 2) / 2, 1e-15);
     CHECK_NEAR(s.r_precision, 0.5, 1e-15);
-    s = score(d, labels, 5, 3, 0, MNI_NO_ROW);              /* rows 0 and 4: ranks 1 and 5 */
+    s = score(d, labels, 5, 3, 0, MNI_NO_ROW); /* rows 0 and 4: ranks 1 and 5 */
     CHECK_EQ(s.class_rank, 1);
     CHECK_NEAR(s.ap, (1.0 + 2.0 / 5) / 2, 1e-15);
     s = score(d, labels, 5, 3, 2, MNI_NO_ROW);
-    CHECK_EQ(s.class_rank, 3);                              /* rows 0 and 1 are of two classes */
+    CHECK_EQ(s.class_rank, 3); /* rows 0 and 1 are of two classes */
     CHECK_NEAR(s.ap, 1.0 / 3, 1e-15);
     /* a tie between the right class and one other, the lower row wins: both ways */
     const float e[] = { 9, 3, 3, 9 };
@@ -83,7 +85,7 @@ static void lone_and_removed_rows(void)
 {
     const float d[] = { 0, 1, NAN, 2 };
     const uint32_t labels[] = { 0, 1, 0, 1 };
-    CHECK_EQ(score(d, labels, 4, 2, 0, 0).n_relevant, 0);           /* its second row is removed */
+    CHECK_EQ(score(d, labels, 4, 2, 0, 0).n_relevant, 0); /* its second row is removed */
     CHECK_EQ(score(d, labels, 4, 2, 7, MNI_NO_ROW).n_relevant, 0);
     CHECK_EQ(score(d, labels, 4, 2, NONE, MNI_NO_ROW).n_relevant, 0);
     CHECK_EQ(score(d, labels, 0, 2, 0, MNI_NO_ROW).n_relevant, 0);
@@ -101,9 +103,10 @@ static void lone_and_removed_rows(void)
 static void totals_are_means(void)
 {
     mni_totals t = { 0 };
-    const mni_query_scores q[] = {
-        { 1, 1, 1.0, 1.0, 1.0 }, { 2, 2, 0.5, 0.25, 0.5 }, { 0, 0, 0, 0, 0 }, { 1, 6, 0.0, 0.0, 0.0 }
-    };
+    const mni_query_scores q[] = { { 1, 1, 1.0, 1.0, 1.0 },
+                                   { 2, 2, 0.5, 0.25, 0.5 },
+                                   { 0, 0, 0, 0, 0 },
+                                   { 1, 6, 0.0, 0.0, 0.0 } };
     for (int i = 0; i < 4; i++) mni_totals_add(&t, &q[i]);
     mni_totals_finish(&t);
     CHECK(t.n == 3 && t.n_lone == 1);
@@ -119,14 +122,15 @@ static void totals_are_means(void)
     CHECK(isnan(t.top1) && isnan(t.map));
 }
 
-/* --- the oracle: sort all rows and count ------------------------------------------------------------------------- */
+/* --- the oracle: sort all rows and count -------------------------------------------- */
 
 static int by_near(const void *a, const void *b)
 {
     return mni_nearer(*(const mni_near *)a, *(const mni_near *)b) ? -1 : 1;
 }
 
-static mni_query_scores oracle(const float *d, const uint32_t *labels, size_t n, uint32_t label, uint32_t self)
+static mni_query_scores oracle(const float *d, const uint32_t *labels, size_t n,
+                               uint32_t label, uint32_t self)
 {
     mni_near all[64];
     uint32_t seen[64], n_seen = 0;
@@ -157,7 +161,8 @@ static void metrics_are_what_sorting_says(void)
     mni_rng r = mni_rng_at(test_seed(), MNI_FOR_TEST, 0, 0, 0);
     for (int round = 0; round < 3000; round++) {
         float d[64];
-        uint32_t labels[64], n = 1 + mni_rng_below(&r, 64), n_classes = 1 + mni_rng_below(&r, 9);
+        uint32_t labels[64], n = 1 + mni_rng_below(&r, 64),
+                             n_classes = 1 + mni_rng_below(&r, 9);
         uint32_t spread = 1 + mni_rng_below(&r, 30);
         for (uint32_t i = 0; i < n; i++) {
             d[i] = mni_rng_below(&r, 20) ? (float)mni_rng_below(&r, spread) : (float)NAN;
@@ -165,7 +170,8 @@ static void metrics_are_what_sorting_says(void)
         }
         uint32_t self = mni_rng_below(&r, 2) ? mni_rng_below(&r, n) : MNI_NO_ROW;
         uint32_t label = mni_rng_below(&r, n_classes);
-        mni_query_scores a = score(d, labels, n, n_classes, label, self), b = oracle(d, labels, n, label, self);
+        mni_query_scores a = score(d, labels, n, n_classes, label, self),
+                         b = oracle(d, labels, n, label, self);
         CHECK_EQ(a.n_relevant, b.n_relevant);
         if (a.n_relevant == 0) continue;
         CHECK_EQ(a.class_rank, b.class_rank);
@@ -175,7 +181,7 @@ static void metrics_are_what_sorting_says(void)
     }
 }
 
-/* --- episodes -------------------------------------------------------------------------------------------------- */
+/* --- episodes ----------------------------------------------------------------------- */
 
 enum { CLASSES = 30, VIEWS = 6, DIM = 8 };
 static float rows[CLASSES * VIEWS * DIM];
@@ -191,16 +197,18 @@ static void make_rows(float noise)
         for (int v = 0; v < VIEWS; v++) {
             int row = v * CLASSES + c;          /* classes interleaved */
             labels_of[row] = (uint32_t)c;
-            for (int i = 0; i < DIM; i++) rows[row * DIM + i] = centre[i] + noise * mni_rng_normal(&r);
+            for (int i = 0; i < DIM; i++)
+                rows[row * DIM + i] = centre[i] + noise * mni_rng_normal(&r);
         }
     }
 }
 
-static mni_episodes_out play(uint32_t way, uint32_t shot, uint32_t query, uint64_t seed, mni_pool *pool)
+static mni_episodes_out play(uint32_t way, uint32_t shot, uint32_t query, uint64_t seed,
+                             mni_pool *pool)
 {
     mni_episodes_out out;
-    CHECK_OK(mni_episodes(rows, labels_of, CLASSES * VIEWS, DIM, CLASSES, MANN_L2, 300, way, shot, query, seed,
-                          pool, &out, NULL));
+    CHECK_OK(mni_episodes(rows, labels_of, CLASSES * VIEWS, DIM, CLASSES, MANN_L2, 300,
+                          way, shot, query, seed, pool, &out, NULL));
     return out;
 }
 
@@ -208,15 +216,18 @@ static void episodes_are_fair(void)
 {
     make_rows(0);                               /* views are equal: always right */
     mni_episodes_out out = play(5, 1, 2, 1, NULL);
-    CHECK(out.accuracy == 1 && out.interval95 == 0 && out.n_episodes == 300 && out.n_classes == CLASSES);
+    CHECK(out.accuracy == 1 && out.interval95 == 0 && out.n_episodes == 300 &&
+          out.n_classes == CLASSES);
     out = play(1, 2, 3, 1, NULL);               /* one way: nothing to confuse */
     CHECK(out.accuracy == 1);
-    memset(rows, 0, sizeof rows);               /* all equal: chance. The lowest row of the references wins */
+    memset(rows, 0, sizeof rows); /* all equal: the lowest row wins, as by chance */
     out = play(5, 1, 1, 1, NULL);
     CHECK_NEAR(out.accuracy, 0.2, 0.001);
     make_rows(1.5f);
-    mni_episodes_out hard = play(20, 1, 1, 1, NULL), easy = play(5, 1, 1, 1, NULL), more = play(5, 5, 1, 1, NULL);
-    CHECK(hard.accuracy < easy.accuracy && easy.accuracy < more.accuracy && more.accuracy < 1);
+    mni_episodes_out hard = play(20, 1, 1, 1, NULL), easy = play(5, 1, 1, 1, NULL),
+                     more = play(5, 5, 1, 1, NULL);
+    CHECK(hard.accuracy < easy.accuracy && easy.accuracy < more.accuracy &&
+          more.accuracy < 1);
     CHECK(hard.interval95 > 0 && hard.interval95 < 0.05);
 }
 
@@ -239,15 +250,20 @@ static void episodes_need_enough_classes(void)
     mni_episodes_out out;
     mann_error e;
     make_rows(1);
-    CHECK_IS(mni_episodes(rows, labels_of, CLASSES * VIEWS, DIM, CLASSES, MANN_COSINE, 10, 31, 1, 1, 1, NULL, &out, &e),
+    CHECK_IS(mni_episodes(rows, labels_of, CLASSES * VIEWS, DIM, CLASSES, MANN_COSINE, 10,
+                          31, 1, 1, 1, NULL, &out, &e),
              MANN_E_ARG);
-    CHECK_STR(e.text, "episodes: 30 classes have the 2 images that 1-shot with 1 queries takes, wanted 31 classes");
-    CHECK_IS(mni_episodes(rows, labels_of, CLASSES * VIEWS, DIM, CLASSES, MANN_L2, 10, 5, 6, 1, 1, NULL, &out, &e),
+    CHECK_STR(e.text, "episodes: 30 classes have the 2 images that 1-shot with 1 queries "
+                      "takes, wanted 31 classes");
+    CHECK_IS(mni_episodes(rows, labels_of, CLASSES * VIEWS, DIM, CLASSES, MANN_L2, 10, 5,
+                          6, 1, 1, NULL, &out, &e),
              MANN_E_ARG);
-    CHECK_IS(mni_episodes(rows, labels_of, CLASSES * VIEWS, DIM, CLASSES, MANN_L2, 0, 5, 1, 1, 1, NULL, &out, &e),
+    CHECK_IS(mni_episodes(rows, labels_of, CLASSES * VIEWS, DIM, CLASSES, MANN_L2, 0, 5,
+                          1, 1, 1, NULL, &out, &e),
              MANN_E_ARG);
-    CHECK_IS(mni_episodes(rows, labels_of, CLASSES * VIEWS, DIM, CLASSES, MANN_L2, 10, 5, UINT32_MAX, 1, 1, NULL, &out,
-                          &e), MANN_E_ARG);
+    CHECK_IS(mni_episodes(rows, labels_of, CLASSES * VIEWS, DIM, CLASSES, MANN_L2, 10, 5,
+                          UINT32_MAX, 1, 1, NULL, &out, &e),
+             MANN_E_ARG);
     /* 12 classes lose their views but one; rows without class are passed over */
     for (int row = CLASSES; row < CLASSES * VIEWS; row++)
         if (labels_of[row] < 12) labels_of[row] = NONE;
@@ -259,7 +275,8 @@ static mann_status some_episodes(void *ctx)
 {
     mni_episodes_out out;
     (void)ctx;
-    return mni_episodes(rows, labels_of, CLASSES * VIEWS, DIM, CLASSES, MANN_INNER, 20, 5, 1, 1, 1, NULL, &out, NULL);
+    return mni_episodes(rows, labels_of, CLASSES * VIEWS, DIM, CLASSES, MANN_INNER, 20, 5,
+                        1, 1, 1, NULL, &out, NULL);
 }
 
 static void episodes_survive_no_memory(void)
@@ -268,10 +285,11 @@ static void episodes_survive_no_memory(void)
     test_oom(some_episodes, NULL, 0);
 }
 
-/* --- open set -------------------------------------------------------------------------------------------------- */
+/* --- open set ----------------------------------------------------------------------- */
 
-/* Strangers .1 .5 .7 .9; members, right first, .4 .8 .9; one member with a wrong class first.
- * t = .7: strangers .7 and .9 of 4 are let in; members .8 and .9 of 4 are answered. */
+/* Strangers .1 .5 .7 .9; members, right first, .4 .8 .9; one member with a wrong class
+ * first. t = .7: strangers .7 and .9 of 4 are let in; members .8 and .9 of 4 are
+ * answered. */
 static void open_set_by_hand(void)
 {
     float strangers[] = { 0.5f, 0.9f, 0.1f, 0.7f }, members[] = { 0.4f, 0.9f, 0.8f };

@@ -1,5 +1,5 @@
-/* test_os.c - threads, the pool and its promise of equal bits, CPU, clock, terminal; and the harness's
- * own tools, as a blunt tool finds nothing. SPDX-License-Identifier: MIT */
+/* test_os.c - threads, the pool and its promise of equal bits, CPU, clock, terminal; and
+ * the harness's own tools, as a blunt tool finds nothing. SPDX-License-Identifier: MIT */
 #define _XOPEN_SOURCE 700
 #include <signal.h>
 #include <stdatomic.h>
@@ -29,10 +29,13 @@ static mann_pool *make_pool(uint32_t threads)
     return p;
 }
 
-/* --- chunks ---------------------------------------------------------------------------------------------- */
+/* --- chunks ------------------------------------------------------------------------- */
 
 enum { MAX_CHUNKS = 64 };
-typedef struct borders { size_t begin[MAX_CHUNKS], end[MAX_CHUNKS]; atomic_int calls; } borders;
+typedef struct borders {
+    size_t begin[MAX_CHUNKS], end[MAX_CHUNKS];
+    atomic_int calls;
+} borders;
 
 static void note_borders(void *ctx, size_t begin, size_t end, size_t chunk)
 {
@@ -45,7 +48,8 @@ static void note_borders(void *ctx, size_t begin, size_t end, size_t chunk)
 static void chunk_borders(void)
 {
     static const struct { size_t n, grain; } work[] = {
-        { 0, 4 }, { 1, 4 }, { 4, 4 }, { 5, 4 }, { 63, 1 }, { 64, 0 }, { 1000, 17 }, { 3, SIZE_MAX },
+        { 0, 4 }, { 1, 4 }, { 4, 4 }, { 5, 4 }, { 63, 1 }, { 64, 0 }, { 1000, 17 },
+        { 3, SIZE_MAX },
         { SIZE_MAX, SIZE_MAX / 3 }, { SIZE_MAX - 1, SIZE_MAX }
     };
     for (size_t w = 0; w < sizeof work / sizeof *work; w++)
@@ -66,9 +70,10 @@ static void chunk_borders(void)
         }
 }
 
-/* --- equal bits --------------------------------------------------------------------------------------------- */
+/* --- equal bits --------------------------------------------------------------------- */
 
-/* A sum whose value depends on the order of its terms: magnitudes from 2^-20 to 2^20, mixed signs. */
+/* A sum whose value depends on the order of its terms: magnitudes from 2^-20 to 2^20,
+ * mixed signs. */
 enum { N_TERMS = 20000, GRAIN = 64, N_PARTS = (N_TERMS + GRAIN - 1) / GRAIN };
 typedef struct sum_work {
     float term[N_TERMS];
@@ -126,14 +131,16 @@ static void ordered_sum_is_the_same_for_any_threads(void)
     mni_free(w);
 }
 
-/* The test above must be able to fail: a sum in the order of completion is seen as different. What the
- * scheduler gives is chance, so the order is also permuted by hand, and borders are moved. */
+/* The test above must be able to fail: a sum in the order of completion is seen as
+ * different. What the scheduler gives is chance, so the order is also permuted by hand,
+ * and borders are moved. */
 static void unordered_sum_is_detected(void)
 {
     sum_work *w = new_work();
     mni_parallel_for(NULL, N_TERMS, GRAIN, sum_chunk, w);
     float ordered = add_up(w->part, N_PARTS);
-    CHECK(same_bits(ordered, add_up(w->arrived, N_PARTS)));     /* one thread: the two orders agree */
+    /* one thread: the two orders agree */
+    CHECK(same_bits(ordered, add_up(w->arrived, N_PARTS)));
     int differ = 0;
     mni_rng r = mni_rng_at(test_seed(), MNI_FOR_TEST, 2, 0, 0);
     for (int round = 0; round < 20; round++) {
@@ -144,7 +151,8 @@ static void unordered_sum_is_detected(void)
     }
     CHECK(differ >= 15);
     differ = 0;
-    for (size_t grain = GRAIN + 1; grain < GRAIN + 11; grain++) {   /* as if borders hung on the threads */
+    /* as if borders hung on the threads */
+    for (size_t grain = GRAIN + 1; grain < GRAIN + 11; grain++) {
         atomic_store(&w->n_arrived, 0);
         mni_parallel_for(NULL, N_TERMS, grain, sum_chunk, w);
         differ += !same_bits(ordered, add_up(w->part, mni_chunk_count(N_TERMS, grain)));
@@ -153,7 +161,7 @@ static void unordered_sum_is_detected(void)
     mni_free(w);
 }
 
-/* --- sharing a pool ---------------------------------------------------------------------------------------- */
+/* --- sharing a pool ----------------------------------------------------------------- */
 
 typedef struct nested { mann_pool *pool; atomic_int inner, moved; } nested;
 
@@ -172,7 +180,8 @@ static void outer_chunk(void *ctx, size_t begin, size_t end, size_t chunk)
     pthread_t self = pthread_self();
     void *both[2] = { n, &self };
     (void)chunk;
-    for (size_t i = begin; i < end; i++) mni_parallel_for(n->pool, 10, 3, inner_chunk, both);
+    for (size_t i = begin; i < end; i++)
+        mni_parallel_for(n->pool, 10, 3, inner_chunk, both);
 }
 
 static void nested_calls_run_inline(void)
@@ -195,7 +204,8 @@ static void count_chunk(void *ctx, size_t begin, size_t end, size_t chunk)
 static void *second_caller(void *ctx)
 {
     mann_pool *p = ((void **)ctx)[0];
-    for (int i = 0; i < 300; i++) mni_parallel_for(p, 100, 7, count_chunk, ((void **)ctx)[1]);
+    for (int i = 0; i < 300; i++)
+        mni_parallel_for(p, 100, 7, count_chunk, ((void **)ctx)[1]);
     return NULL;
 }
 
@@ -266,7 +276,8 @@ static mann_status pool_body(void *ctx)
 
 static void pool_memory_runs_out(void) { test_oom(pool_body, NULL, 0); }
 
-/* Threads count down together; the counter must stop at "fails", not run past it to "never". */
+/* Threads count down together; the counter must stop at "fails", not run past it to
+ * "never". */
 static void *allocate_some(void *ctx)
 {
     for (int i = 0; i < 200; i++) {
@@ -284,7 +295,8 @@ static void failing_memory_holds_for_all_threads(void)
         mni_thread threads[3];
         mni_mem_fail_after(101);
         int started = 0;
-        while (started < 3 && mni_thread_start(&threads[started], allocate_some, &got)) started++;
+        while (started < 3 && mni_thread_start(&threads[started], allocate_some, &got))
+            started++;
         for (int i = 0; i < started; i++) mni_thread_join(threads[i]);
         mni_mem_fail_after(-1);
         CHECK(started == 3);
@@ -292,18 +304,20 @@ static void failing_memory_holds_for_all_threads(void)
     }
 }
 
-/* --- CPU, clock, terminal ---------------------------------------------------------------------------------- */
+/* --- CPU, clock, terminal ----------------------------------------------------------- */
 
 static void cpu_levels(void)
 {
-    unsigned all = MNI_CPU_SSE42 | MNI_CPU_AVX2 | MNI_CPU_AVX512 | MNI_CPU_VNNI | MNI_CPU_BF16;
+    unsigned all =
+        MNI_CPU_SSE42 | MNI_CPU_AVX2 | MNI_CPU_AVX512 | MNI_CPU_VNNI | MNI_CPU_BF16;
     CHECK_EQ(mni_cpu_cap(all, "scalar"), 0);
     CHECK_EQ(mni_cpu_cap(all, "avx2"), MNI_CPU_SSE42 | MNI_CPU_AVX2);
     CHECK_EQ(mni_cpu_cap(all, "avx512"), MNI_CPU_SSE42 | MNI_CPU_AVX2 | MNI_CPU_AVX512);
     CHECK_EQ(mni_cpu_cap(all, "avx512vnni"), all);
     CHECK_EQ(mni_cpu_cap(all, "nonsense"), all);
     CHECK_EQ(mni_cpu_cap(all, NULL), all);
-    CHECK_EQ(mni_cpu_cap(MNI_CPU_SSE42, "avx512"), MNI_CPU_SSE42);      /* a cap adds nothing */
+    /* a cap adds nothing */
+    CHECK_EQ(mni_cpu_cap(MNI_CPU_SSE42, "avx512"), MNI_CPU_SSE42);
     CHECK_EQ(mni_cpu_cap(MNI_CPU_NEON, "neon"), MNI_CPU_NEON);
     unsigned cpu = mni_cpu_detect();
     CHECK_EQ(cpu, mni_cpu_detect());
@@ -357,7 +371,7 @@ static void interrupted_once(void)
     if (mni_term_interrupted()) _exit(10);
     kill(getpid(), SIGTERM);
     if (!mni_term_interrupted()) _exit(11);
-    kill(getpid(), SIGTERM);                /* a second request to end is not impatience */
+    kill(getpid(), SIGTERM);               /* a second request to end is not impatience */
     kill(getpid(), SIGPIPE);
     _exit(42);
 }
@@ -376,11 +390,12 @@ static void interrupt_key(void)
     CHECK_EQ(exit_of_child(interrupted_twice), 130);
 }
 
-/* --- the harness --------------------------------------------------------------------------------------------- */
+/* --- the harness -------------------------------------------------------------------- */
 
 static void quiet(void)
 {
-    if (!freopen("/dev/null", "w", stdout) || !freopen("/dev/null", "w", stderr)) _exit(0);
+    if (!freopen("/dev/null", "w", stdout) || !freopen("/dev/null", "w", stderr))
+        _exit(0);
 }
 
 static void touch_behind(void)
@@ -418,7 +433,8 @@ static void fences_bite(void)
 const test_case os_tests[];
 const test_case os_tests[] = {
     { "chunk_borders", chunk_borders, 0 },
-    { "ordered_sum_is_the_same_for_any_threads", ordered_sum_is_the_same_for_any_threads, 0 },
+    { "ordered_sum_is_the_same_for_any_threads", ordered_sum_is_the_same_for_any_threads,
+      0 },
     { "unordered_sum_is_detected", unordered_sum_is_detected, 0 },
     { "nested_calls_run_inline", nested_calls_run_inline, 0 },
     { "many_callers_share_one_pool", many_callers_share_one_pool, 0 },

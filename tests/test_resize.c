@@ -16,13 +16,14 @@ static mann_image row_of(uint8_t *pixels, uint32_t n)
     return (mann_image){ n, 1, 1, pixels };
 }
 
-/* Computed by hand from the weights 2 * max(in, out) - |(2x + 1) * out - (2i + 1) * in|. */
+/* Computed by hand from the weights 2 * max(in, out) - |(2x + 1) * out - (2i + 1) *
+ * in|. */
 static void by_hand(void)
 {
     mann_image out;
     uint8_t four[4] = { 0, 70, 140, 210 }, two[2] = { 0, 80 }, pair[2] = { 10, 20 };
     mann_image in = row_of(four, 4);
-    CHECK_OK(mni_image_resize(&out, &in, 2, 1, NULL));      /* (6, 6, 2) / 14 and mirrored */
+    CHECK_OK(mni_image_resize(&out, &in, 2, 1, NULL));   /* (6, 6, 2) / 14 and mirrored */
     CHECK_EQ(out.pixels[0], 50);
     CHECK_EQ(out.pixels[1], 160);
     mann_image_clear(&out);
@@ -113,7 +114,7 @@ static void as_pillow(void)
     }
     fclose(f);
     CHECK(n_cases >= 30);
-    CHECK(n_off * 1000 <= n_values);                        /* ties only: at most one in a thousand */
+    CHECK(n_off * 1000 <= n_values);            /* ties only: at most one in a thousand */
 }
 
 static mann_status resize_body(void *ctx)
@@ -163,13 +164,17 @@ static void recipe_round_trip_and_refusals(void)
     CHECK(memcmp(back.std, r.std, sizeof r.std) == 0);
 
     CHECK_IS(mni_recipe_decode(&back, bytes, 63, NULL), MANN_E_FORMAT);
-    /* at, value: layout; size 0; size huge; fit; spare; mean NaN; std 0 or negative; spare */
+    /* at, value: layout; size 0; size huge; fit; spare; mean NaN; std 0 or negative;
+     * spare */
     static const struct { int at; uint8_t v[4]; mann_status want; } BAD[] = {
         { 0, { 2, 0, 0, 0 }, MANN_E_VERSION }, { 4, { 0, 0, 0, 0 }, MANN_E_FORMAT },
         { 4, { 0, 0, 0, 9 }, MANN_E_FORMAT },  { 8, { 3, 0, 0, 0 }, MANN_E_FORMAT },
-        { 12, { 0, 0, 0, 1 }, MANN_E_FORMAT }, { 16, { 0, 0, 0xC0, 0x7F }, MANN_E_FORMAT },
-        { 28, { 0, 0, 0, 0 }, MANN_E_FORMAT }, { 28, { 0, 0, 0x80, 0xBF }, MANN_E_FORMAT },
-        { 60, { 0, 0, 0, 1 }, MANN_E_FORMAT }, { 24, { 0, 0, 0x80, 0x7F }, MANN_E_FORMAT },
+        { 12, { 0, 0, 0, 1 }, MANN_E_FORMAT },
+        { 16, { 0, 0, 0xC0, 0x7F }, MANN_E_FORMAT },
+        { 28, { 0, 0, 0, 0 }, MANN_E_FORMAT },
+        { 28, { 0, 0, 0x80, 0xBF }, MANN_E_FORMAT },
+        { 60, { 0, 0, 0, 1 }, MANN_E_FORMAT },
+        { 24, { 0, 0, 0x80, 0x7F }, MANN_E_FORMAT },
     };
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
         memcpy(bad, bytes, sizeof bad);
@@ -183,19 +188,21 @@ static void prepare_fits_and_scales(void)
     /* 4 x 2: left half red, right half half-transparent blue. */
     uint8_t p[4 * 2 * 4];
     for (int i = 0; i < 8; i++)
-        memcpy(p + 4 * i, i % 4 < 2 ? (uint8_t[]){ 255, 0, 0, 255 } : (uint8_t[]){ 0, 0, 255, 128 }, 4);
+        memcpy(p + 4 * i,
+               i % 4 < 2 ? (uint8_t[]){ 255, 0, 0, 255 } : (uint8_t[]){ 0, 0, 255, 128 },
+               4);
     const mann_image im = { 4, 2, 4, p };
     float out[3 * 4 * 4];
     mni_recipe r;
 
-    mni_recipe_fill(&r, 4);                                 /* stretch: rows alike, white below alpha */
+    mni_recipe_fill(&r, 4);                   /* stretch: rows alike, white below alpha */
     CHECK_OK(mni_prep_run(&r, &im, out, NULL));
     CHECK_NEAR(out[0], 1, 0);
     CHECK_NEAR(out[16], 0, 0);
-    CHECK_NEAR(out[3], 127 / 255.0f, 0);                    /* (0 * 128 + 255 * 127) / 255 */
+    CHECK_NEAR(out[3], 127 / 255.0f, 0);                 /* (0 * 128 + 255 * 127) / 255 */
     CHECK_NEAR(out[32 + 15], 1, 0);
 
-    r.fit = MNI_FIT_CROP;                                   /* the middle 2 x 2, enlarged */
+    r.fit = MNI_FIT_CROP;                                 /* the middle 2 x 2, enlarged */
     CHECK_OK(mni_prep_run(&r, &im, out, NULL));
     CHECK_NEAR(out[0], 1, 0);
     CHECK_NEAR(out[3], 127 / 255.0f, 0);
@@ -225,7 +232,8 @@ static void prepare_fits_and_scales(void)
 const test_case resize_tests[];
 const test_case resize_tests[] = {
     { "by_hand", by_hand, 0 },
-    { "same_size_is_a_copy_and_flat_stays_flat", same_size_is_a_copy_and_flat_stays_flat, 0 },
+    { "same_size_is_a_copy_and_flat_stays_flat", same_size_is_a_copy_and_flat_stays_flat,
+      0 },
     { "refusals", refusals, 0 },
     { "as_pillow", as_pillow, 0 },
     { "out_of_memory", out_of_memory, 0 },

@@ -16,7 +16,8 @@
 
 static mann_synth_config config(uint32_t size, uint32_t conditions, float strength)
 {
-    return (mann_synth_config){ sizeof(mann_synth_config), size, conditions, strength, 1 };
+    return (mann_synth_config){ sizeof(mann_synth_config), size, conditions, strength,
+                                1 };
 }
 
 static uint64_t hash_of(const mann_synth_config *c, uint64_t klass, uint64_t view)
@@ -28,8 +29,9 @@ static uint64_t hash_of(const mann_synth_config *c, uint64_t klass, uint64_t vie
     return h;
 }
 
-/* The pixels are part of the contract: the same for every compiler, optimisation and machine, and
- * from one version to the next. A change here changes every figure measured on synth. */
+/* The pixels are part of the contract: the same for every compiler, optimisation and
+ * machine, and from one version to the next. A change here changes every figure measured
+ * on synth. */
 static void frozen(void)
 {
     static const struct {
@@ -49,7 +51,8 @@ static void frozen(void)
     };
     int n_wrong = 0;
     for (size_t i = 0; i < sizeof GOLDEN / sizeof *GOLDEN; i++) {
-        const mann_synth_config c = config(GOLDEN[i].size, GOLDEN[i].conditions, GOLDEN[i].strength);
+        const mann_synth_config c =
+            config(GOLDEN[i].size, GOLDEN[i].conditions, GOLDEN[i].strength);
         const uint64_t got = hash_of(&c, GOLDEN[i].klass, GOLDEN[i].view);
         if (got == GOLDEN[i].want) continue;
         printf("golden %d: 0x%016llXu\n", (int)i, (unsigned long long)got);
@@ -76,17 +79,19 @@ static void frozen_at_large(void)
 
 static void switches(void)
 {
-    const mann_synth_config none = config(64, 0, 1.0f), zero = config(64, MANN_SYNTH_ALL, 0.0f);
-    CHECK(hash_of(&none, 5, 6) == hash_of(&zero, 5, 6));    /* mask 0 and strength 0 are the same */
+    const mann_synth_config none = config(64, 0, 1.0f),
+                            zero = config(64, MANN_SYNTH_ALL, 0.0f);
+    /* mask 0 and strength 0 are the same */
+    CHECK(hash_of(&none, 5, 6) == hash_of(&zero, 5, 6));
     uint64_t seen[8];
-    for (int i = 0; i < 8; i++) {                           /* every condition changes the picture */
+    for (int i = 0; i < 8; i++) {                /* every condition changes the picture */
         const mann_synth_config one = config(64, 1u << i, 1.0f);
         seen[i] = hash_of(&one, 5, 6);
         CHECK(seen[i] == hash_of(&one, 5, 6));
         CHECK(seen[i] != hash_of(&none, 5, 6));
         for (int j = 0; j < i; j++) CHECK(seen[i] != seen[j]);
     }
-    mann_synth_config other = none;                         /* and so do class, view and seed */
+    mann_synth_config other = none;                   /* and so do class, view and seed */
     CHECK(hash_of(&none, 5, 6) != hash_of(&none, 5, 7));
     CHECK(hash_of(&none, 5, 6) != hash_of(&none, 6, 6));
     other.seed = 2;
@@ -102,7 +107,8 @@ static void refusals(void)
         { 7, 0, 1 }, { 1025, 0, 1 }, { 64, 256, 1 }, { 64, 0, -0.01f }, { 64, 0, 1.01f },
     };
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
-        const mann_synth_config c = config(BAD[i].size, BAD[i].conditions, BAD[i].strength);
+        const mann_synth_config c =
+            config(BAD[i].size, BAD[i].conditions, BAD[i].strength);
         CHECK_IS(mni_synth_draw(&im, &c, 0, 0, &e), MANN_E_ARG);
         CHECK(im.pixels == NULL);
     }
@@ -156,12 +162,13 @@ static void fixed_point(void)
     CHECK_EQ(mni_down(31, 4), 1);
 }
 
-/* --- how hard ----------------------------------------------------------------------------------- */
+/* --- how hard ----------------------------------------------------------------------- */
 
 enum { N_CLASSES = 1000, N_REFS = 3, N_QUERIES = 2, THUMB = 16 * 16 * 3 };
 
 /* The `pixels` representation: a 16 x 16 thumbnail, its mean removed, of length 1. */
-static void represent(float *out, const mann_synth_config *c, uint64_t klass, uint64_t view)
+static void represent(float *out, const mann_synth_config *c, uint64_t klass,
+                      uint64_t view)
 {
     mann_image im, small;
     CHECK_OK(mni_synth_draw(&im, c, klass, view, NULL));
@@ -169,8 +176,10 @@ static void represent(float *out, const mann_synth_config *c, uint64_t klass, ui
     double mean = 0, sum = 0;
     for (int i = 0; i < THUMB; i++) mean += small.pixels[i];
     mean /= THUMB;
-    for (int i = 0; i < THUMB; i++) sum += (small.pixels[i] - mean) * (small.pixels[i] - mean);
-    for (int i = 0; i < THUMB; i++) out[i] = (float)((small.pixels[i] - mean) / sqrt(sum + 1e-9));
+    for (int i = 0; i < THUMB; i++)
+        sum += (small.pixels[i] - mean) * (small.pixels[i] - mean);
+    for (int i = 0; i < THUMB; i++)
+        out[i] = (float)((small.pixels[i] - mean) / sqrt(sum + 1e-9));
     mann_image_clear(&small);
     mann_image_clear(&im);
 }
@@ -191,7 +200,8 @@ static double recall_at_1(float strength, uint32_t conditions)
     float *refs = mni_alloc((size_t)N_CLASSES * N_REFS * THUMB, sizeof *refs), q[THUMB];
     CHECK(refs != NULL);
     for (int i = 0; i < N_CLASSES * N_REFS; i++)
-        represent(refs + (size_t)i * THUMB, &c, (uint64_t)i / N_REFS, (uint64_t)i % N_REFS);
+        represent(refs + (size_t)i * THUMB, &c, (uint64_t)i / N_REFS,
+                  (uint64_t)i % N_REFS);
     int n_right = 0;
     for (int i = 0; i < N_CLASSES * N_QUERIES; i++) {
         represent(q, &c, (uint64_t)i / N_QUERIES, N_REFS + (uint64_t)i % N_QUERIES);
@@ -207,12 +217,15 @@ static double recall_at_1(float strength, uint32_t conditions)
     return 100.0 * n_right / (N_CLASSES * N_QUERIES);
 }
 
-/* Full strength must not be solved by thumbnails; a quarter must be, so that a demo works with them. */
+/* Full strength must not be solved by thumbnails; a quarter must be, so that a demo works
+ * with them. */
 static void hard_enough_and_easy_enough(void)
 {
     const double full = recall_at_1(1.0f, MANN_SYNTH_ALL);
     const double quarter = recall_at_1(0.25f, MANN_SYNTH_ALL);
-    if (getenv("TEST_VERBOSE")) printf("pixels, 1,000 classes, 3 references: %.1f %%, %.1f %% at 1/4\n", full, quarter);
+    if (getenv("TEST_VERBOSE"))
+        printf("pixels, 1,000 classes, 3 references: %.1f %%, %.1f %% at 1/4\n", full,
+               quarter);
     CHECK(full <= 25 && full >= 2);
     CHECK(quarter >= 70);
 }

@@ -1,5 +1,5 @@
-/* test_vfs.c - the three file systems keep one contract; the two for tests keep their own promises.
- * SPDX-License-Identifier: MIT */
+/* test_vfs.c - the three file systems keep one contract; the two for tests keep their own
+ * promises. SPDX-License-Identifier: MIT */
 #include <stdio.h>
 #include <string.h>
 
@@ -12,7 +12,9 @@ static void put(const mni_vfs *v, const char *path, const char *text)
 {
     mni_file *f;
     mann_error e;
-    CHECK_FINE(mni_open(v, path, MNI_OPEN_WRITE | MNI_OPEN_CREATE | MNI_OPEN_TRUNCATE, &f, &e), e);
+    CHECK_FINE(
+        mni_open(v, path, MNI_OPEN_WRITE | MNI_OPEN_CREATE | MNI_OPEN_TRUNCATE, &f, &e),
+        e);
     CHECK_FINE(mni_write(f, text, strlen(text), 0, &e), e);
     CHECK_FINE(mni_sync(f, &e), e);
     CHECK_FINE(mni_close(f, &e), e);
@@ -46,7 +48,7 @@ static int stop_at_once(void *ctx, const char *name)
     return 1;
 }
 
-/* --- one contract ----------------------------------------------------------------------------------- */
+/* --- one contract ------------------------------------------------------------------- */
 
 static void open_flags(const mni_vfs *v, const char *path)
 {
@@ -55,13 +57,15 @@ static void open_flags(const mni_vfs *v, const char *path)
     CHECK_IS(mni_open(v, path, MNI_OPEN_READ, &f, &e), MANN_E_NOT_FOUND);
     CHECK(f == NULL && strstr(e.text, path));
     CHECK_IS(mni_open(v, path, MNI_OPEN_WRITE, &f, NULL), MANN_E_NOT_FOUND);
-    CHECK_IS(mni_open(v, path, MNI_OPEN_WRITE | MNI_OPEN_TRUNCATE, &f, NULL), MANN_E_NOT_FOUND);
+    CHECK_IS(mni_open(v, path, MNI_OPEN_WRITE | MNI_OPEN_TRUNCATE, &f, NULL),
+             MANN_E_NOT_FOUND);
     unsigned fresh = MNI_OPEN_WRITE | MNI_OPEN_CREATE | MNI_OPEN_EXCLUSIVE;
     CHECK_FINE(mni_open(v, path, fresh, &f, &e), e);
     CHECK_OK(mni_close(f, NULL));
     CHECK_IS(mni_open(v, path, fresh, &f, NULL), MANN_E_EXISTS);
     put(v, path, "hello");
-    CHECK_FINE(mni_open(v, path, MNI_OPEN_WRITE | MNI_OPEN_CREATE, &f, &e), e);    /* keeps content */
+    /* keeps content */
+    CHECK_FINE(mni_open(v, path, MNI_OPEN_WRITE | MNI_OPEN_CREATE, &f, &e), e);
     CHECK_OK(mni_close(f, NULL));
     CHECK(holds(v, path, "hello"));
     CHECK_FINE(mni_open(v, path, MNI_OPEN_READ, &f, &e), e);
@@ -79,8 +83,10 @@ static void read_write(const mni_vfs *v, const char *path)
     char got_bytes[16];
     size_t got;
     uint64_t size;
-    CHECK_FINE(mni_open(v, path, MNI_OPEN_WRITE | MNI_OPEN_CREATE | MNI_OPEN_TRUNCATE, &f, &e), e);
-    CHECK_FINE(mni_write(f, "abc", 3, 4, &e), e);                 /* a hole of zeros before it */
+    CHECK_FINE(
+        mni_open(v, path, MNI_OPEN_WRITE | MNI_OPEN_CREATE | MNI_OPEN_TRUNCATE, &f, &e),
+        e);
+    CHECK_FINE(mni_write(f, "abc", 3, 4, &e), e);          /* a hole of zeros before it */
     CHECK_FINE(v->ops->size(f, &size, &e), e);
     CHECK_EQ(size, 7);
     CHECK_FINE(mni_read(f, got_bytes, sizeof got_bytes, 2, &got, &e), e);
@@ -91,11 +97,11 @@ static void read_write(const mni_vfs *v, const char *path)
     CHECK_FINE(mni_read(f, got_bytes, 4, 1000, &got, &e), e);
     CHECK_EQ(got, 0);
     CHECK_FINE(v->ops->truncate(f, 5, &e), e);
-    CHECK_FINE(v->ops->truncate(f, 6, &e), e);                    /* what was cut comes back as zero */
+    CHECK_FINE(v->ops->truncate(f, 6, &e), e);       /* what was cut comes back as zero */
     CHECK_FINE(mni_read(f, got_bytes, sizeof got_bytes, 4, &got, &e), e);
     CHECK_EQ(got, 2);
     CHECK(memcmp(got_bytes, "a\0", 2) == 0);
-    CHECK_FINE(mni_write(f, "", 0, 100, &e), e);                  /* nothing, nowhere: no growth */
+    CHECK_FINE(mni_write(f, "", 0, 100, &e), e);         /* nothing, nowhere: no growth */
     CHECK_FINE(v->ops->size(f, &size, &e), e);
     CHECK_EQ(size, 6);
     CHECK_OK(mni_close(f, NULL));
@@ -110,7 +116,7 @@ static void mapping(const mni_vfs *v, const char *path, const char *other)
     put(v, path, "mapped");
     CHECK_FINE(mni_open(v, path, MNI_OPEN_READ, &f, &e), e);
     CHECK_FINE(v->ops->map(f, &bytes, &n, &e), e);
-    CHECK_OK(mni_close(f, NULL));                                 /* the mapping outlives it */
+    CHECK_OK(mni_close(f, NULL));                            /* the mapping outlives it */
     put(v, other, "replacement");
     CHECK_FINE(v->ops->replace(v, other, path, &e), e);
     CHECK_EQ(n, 6);
@@ -157,22 +163,25 @@ static void names(const mni_vfs *v, const char *dir)
     CHECK_FINE(v->ops->stat(v, mni_text_get(&file), &st, &e), e);
     CHECK(st.kind == MNI_IS_FILE && st.n_bytes == 5 && st.mtime > 0);
     CHECK_FINE(v->ops->stat(v, mni_text_get(&below), &again, &e), e);
-    CHECK(again.kind == MNI_IS_DIR && (again.inode != st.inode || again.device != st.device));
+    CHECK(again.kind == MNI_IS_DIR &&
+          (again.inode != st.inode || again.device != st.device));
     mni_text_clear(&list);
     CHECK_FINE(v->ops->list(v, mni_text_get(&below), add_name, &list, &e), e);
     CHECK_STR(mni_text_get(&list), "inner ");
     CHECK_FINE(v->ops->list(v, mni_text_get(&below), stop_at_once, &calls, &e), e);
     CHECK_EQ(calls, 1);
-    CHECK_IS(v->ops->remove(v, mni_text_get(&below), NULL), MANN_E_IO);         /* a folder */
+    CHECK_IS(v->ops->remove(v, mni_text_get(&below), NULL), MANN_E_IO);     /* a folder */
     mni_file *f;
     CHECK_IS(mni_open(v, mni_text_get(&below), MNI_OPEN_READ, &f, NULL), MANN_E_IO);
     CHECK_FINE(mni_sync_dir_of(v, mni_text_get(&file), &e), e);
     CHECK_FINE(v->ops->remove(v, mni_text_get(&file), &e), e);
     CHECK_IS(v->ops->remove(v, mni_text_get(&file), NULL), MANN_E_NOT_FOUND);
     CHECK_IS(v->ops->stat(v, mni_text_get(&file), &st, NULL), MANN_E_NOT_FOUND);
-    CHECK_IS(v->ops->list(v, mni_text_get(&file), add_name, &list, NULL), MANN_E_NOT_FOUND);
+    CHECK_IS(v->ops->list(v, mni_text_get(&file), add_name, &list, NULL),
+             MANN_E_NOT_FOUND);
     CHECK_IS(v->ops->sync_dir(v, mni_text_get(&file), NULL), MANN_E_NOT_FOUND);
-    CHECK_IS(v->ops->replace(v, mni_text_get(&file), mni_text_get(&below), NULL), MANN_E_NOT_FOUND);
+    CHECK_IS(v->ops->replace(v, mni_text_get(&file), mni_text_get(&below), NULL),
+             MANN_E_NOT_FOUND);
     mni_text_fini(&file);
     mni_text_fini(&below);
     mni_text_fini(&list);
@@ -251,7 +260,7 @@ static void posix_symlinks(void)
     CHECK_IS(mni_open(v, "/dev/null", MNI_OPEN_READ, &f, NULL), MANN_E_IO);
 }
 
-/* --- power cuts ------------------------------------------------------------------------------------------ */
+/* --- power cuts --------------------------------------------------------------------- */
 
 static void cut_loses_what_was_not_synced(void)
 {
@@ -279,7 +288,7 @@ static void cut_loses_what_was_not_synced(void)
     CHECK_OK(mni_open(v, "d/kept", MNI_OPEN_WRITE | MNI_OPEN_TRUNCATE, &f, NULL));
     CHECK_OK(mni_close(f, NULL));
     mni_vfs_mem_power_cut(m);
-    CHECK(holds(v, "d/kept", "old"));               /* cutting to zero is not synced either */
+    CHECK(holds(v, "d/kept", "old"));           /* cutting to zero is not synced either */
     CHECK_OK(v->ops->remove(v, "d/lost", NULL));
     CHECK_OK(v->ops->sync_dir(v, "./d/", NULL));
     mni_vfs_mem_power_cut(m);
@@ -302,7 +311,8 @@ static void cut_around_a_rename(void)
     CHECK_OK(mni_replace_file(v, "g", "new", 3, NULL));
     mni_vfs_mem_power_cut(m);
     CHECK(holds(v, "g", "new"));
-    /* A rename that is synced, of content that is not: the classic empty file after a crash. */
+    /* A rename that is synced, of content that is not: the classic empty file after a
+     * crash. */
     CHECK_OK(mni_open(v, "h.tmp", MNI_OPEN_WRITE | MNI_OPEN_CREATE, &f, NULL));
     CHECK_OK(mni_write(f, "careless", 8, 0, NULL));
     CHECK_OK(mni_close(f, NULL));
@@ -350,9 +360,10 @@ static void mem_list_may_call_back(void)
     mni_vfs_mem_free(m);
 }
 
-/* --- faults ---------------------------------------------------------------------------------------------- */
+/* --- faults ------------------------------------------------------------------------- */
 
-/* Whatever fails in replace_file: an error is told, and the file is old or new, never a mixture. */
+/* Whatever fails in replace_file: an error is told, and the file is old or new, never a
+ * mixture. */
 static void replace_file_survives_every_fault(void)
 {
     for (int mode = 0; mode < 4; mode++)
@@ -373,7 +384,8 @@ static void replace_file_survives_every_fault(void)
             mni_vfs_mem_power_cut(m);
             CHECK(holds(v, "g", s == MANN_OK ? "new" : "old"));
             mni_vfs_mem_free(m);
-            if (s == MANN_OK) { CHECK(n == 6); break; }     /* open write sync close rename sync_dir */
+            /* open write sync close rename sync_dir */
+            if (s == MANN_OK) { CHECK(n == 6); break; }
         }
 }
 
@@ -405,11 +417,11 @@ static void faults_count_what_is_masked(void)
     CHECK_IS(mni_write(file, "ABCDEF", 6, 0, NULL), MANN_E_IO);
     CHECK(holds(mni_vfs_mem_vfs(m), "x", "ABCdef"));        /* half of it arrived */
     f.which = MNI_FAULT_CLOSE;
-    CHECK_IS(mni_close(file, NULL), MANN_E_IO);             /* and yet it is gone: no leak */
+    CHECK_IS(mni_close(file, NULL), MANN_E_IO);          /* and yet it is gone: no leak */
     mni_vfs_mem_free(m);
 }
 
-/* --- memory ------------------------------------------------------------------------------------------------- */
+/* --- memory ------------------------------------------------------------------------- */
 
 static mann_status use_memory_disk(const mni_vfs *v, mann_error *err)
 {

@@ -14,7 +14,7 @@
 uint32_t    mann_version(void) { return MANN_VERSION; }
 const char *mann_simd_name(void) { return mni_kern_dist_best()->name; }
 
-/* --- vectors ---------------------------------------------------------------------------------------------------- */
+/* --- vectors ------------------------------------------------------------------------ */
 
 struct mann_vectors { float *data; size_t rows, cols; };
 
@@ -25,7 +25,8 @@ mann_status mann_vectors_read(mann_vectors **out, const char *path, mann_error *
     MNI_NEED(path, "mann_vectors_read");
     mann_vectors *v = mni_alloc(1, sizeof *v);
     if (!v) return mni_fail(err, MANN_E_NOMEM, "%s: vectors", path);
-    mann_status s = mni_vectors_read(mni_vfs_posix(), path, &v->data, &v->rows, &v->cols, err);
+    mann_status s =
+        mni_vectors_read(mni_vfs_posix(), path, &v->data, &v->rows, &v->cols, err);
     if (s != MANN_OK) { mni_free(v); return s; }
     *out = v;
     return MANN_OK;
@@ -33,7 +34,8 @@ mann_status mann_vectors_read(mann_vectors **out, const char *path, mann_error *
 
 mann_matrix mann_vectors_matrix(const mann_vectors *v)
 {
-    return v ? (mann_matrix){ v->data, v->rows, v->cols, v->cols } : (mann_matrix){ NULL, 0, 0, 0 };
+    return v ? (mann_matrix){ v->data, v->rows, v->cols, v->cols }
+             : (mann_matrix){ NULL, 0, 0, 0 };
 }
 
 void mann_vectors_free(mann_vectors *v)
@@ -45,9 +47,11 @@ void mann_vectors_free(mann_vectors *v)
 
 static mann_status check_matrix(mann_matrix m, const char *call, mann_error *err)
 {
-    if (m.rows && !m.data) return mni_fail(err, MANN_E_ARG, "%s: %zu rows, but data is NULL", call, m.rows);
+    if (m.rows && !m.data)
+        return mni_fail(err, MANN_E_ARG, "%s: %zu rows, but data is NULL", call, m.rows);
     if (m.stride && m.stride < m.cols)
-        return mni_fail(err, MANN_E_ARG, "%s: stride %zu is less than %zu columns", call, m.stride, m.cols);
+        return mni_fail(err, MANN_E_ARG, "%s: stride %zu is less than %zu columns", call,
+                        m.stride, m.cols);
     return MANN_OK;
 }
 
@@ -59,18 +63,20 @@ mann_status mann_vectors_write(const char *path, mann_matrix m, mann_error *err)
     return mni_vectors_write(mni_vfs_posix(), path, m, err);
 }
 
-mann_status mann_ids_write(const char *path, const uint64_t *ids, size_t rows, size_t cols, mann_error *err)
+mann_status mann_ids_write(const char *path, const uint64_t *ids, size_t rows,
+                           size_t cols, mann_error *err)
 {
     MNI_NEED(path, "mann_ids_write");
     if (rows && cols) MNI_NEED(ids, "mann_ids_write");
     return mni_ids_write(mni_vfs_posix(), path, ids, rows, cols, err);
 }
 
-/* --- images ------------------------------------------------------------------------------------------------------ */
+/* --- images ------------------------------------------------------------------------- */
 
 #define MAX_IMAGE_FILE (1ull << 30)
 
-mann_status mann_image_decode(mann_image *out, const void *bytes, size_t n_bytes, mann_error *err)
+mann_status mann_image_decode(mann_image *out, const void *bytes, size_t n_bytes,
+                              mann_error *err)
 {
     MNI_NEED(out, "mann_image_decode");
     if (n_bytes) MNI_NEED(bytes, "mann_image_decode");
@@ -93,20 +99,25 @@ mann_status mann_image_read(mann_image *out, const char *path, mann_error *err)
 static mann_status check_image(const mann_image *im, const char *call, mann_error *err)
 {
     MNI_NEED(im, call);
-    if (!im->pixels || !im->width || !im->height || (im->channels != 3 && im->channels != 4))
-        return mni_fail(err, MANN_E_ARG, "%s: an image of %u x %u pixels and %u channels, wanted at least 1 x 1 "
-                        "with 3 or 4", call, (unsigned)im->width, (unsigned)im->height, (unsigned)im->channels);
+    if (!im->pixels || !im->width || !im->height ||
+        (im->channels != 3 && im->channels != 4))
+        return mni_fail(
+            err, MANN_E_ARG,
+            "%s: an image of %u x %u pixels and %u channels, wanted at least 1 x 1 "
+            "with 3 or 4",
+            call, (unsigned)im->width, (unsigned)im->height, (unsigned)im->channels);
     return MANN_OK;
 }
 
-mann_status mann_image_resize(mann_image *out, const mann_image *in, uint32_t width, uint32_t height,
-                              mann_error *err)
+mann_status mann_image_resize(mann_image *out, const mann_image *in, uint32_t width,
+                              uint32_t height, mann_error *err)
 {
     MNI_NEED(out, "mann_image_resize");
     MNI_TRY(check_image(in, "mann_image_resize", err));
     if (!width || !height || width > 65535 || height > 65535)
-        return mni_fail(err, MANN_E_ARG, "mann_image_resize: to %u x %u, wanted 1..65535 each", (unsigned)width,
-                        (unsigned)height);
+        return mni_fail(err, MANN_E_ARG,
+                        "mann_image_resize: to %u x %u, wanted 1..65535 each",
+                        (unsigned)width, (unsigned)height);
     return mni_image_resize(out, in, width, height, err);
 }
 
@@ -116,19 +127,22 @@ mann_status mann_image_write_png(const char *path, const mann_image *im, mann_er
     MNI_NEED(path, "mann_image_write_png");
     MNI_TRY(check_image(im, "mann_image_write_png", err));
     mann_status s = mni_png_encode(&buf, im, err);
-    if (s == MANN_OK) s = mni_replace_file(mni_vfs_posix(), path, buf.bytes, buf.n_bytes, err);
+    if (s == MANN_OK)
+        s = mni_replace_file(mni_vfs_posix(), path, buf.bytes, buf.n_bytes, err);
     mni_buf_fini(&buf);
     return s;
 }
 
 void mann_synth_config_fill(mann_synth_config *c, size_t size)
 {
-    mann_synth_config d = { .size = 96, .conditions = MANN_SYNTH_ALL, .strength = 1.0f, .seed = 1 };
+    mann_synth_config d = {
+        .size = 96, .conditions = MANN_SYNTH_ALL, .strength = 1.0f, .seed = 1
+    };
     mni_fill_sized(c, size, &d, sizeof d);
 }
 
-mann_status mann_synth_draw(mann_image *out, const mann_synth_config *c, uint64_t klass, uint64_t view,
-                            mann_error *err)
+mann_status mann_synth_draw(mann_image *out, const mann_synth_config *c, uint64_t klass,
+                            uint64_t view, mann_error *err)
 {
     mann_synth_config mine;
     MNI_NEED(out, "mann_synth_draw");
@@ -138,9 +152,10 @@ mann_status mann_synth_draw(mann_image *out, const mann_synth_config *c, uint64_
     return mni_synth_draw(out, &mine, klass, view, err);
 }
 
-/* --- data sets ---------------------------------------------------------------------------------------------------- */
+/* --- data sets ---------------------------------------------------------------------- */
 
-mann_status mann_dataset_open(mann_dataset **out, const char *path, const mann_hooks *h, mann_error *err)
+mann_status mann_dataset_open(mann_dataset **out, const char *path, const mann_hooks *h,
+                              mann_error *err)
 {
     MNI_NEED(out, "mann_dataset_open");
     *out = NULL;
@@ -148,29 +163,38 @@ mann_status mann_dataset_open(mann_dataset **out, const char *path, const mann_h
     return mni_dataset_open(out, mni_vfs_posix(), path, h, err);
 }
 
-mann_status mann_dataset_files(mann_dataset **out, const char *const *paths, size_t n, const char *klass,
-                               mann_error *err)
+mann_status mann_dataset_files(mann_dataset **out, const char *const *paths, size_t n,
+                               const char *klass, mann_error *err)
 {
     MNI_NEED(out, "mann_dataset_files");
     *out = NULL;
     if (n) MNI_NEED(paths, "mann_dataset_files");
     for (size_t i = 0; i < n; i++) MNI_NEED(paths[i], "mann_dataset_files");
-    if (klass && !*klass) return mni_fail(err, MANN_E_ARG, "mann_dataset_files: the class has no name");
+    if (klass && !*klass)
+        return mni_fail(err, MANN_E_ARG, "mann_dataset_files: the class has no name");
     return mni_dataset_files(out, mni_vfs_posix(), paths, n, klass, err);
 }
 
-uint32_t mann_dataset_n_classes(const mann_dataset *d) { return d ? mni_dataset_n_classes(d) : 0; }
-uint64_t mann_dataset_n_images(const mann_dataset *d) { return d ? mni_dataset_n_images(d) : 0; }
+uint32_t mann_dataset_n_classes(const mann_dataset *d)
+{
+    return d ? mni_dataset_n_classes(d) : 0;
+}
+uint64_t mann_dataset_n_images(const mann_dataset *d)
+{
+    return d ? mni_dataset_n_images(d) : 0;
+}
 const char *mann_dataset_class(const mann_dataset *d, uint32_t klass)
 {
     return d && klass < mni_dataset_n_classes(d) ? mni_dataset_class(d, klass) : NULL;
 }
 const char *mann_dataset_path(const mann_dataset *d, uint64_t image, uint32_t *klass)
 {
-    return d && image < mni_dataset_n_images(d) ? mni_dataset_path(d, image, klass) : NULL;
+    return d && image < mni_dataset_n_images(d) ? mni_dataset_path(d, image, klass)
+                                                : NULL;
 }
 
-mann_status mann_dataset_read(const mann_dataset *d, uint64_t image, mann_image *out, mann_error *err)
+mann_status mann_dataset_read(const mann_dataset *d, uint64_t image, mann_image *out,
+                              mann_error *err)
 {
     uint8_t *bytes;
     size_t n_bytes;
@@ -179,12 +203,14 @@ mann_status mann_dataset_read(const mann_dataset *d, uint64_t image, mann_image 
     *out = (mann_image){ 0, 0, 0, NULL };
     MNI_NEED(d, "mann_dataset_read");
     if (image >= mni_dataset_n_images(d))
-        return mni_fail(err, MANN_E_ARG, "mann_dataset_read: image %llu of %llu", (unsigned long long)image,
+        return mni_fail(err, MANN_E_ARG, "mann_dataset_read: image %llu of %llu",
+                        (unsigned long long)image,
                         (unsigned long long)mni_dataset_n_images(d));
     MNI_TRY(mni_dataset_bytes(d, image, &bytes, &n_bytes, &mtime, err));
     mann_status s = mni_image_decode(out, bytes, n_bytes, NULL, err);
     mni_free(bytes);
-    return s == MANN_OK ? s : mni_fail_prefix(err, s, "%s", mni_dataset_path(d, image, NULL));
+    return s == MANN_OK ? s
+                        : mni_fail_prefix(err, s, "%s", mni_dataset_path(d, image, NULL));
 }
 
 void mann_dataset_free(mann_dataset *d) { mni_dataset_free(d); }

@@ -9,7 +9,9 @@
 
 void mann_gallery_config_fill(mann_gallery_config *c, size_t size)
 {
-    mann_gallery_config d = { .store = MANN_STORE_F32, .false_accept = 0.01f, .embed_model = 1, .seed = 1 };
+    mann_gallery_config d = {
+        .store = MANN_STORE_F32, .false_accept = 0.01f, .embed_model = 1, .seed = 1
+    };
     mni_fill_sized(c, size, &d, sizeof d);
 }
 
@@ -18,27 +20,33 @@ static mann_status check_config(mann_gallery_config *c, mann_error *err)
     if (c->model) {
         uint32_t dim = mann_model_dim(c->model);
         if (c->dim && c->dim != dim)
-            return mni_fail(err, MANN_E_ARG, "gallery: %u dimensions, but the model makes %u", (unsigned)c->dim,
-                            (unsigned)dim);
+            return mni_fail(err, MANN_E_ARG,
+                            "gallery: %u dimensions, but the model makes %u",
+                            (unsigned)c->dim, (unsigned)dim);
         c->dim = dim;
     }
     if (c->dim == 0 || c->dim > MNI_MAX_DIM)
-        return mni_fail(err, MANN_E_ARG, "gallery: %u dimensions, wanted 1..%u", (unsigned)c->dim,
-                        (unsigned)MNI_MAX_DIM);
+        return mni_fail(err, MANN_E_ARG, "gallery: %u dimensions, wanted 1..%u",
+                        (unsigned)c->dim, (unsigned)MNI_MAX_DIM);
     if (c->metric == 0) c->metric = c->model ? MANN_COSINE : MANN_L2;
-    if (c->metric > MANN_COSINE) return mni_fail(err, MANN_E_ARG, "gallery: metric %u is not known", (unsigned)c->metric);
+    if (c->metric > MANN_COSINE)
+        return mni_fail(err, MANN_E_ARG, "gallery: metric %u is not known",
+                        (unsigned)c->metric);
     if (c->store == 0) c->store = MANN_STORE_F32;
     if (c->store > MANN_STORE_INT8)
-        return mni_fail(err, MANN_E_ARG, "gallery: storage %u is not known", (unsigned)c->store);
+        return mni_fail(err, MANN_E_ARG, "gallery: storage %u is not known",
+                        (unsigned)c->store);
     if (c->false_accept == 0) c->false_accept = 0.01f;
     if (!(c->false_accept > 0 && c->false_accept <= 0.5f))
-        return mni_fail(err, MANN_E_ARG, "gallery: a false-accept rate of %g, wanted above 0 and at most 0.5",
-                        (double)c->false_accept);
+        return mni_fail(
+            err, MANN_E_ARG,
+            "gallery: a false-accept rate of %g, wanted above 0 and at most 0.5",
+            (double)c->false_accept);
     return MANN_OK;
 }
 
-mann_status mann_gallery_create(mann_gallery **out, const char *path, const mann_gallery_config *c,
-                                mann_error *err)
+mann_status mann_gallery_create(mann_gallery **out, const char *path,
+                                const mann_gallery_config *c, mann_error *err)
 {
     mann_gallery_config mine;
     MNI_NEED(out, "mann_gallery_create");
@@ -51,13 +59,15 @@ mann_status mann_gallery_create(mann_gallery **out, const char *path, const mann
     return mni_gallery_create(out, mni_vfs_posix(), path, &mine, err);
 }
 
-mann_status mann_gallery_open(mann_gallery **out, const char *path, uint32_t flags, mann_error *err)
+mann_status mann_gallery_open(mann_gallery **out, const char *path, uint32_t flags,
+                              mann_error *err)
 {
     MNI_NEED(out, "mann_gallery_open");
     *out = NULL;
     MNI_NEED(path, "mann_gallery_open");
     if (flags & ~(MANN_OPEN_WRITE | MANN_OPEN_VERIFY))
-        return mni_fail(err, MANN_E_ARG, "mann_gallery_open: flags %#x are not known", (unsigned)flags);
+        return mni_fail(err, MANN_E_ARG, "mann_gallery_open: flags %#x are not known",
+                        (unsigned)flags);
     return mni_gallery_open(out, mni_vfs_posix(), path, flags, err);
 }
 
@@ -76,41 +86,52 @@ mann_status mann_gallery_use_model(mann_gallery *g, const mann_model *m, mann_er
     return mni_gallery_use_model(g, m, err);
 }
 
-/* --- changes ------------------------------------------------------------------------------------------------------ */
+/* --- changes ------------------------------------------------------------------------ */
 
-static mann_status check_rows(mann_gallery *g, mann_matrix *m, const char *call, mann_error *err)
+static mann_status check_rows(mann_gallery *g, mann_matrix *m, const char *call,
+                              mann_error *err)
 {
     if (m->rows == 0) return MANN_OK;
-    if (!m->data) return mni_fail(err, MANN_E_ARG, "%s: %zu rows, but data is NULL", call, m->rows);
+    if (!m->data)
+        return mni_fail(err, MANN_E_ARG, "%s: %zu rows, but data is NULL", call, m->rows);
     if (m->cols != mni_gallery_dim(g))
-        return mni_fail(err, MANN_E_MISMATCH, "%s: rows of %zu dimensions, the gallery has %u", call, m->cols,
+        return mni_fail(err, MANN_E_MISMATCH,
+                        "%s: rows of %zu dimensions, the gallery has %u", call, m->cols,
                         (unsigned)mni_gallery_dim(g));
     if (!m->stride) m->stride = m->cols;
     if (m->stride < m->cols)
-        return mni_fail(err, MANN_E_ARG, "%s: stride %zu is less than %zu columns", call, m->stride, m->cols);
+        return mni_fail(err, MANN_E_ARG, "%s: stride %zu is less than %zu columns", call,
+                        m->stride, m->cols);
     return MANN_OK;
 }
 
-mann_status mann_gallery_add(mann_gallery *g, const char *const *classes, const char *const *sources,
-                             mann_matrix rows, const uint64_t *ids_in, uint64_t *ids_out, mann_error *err)
+mann_status mann_gallery_add(mann_gallery *g, const char *const *classes,
+                             const char *const *sources, mann_matrix rows,
+                             const uint64_t *ids_in, uint64_t *ids_out, mann_error *err)
 {
     MNI_NEED(g, "mann_gallery_add");
     MNI_TRY(check_rows(g, &rows, "mann_gallery_add", err));
     if (rows.rows == 0) return MANN_OK;
     mni_new_row *list = mni_alloc(rows.rows, sizeof *list);
-    if (!list) return mni_fail(err, MANN_E_NOMEM, "mann_gallery_add: %zu rows", rows.rows);
+    if (!list)
+        return mni_fail(err, MANN_E_NOMEM, "mann_gallery_add: %zu rows", rows.rows);
     for (size_t i = 0; i < rows.rows; i++) {
         const float *v = rows.data + i * rows.stride;
-        list[i] = (mni_new_row){ .klass = classes ? classes[i] : NULL, .source = sources ? sources[i] : NULL,
-                                 .vector = v, .id = ids_in ? ids_in[i] : 0, .has_id = ids_in != NULL,
-                                 .content_hash = mni_hash_bytes(v, rows.cols * sizeof *v, 1) };
+        list[i] =
+            (mni_new_row){ .klass = classes ? classes[i] : NULL,
+                           .source = sources ? sources[i] : NULL,
+                           .vector = v,
+                           .id = ids_in ? ids_in[i] : 0,
+                           .has_id = ids_in != NULL,
+                           .content_hash = mni_hash_bytes(v, rows.cols * sizeof *v, 1) };
     }
     mann_status s = mni_gallery_add(g, list, rows.rows, ids_out, err);
     mni_free(list);
     return s;
 }
 
-mann_status mann_gallery_add_images(mann_gallery *g, const mann_dataset *set, mann_pool *p, const mann_hooks *h,
+mann_status mann_gallery_add_images(mann_gallery *g, const mann_dataset *set,
+                                    mann_pool *p, const mann_hooks *h,
                                     mann_add_report *report, mann_error *err)
 {
     mann_add_report mine = { 0 };
@@ -119,29 +140,32 @@ mann_status mann_gallery_add_images(mann_gallery *g, const mann_dataset *set, ma
     mni_photos photos = mni_photos_of(set);
     mann_status s = mni_gallery_enrol(g, &photos, p, h, &mine, err);
     if (report && mine.struct_size) {
-        mann_status given = mni_give_sized(report, &mine, sizeof mine, "mann_gallery_add_images",
-                                           s == MANN_OK ? err : NULL);
+        mann_status given =
+            mni_give_sized(report, &mine, sizeof mine, "mann_gallery_add_images",
+                           s == MANN_OK ? err : NULL);
         if (s == MANN_OK) s = given;
     }
     return s;
 }
 
-mann_status mann_gallery_remove(mann_gallery *g, const uint64_t *ids, size_t n, size_t *removed, mann_error *err)
+mann_status mann_gallery_remove(mann_gallery *g, const uint64_t *ids, size_t n,
+                                size_t *removed, mann_error *err)
 {
     MNI_NEED(g, "mann_gallery_remove");
     if (n) MNI_NEED(ids, "mann_gallery_remove");
     return mni_gallery_remove(g, ids, n, removed, err);
 }
 
-mann_status mann_gallery_remove_class(mann_gallery *g, const char *klass, size_t *removed, mann_error *err)
+mann_status mann_gallery_remove_class(mann_gallery *g, const char *klass, size_t *removed,
+                                      mann_error *err)
 {
     MNI_NEED(g, "mann_gallery_remove_class");
     MNI_NEED(klass, "mann_gallery_remove_class");
     return mni_gallery_remove_class(g, klass, removed, err);
 }
 
-mann_status mann_gallery_relabel(mann_gallery *g, const uint64_t *ids, size_t n, const char *klass,
-                                 mann_error *err)
+mann_status mann_gallery_relabel(mann_gallery *g, const uint64_t *ids, size_t n,
+                                 const char *klass, mann_error *err)
 {
     MNI_NEED(g, "mann_gallery_relabel");
     if (n) MNI_NEED(ids, "mann_gallery_relabel");
@@ -149,14 +173,15 @@ mann_status mann_gallery_relabel(mann_gallery *g, const uint64_t *ids, size_t n,
     return mni_gallery_relabel(g, ids, n, klass, err);
 }
 
-mann_status mann_gallery_build(mann_gallery *g, const char *path, const char *index, mann_pool *p,
-                               const mann_hooks *h, mann_error *err)
+mann_status mann_gallery_build(mann_gallery *g, const char *path, const char *index,
+                               mann_pool *p, const mann_hooks *h, mann_error *err)
 {
     MNI_NEED(g, "mann_gallery_build");
     return mni_gallery_build(g, path, index, MNI_MEASURE_YES, p, h, err);
 }
 
-mann_status mann_gallery_compact(mann_gallery *g, mann_pool *p, const mann_hooks *h, mann_error *err)
+mann_status mann_gallery_compact(mann_gallery *g, mann_pool *p, const mann_hooks *h,
+                                 mann_error *err)
 {
     MNI_NEED(g, "mann_gallery_compact");
     return mni_gallery_build(g, NULL, NULL, MNI_MEASURE_DUE, p, h, err);
@@ -168,7 +193,7 @@ mann_status mann_gallery_verify(mann_gallery *g, const mann_hooks *h, mann_error
     return mni_gallery_verify(g, h, err);
 }
 
-/* --- search -------------------------------------------------------------------------------------------------------- */
+/* --- search ------------------------------------------------------------------------- */
 
 void mann_search_fill(mann_search *s, size_t size, uint32_t k)
 {
@@ -178,27 +203,35 @@ void mann_search_fill(mann_search *s, size_t size, uint32_t k)
 
 enum { MAX_K = 1 << 20 };
 
-mann_status mni_take_search(mann_search *mine, const mann_search *s, const char *call, mann_error *err)
+mann_status mni_take_search(mann_search *mine, const mann_search *s, const char *call,
+                            mann_error *err)
 {
     mann_search_fill(mine, sizeof *mine, 5);
     if (s) MNI_TRY(mni_take_sized(mine, sizeof *mine, s, call, err));
-    if (mine->k > MAX_K) return mni_fail(err, MANN_E_LIMIT, "%s: k is %u, at most %d", call, (unsigned)mine->k, MAX_K);
+    if (mine->k > MAX_K)
+        return mni_fail(err, MANN_E_LIMIT, "%s: k is %u, at most %d", call,
+                        (unsigned)mine->k, MAX_K);
     if (mine->aggregate == 0) mine->aggregate = MANN_AGGREGATE_MAX;
     if (mine->aggregate > MANN_AGGREGATE_VOTE)
-        return mni_fail(err, MANN_E_ARG, "%s: aggregation %u is not known", call, (unsigned)mine->aggregate);
-    if (mine->best_m > 1024) return mni_fail(err, MANN_E_LIMIT, "%s: best_m is %u, at most 1024", call, (unsigned)mine->best_m);
+        return mni_fail(err, MANN_E_ARG, "%s: aggregation %u is not known", call,
+                        (unsigned)mine->aggregate);
+    if (mine->best_m > 1024)
+        return mni_fail(err, MANN_E_LIMIT, "%s: best_m is %u, at most 1024", call,
+                        (unsigned)mine->best_m);
     if (!(mine->false_accept >= 0 && mine->false_accept <= 0.5f))
-        return mni_fail(err, MANN_E_ARG, "%s: a false-accept rate of %g, wanted 0 (the gallery's) to 0.5", call,
-                        (double)mine->false_accept);
+        return mni_fail(err, MANN_E_ARG,
+                        "%s: a false-accept rate of %g, wanted 0 (the gallery's) to 0.5",
+                        call, (double)mine->false_accept);
     return MANN_OK;
 }
 
-typedef mann_status (*search_fn)(mni_gallery *g, mann_matrix queries, const mann_search *s, mni_pool *pool,
-                                 mann_hit *hits, mann_answer *answers, mann_error *err);
+typedef mann_status (*search_fn)(mni_gallery *g, mann_matrix queries,
+                                 const mann_search *s, mni_pool *pool, mann_hit *hits,
+                                 mann_answer *answers, mann_error *err);
 
-static mann_status search_with(search_fn fn, const char *call, mann_gallery *g, mann_matrix queries,
-                               const mann_search *s, mann_pool *p, mann_hit *hits, mann_answer *answers,
-                               mann_error *err)
+static mann_status search_with(search_fn fn, const char *call, mann_gallery *g,
+                               mann_matrix queries, const mann_search *s, mann_pool *p,
+                               mann_hit *hits, mann_answer *answers, mann_error *err)
 {
     mann_search mine;
     MNI_NEED(g, call);
@@ -209,35 +242,42 @@ static mann_status search_with(search_fn fn, const char *call, mann_gallery *g, 
     return fn(g, queries, &mine, p, hits, answers, err);
 }
 
-mann_status mann_gallery_search(mann_gallery *g, mann_matrix queries, const mann_search *s, mann_pool *p,
-                                mann_hit *hits, mann_answer *answers, mann_error *err)
+mann_status mann_gallery_search(mann_gallery *g, mann_matrix queries,
+                                const mann_search *s, mann_pool *p, mann_hit *hits,
+                                mann_answer *answers, mann_error *err)
 {
-    return search_with(mni_gallery_search, "mann_gallery_search", g, queries, s, p, hits, answers, err);
+    return search_with(mni_gallery_search, "mann_gallery_search", g, queries, s, p, hits,
+                       answers, err);
 }
 
-mann_status mann_gallery_identify(mann_gallery *g, mann_matrix queries, const mann_search *s, mann_pool *p,
-                                  mann_hit *hits, mann_answer *answers, mann_error *err)
+mann_status mann_gallery_identify(mann_gallery *g, mann_matrix queries,
+                                  const mann_search *s, mann_pool *p, mann_hit *hits,
+                                  mann_answer *answers, mann_error *err)
 {
-    return search_with(mni_gallery_identify, "mann_gallery_identify", g, queries, s, p, hits, answers, err);
+    return search_with(mni_gallery_identify, "mann_gallery_identify", g, queries, s, p,
+                       hits, answers, err);
 }
 
-/* --- questions ------------------------------------------------------------------------------------------------------ */
+/* --- questions ---------------------------------------------------------------------- */
 
-mann_status mann_gallery_class_name(mann_gallery *g, uint32_t klass, char *out, size_t size, mann_error *err)
+mann_status mann_gallery_class_name(mann_gallery *g, uint32_t klass, char *out,
+                                    size_t size, mann_error *err)
 {
     MNI_NEED(g, "mann_gallery_class_name");
     MNI_NEED(out, "mann_gallery_class_name");
     return mni_gallery_class_name(g, klass, out, size, err);
 }
 
-mann_status mann_gallery_source(mann_gallery *g, uint64_t id, char *out, size_t size, mann_error *err)
+mann_status mann_gallery_source(mann_gallery *g, uint64_t id, char *out, size_t size,
+                                mann_error *err)
 {
     MNI_NEED(g, "mann_gallery_source");
     MNI_NEED(out, "mann_gallery_source");
     return mni_gallery_source(g, id, out, size, err);
 }
 
-mann_status mann_gallery_each(mann_gallery *g, int (*fn)(void *user, const mann_record *r), void *user,
+mann_status mann_gallery_each(mann_gallery *g,
+                              int (*fn)(void *user, const mann_record *r), void *user,
                               mann_error *err)
 {
     MNI_NEED(g, "mann_gallery_each");
@@ -245,7 +285,8 @@ mann_status mann_gallery_each(mann_gallery *g, int (*fn)(void *user, const mann_
     return mni_gallery_each(g, fn, user, err);
 }
 
-mann_status mann_gallery_describe(mann_gallery *g, mann_gallery_info *info, mann_error *err)
+mann_status mann_gallery_describe(mann_gallery *g, mann_gallery_info *info,
+                                  mann_error *err)
 {
     mann_gallery_info i;
     MNI_NEED(g, "mann_gallery_describe");

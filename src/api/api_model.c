@@ -10,8 +10,8 @@
 #include "nn/model.h"
 #include "recog/embed.h"
 
-mann_status mann_model_new(mann_model **out, const char *architecture, uint32_t dim, uint64_t seed,
-                           mann_error *err)
+mann_status mann_model_new(mann_model **out, const char *architecture, uint32_t dim,
+                           uint64_t seed, mann_error *err)
 {
     mni_recipe recipe;
     uint8_t bytes[MNI_RECIPE_BYTES];
@@ -21,7 +21,7 @@ mann_status mann_model_new(mann_model **out, const char *architecture, uint32_t 
     MNI_NEED(architecture, "mann_model_new");
     MNI_TRY(mni_model_new(&m, architecture, dim, seed, err));
     mni_recipe_fill(&recipe, mni_model_shape_of(m).input_size);
-    if (mni_model_resnet(m))                /* -1..1: what a network learns from most easily */
+    if (mni_model_resnet(m))           /* -1..1: what a network learns from most easily */
         for (int k = 0; k < 3; k++) recipe.mean[k] = recipe.std[k] = 0.5f;
     mni_recipe_encode(&recipe, bytes);
     mann_status s = mni_model_attach(m, MNI_RECIPE_TAG, bytes, sizeof bytes, err);
@@ -48,20 +48,23 @@ mann_status mann_model_save(const mann_model *m, const char *path, mann_error *e
 void     mann_model_free(mann_model *m) { mni_model_free(m); }
 uint32_t mann_model_dim(const mann_model *m) { return m ? mni_model_shape_of(m).dim : 0; }
 
-static mann_status check_images(const mann_image *images, size_t n, const char *call, mann_error *err)
+static mann_status check_images(const mann_image *images, size_t n, const char *call,
+                                mann_error *err)
 {
     if (n) MNI_NEED(images, call);
     for (size_t i = 0; i < n; i++)
         if (!images[i].pixels || !images[i].width || !images[i].height ||
             (images[i].channels != 3 && images[i].channels != 4))
-            return mni_fail(err, MANN_E_ARG, "%s: image %zu is %u x %u with %u channels, wanted pixels with 3 or 4",
-                            call, i, (unsigned)images[i].width, (unsigned)images[i].height,
-                            (unsigned)images[i].channels);
+            return mni_fail(
+                err, MANN_E_ARG,
+                "%s: image %zu is %u x %u with %u channels, wanted pixels with 3 or 4",
+                call, i, (unsigned)images[i].width, (unsigned)images[i].height,
+                (unsigned)images[i].channels);
     return MANN_OK;
 }
 
-mann_status mann_model_embed(const mann_model *m, const mann_image *images, size_t n, mann_pool *p, float *out,
-                             mann_error *err)
+mann_status mann_model_embed(const mann_model *m, const mann_image *images, size_t n,
+                             mann_pool *p, float *out, mann_error *err)
 {
     size_t n_bytes;
     mni_recipe recipe;
@@ -74,8 +77,8 @@ mann_status mann_model_embed(const mann_model *m, const mann_image *images, size
     return mni_embed_images(m, &recipe, images, n, p, out, err);
 }
 
-mann_status mann_gallery_embed(mann_gallery *g, const mann_image *images, size_t n, mann_pool *p, float *out,
-                               mann_error *err)
+mann_status mann_gallery_embed(mann_gallery *g, const mann_image *images, size_t n,
+                               mann_pool *p, float *out, mann_error *err)
 {
     MNI_NEED(g, "mann_gallery_embed");
     MNI_TRY(check_images(images, n, "mann_gallery_embed", err));
@@ -84,7 +87,8 @@ mann_status mann_gallery_embed(mann_gallery *g, const mann_image *images, size_t
     return mni_gallery_embed(g, images, n, p, out, err);
 }
 
-/* What training wrote about its model (train/loop.c). A text that cannot be read is no result. */
+/* What training wrote about its model (train/loop.c). A text that cannot be read is no
+ * result. */
 static void take_validation(const mann_model *m, mann_model_info *info)
 {
     size_t n;
@@ -103,13 +107,16 @@ static void take_validation(const mann_model *m, mann_model_info *info)
     mni_json_doc_fini(&doc);
 }
 
-mann_status mann_model_describe(const mann_model *m, mann_model_info *info, mann_error *err)
+mann_status mann_model_describe(const mann_model *m, mann_model_info *info,
+                                mann_error *err)
 {
     size_t n;
     MNI_NEED(m, "mann_model_describe");
     MNI_NEED(info, "mann_model_describe");
     mni_model_shape shape = mni_model_shape_of(m);
-    mann_model_info i = { .dim = shape.dim, .input_size = shape.input_size, .n_parameters = shape.n_parameters,
+    mann_model_info i = { .dim = shape.dim,
+                          .input_size = shape.input_size,
+                          .n_parameters = shape.n_parameters,
                           .fingerprint = mni_model_fingerprint(m) };
     take_validation(m, &i);
     i.calibrated = mni_model_attached(m, MNI_CALIB_TAG, &n) != NULL;

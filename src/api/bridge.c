@@ -12,16 +12,19 @@ static const char *photo_path(void *ctx, uint64_t i, const char **klass)
     return path;
 }
 
-static mann_status photo_read(void *ctx, uint64_t i, uint8_t **bytes, size_t *n_bytes, uint64_t *mtime,
-                              mann_error *err)
+static mann_status photo_read(void *ctx, uint64_t i, uint8_t **bytes, size_t *n_bytes,
+                              uint64_t *mtime, mann_error *err)
 {
     return mni_dataset_bytes(ctx, i, bytes, n_bytes, mtime, err);
 }
 
 mni_photos mni_photos_of(const mann_dataset *set)
 {
-    return (mni_photos){ .ctx = (void *)(uintptr_t)set, .n = mni_dataset_n_images(set),
-                         .root = mni_dataset_root(set), .path = photo_path, .read = photo_read };
+    return (mni_photos){ .ctx = (void *)(uintptr_t)set,
+                         .n = mni_dataset_n_images(set),
+                         .root = mni_dataset_root(set),
+                         .path = photo_path,
+                         .read = photo_read };
 }
 
 mann_status mni_labelled_of(mni_labelled *out, const mann_dataset *set, mann_error *err)
@@ -34,7 +37,8 @@ mann_status mni_labelled_of(mni_labelled *out, const mann_dataset *set, mann_err
     out->labels = labels;
     if (!names || !labels) {
         mni_labelled_fini(out);
-        return mni_fail(err, MANN_E_NOMEM, "labels of %llu photos", (unsigned long long)out->photos.n);
+        return mni_fail(err, MANN_E_NOMEM, "labels of %llu photos",
+                        (unsigned long long)out->photos.n);
     }
     for (uint32_t k = 0; k < n; k++) names[k] = mni_dataset_class(set, k);
     for (uint64_t i = 0; i < out->photos.n; i++) mni_dataset_path(set, i, &labels[i]);

@@ -1,5 +1,5 @@
-/* bridge.h - data sets (train/) as the photos that recog/ takes: the two rooms do not see each other.
- * SPDX-License-Identifier: MIT */
+/* bridge.h - data sets (train/) as the photos that recog/ takes: the two rooms do not see
+ * each other. SPDX-License-Identifier: MIT */
 #ifndef MNI_API_BRIDGE_H
 #define MNI_API_BRIDGE_H
 
@@ -12,6 +12,7 @@ mann_status mni_labelled_of(mni_labelled *out, const mann_dataset *set, mann_err
 void        mni_labelled_fini(mni_labelled *l);
 
 /* The caller's search options, checked; NULL gives the defaults. */
-mann_status mni_take_search(mann_search *mine, const mann_search *s, const char *call, mann_error *err);
+mann_status mni_take_search(mann_search *mine, const mann_search *s, const char *call,
+                            mann_error *err);
 
 #endif

@@ -1,5 +1,5 @@
-/* arena.c - see arena.h. Blocks double in size, so a call that needs n bytes costs O(log n)
- * allocations the first time and none after a reset. SPDX-License-Identifier: MIT */
+/* arena.c - see arena.h. Blocks double in size, so a call that needs n bytes costs O(log
+ * n) allocations the first time and none after a reset. SPDX-License-Identifier: MIT */
 #include "base/arena.h"
 
 #include <stdint.h>
@@ -39,7 +39,8 @@ void *mni_arena_get(mni_arena *a, size_t count, size_t size)
     if (size && count > (SIZE_MAX / 4) / size) return NULL;
     size_t need = (count * size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
     if (need == 0) need = ALIGN;
-    if (a->limit_bytes && (need > a->limit_bytes || a->used_bytes > a->limit_bytes - need))
+    if (a->limit_bytes &&
+        (need > a->limit_bytes || a->used_bytes > a->limit_bytes - need))
         return NULL;
     mni_arena_block *b = a->blocks;
     if (!b || b->size_bytes - b->used_bytes < need) b = add_block(a, need);

@@ -43,7 +43,8 @@ float mni_cursor_f32(mni_cursor *c)
 void mni_buf_add(mni_buf *b, const void *bytes, size_t n)
 {
     if (b->failed || n == 0) return;
-    if (n > SIZE_MAX - b->n_bytes || !mni_grow((void **)&b->bytes, &b->cap, b->n_bytes + n, 1)) {
+    if (n > SIZE_MAX - b->n_bytes ||
+        !mni_grow((void **)&b->bytes, &b->cap, b->n_bytes + n, 1)) {
         b->failed = 1;
         return;
     }
@@ -93,7 +94,8 @@ uint64_t mni_hash_bytes(const void *bytes, size_t n_bytes, uint64_t seed)
             lane[i] ^= lane[i] >> 29;
     uint8_t rest[32] = { 0 };
     if (left) memcpy(rest, p, left);
-    for (unsigned i = 0; i < 4; i++) lane[i] = mni_mix64(lane[i] ^ mni_get64(rest + 8 * i));
+    for (unsigned i = 0; i < 4; i++)
+        lane[i] = mni_mix64(lane[i] ^ mni_get64(rest + 8 * i));
     uint64_t h = mni_mix64((uint64_t)n_bytes);
     for (unsigned i = 0; i < 4; i++) h = mni_mix64(h ^ lane[i]) + i;
     return h;

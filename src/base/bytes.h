@@ -1,7 +1,8 @@
-/* bytes.h - little-endian numbers in byte strings, a bounds-checked cursor, a growing buffer.
+/* bytes.h - little-endian numbers in byte strings, a bounds-checked cursor, a growing
+ * buffer.
  *
- * A cursor never reads past its end: a read that does not fit sets `bad` and gives 0, so that a
- * parser may read a whole header and ask once. SPDX-License-Identifier: MIT */
+ * A cursor never reads past its end: a read that does not fit sets `bad` and gives 0, so
+ * that a parser may read a whole header and ask once. SPDX-License-Identifier: MIT */
 #ifndef MNI_BASE_BYTES_H
 #define MNI_BASE_BYTES_H
 
@@ -17,7 +18,8 @@ static inline uint16_t mni_get16(const void *p)
 static inline uint32_t mni_get32(const void *p)
 {
     const uint8_t *b = p;
-    return (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
+    return (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 |
+           (uint32_t)b[3] << 24;
 }
 static inline uint64_t mni_get64(const void *p)
 {
@@ -31,7 +33,8 @@ static inline uint16_t mni_get16be(const void *p)
 static inline uint32_t mni_get32be(const void *p)
 {
     const uint8_t *b = p;
-    return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | (uint32_t)b[3];
+    return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 |
+           (uint32_t)b[3];
 }
 static inline void mni_put16(void *p, uint16_t v)
 {
@@ -51,17 +54,25 @@ static inline void mni_put64(void *p, uint64_t v)
 static inline void mni_put32be(void *p, uint32_t v)
 {
     uint8_t *b = p;
-    b[0] = (uint8_t)(v >> 24); b[1] = (uint8_t)(v >> 16); b[2] = (uint8_t)(v >> 8); b[3] = (uint8_t)v;
+    b[0] = (uint8_t)(v >> 24);
+    b[1] = (uint8_t)(v >> 16);
+    b[2] = (uint8_t)(v >> 8);
+    b[3] = (uint8_t)v;
 }
 
 /* Can count * size bytes start at `at` inside `limit` bytes, without overflow? */
-static inline int mni_span_fits(uint64_t at, uint64_t count, uint64_t size, uint64_t limit)
+static inline int mni_span_fits(uint64_t at, uint64_t count, uint64_t size,
+                                uint64_t limit)
 {
     if (size && count > UINT64_MAX / size) return 0;
     return at <= limit && count * size <= limit - at;
 }
 
-typedef struct mni_cursor { const uint8_t *bytes; size_t n_bytes, at; int bad; } mni_cursor;
+typedef struct mni_cursor {
+    const uint8_t *bytes;
+    size_t n_bytes, at;
+    int bad;
+} mni_cursor;
 
 static inline mni_cursor mni_cursor_of(const void *bytes, size_t n_bytes)
 {
@@ -76,8 +87,8 @@ uint32_t mni_cursor_u32(mni_cursor *c);
 uint64_t mni_cursor_u64(mni_cursor *c);
 float    mni_cursor_f32(mni_cursor *c);
 
-/* A growing buffer. After a failed allocation `failed` stays set and appends do nothing: ask once,
- * at the end. {0} is an empty buffer. */
+/* A growing buffer. After a failed allocation `failed` stays set and appends do nothing:
+ * ask once, at the end. {0} is an empty buffer. */
 typedef struct mni_buf { uint8_t *bytes; size_t n_bytes, cap; int failed; } mni_buf;
 
 void mni_buf_add(mni_buf *b, const void *bytes, size_t n);
@@ -88,8 +99,9 @@ void mni_buf_u64(mni_buf *b, uint64_t v);
 void mni_buf_f32(mni_buf *b, float v);
 void mni_buf_fini(mni_buf *b);
 
-/* 64-bit content hash of bytes (not cryptographic): four lanes of multiply-mix over 8-byte words.
- * The value is stored in files: frozen by a test. Chain by passing the former result as seed. */
+/* 64-bit content hash of bytes (not cryptographic): four lanes of multiply-mix over
+ * 8-byte words. The value is stored in files: frozen by a test. Chain by passing the
+ * former result as seed. */
 uint64_t mni_hash_bytes(const void *bytes, size_t n_bytes, uint64_t seed);
 
 #endif

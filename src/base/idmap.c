@@ -60,7 +60,8 @@ int mni_idmap_remove(mni_idmap *m, uint64_t key)
     size_t mask = m->n_slots - 1, hole = seek(m, key);
     if (!m->slots[hole].used) return 0;
     for (size_t i = (hole + 1) & mask; m->slots[i].used; i = (i + 1) & mask) {
-        /* May the item at i move into the hole? Only if its home is not cyclically in (hole, i]. */
+        /* May the item at i move into the hole? Only if its home is not cyclically in
+         * (hole, i]. */
         size_t from_home = (i - home(m, m->slots[i].key)) & mask;
         if (from_home >= ((i - hole) & mask)) {
             m->slots[hole] = m->slots[i];

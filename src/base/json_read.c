@@ -1,6 +1,6 @@
-/* json_read.c - JSON in. See json.h. Recursive descent; unescaped strings are packed into one block
- * that is never larger than the input, because every escape is longer than what it stands for.
- * SPDX-License-Identifier: MIT */
+/* json_read.c - JSON in. See json.h. Recursive descent; unescaped strings are packed into
+ * one block that is never larger than the input, because every escape is longer than what
+ * it stands for. SPDX-License-Identifier: MIT */
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,8 +51,10 @@ static void put_utf8(parser *p, uint32_t cp)
 {
     char *s = p->string_at;
     if (cp < 0x80) *s++ = (char)cp;
-    else if (cp < 0x800) { *s++ = (char)(0xC0 | cp >> 6); *s++ = (char)(0x80 | (cp & 0x3F)); }
-    else if (cp < 0x10000) {
+    else if (cp < 0x800) {
+        *s++ = (char)(0xC0 | cp >> 6);
+        *s++ = (char)(0x80 | (cp & 0x3F));
+    } else if (cp < 0x10000) {
         *s++ = (char)(0xE0 | cp >> 12);
         *s++ = (char)(0x80 | (cp >> 6 & 0x3F));
         *s++ = (char)(0x80 | (cp & 0x3F));
@@ -94,7 +96,8 @@ static mann_status parse_string(parser *p, const char **out)
         if (p->at >= p->n) return bad(p, "the end of a string");
         char c = p->text[p->at];
         if (c == '"') break;
-        if ((unsigned char)c < 0x20) return bad(p, "no bare control character in a string");
+        if ((unsigned char)c < 0x20)
+            return bad(p, "no bare control character in a string");
         if (c != '\\') {
             uint32_t cp;
             size_t step = mni_utf8_next(p->text + p->at, p->n - p->at, &cp);
@@ -144,20 +147,26 @@ static mann_status parse_number(parser *p, mni_json_node *node)
         if (digits(p) == 0) return bad(p, "digits of an exponent");
     }
     char copy[MAX_NUMBER];
-    if (p->at - from >= sizeof copy) return bad(p, "a number of fewer than 64 characters");
+    if (p->at - from >= sizeof copy)
+        return bad(p, "a number of fewer than 64 characters");
     memcpy(copy, p->text + from, p->at - from);
     copy[p->at - from] = '\0';
     node->kind = MNI_JSON_NUMBER;
-    if (!mni_parse_double(copy, &node->number)) return bad(p, "a number in the range of double");
+    if (!mni_parse_double(copy, &node->number))
+        return bad(p, "a number in the range of double");
     node->is_u64 = integer && mni_parse_u64(copy, &node->u64);
     return MANN_OK;
 }
 
 static mann_status parse_word(parser *p, mni_json_node *node)
 {
-    static const struct { const char *word; mni_json_kind kind; double number; } words[] = {
-        { "true", MNI_JSON_BOOL, 1 }, { "false", MNI_JSON_BOOL, 0 }, { "null", MNI_JSON_NULL, 0 }
-    };
+    static const struct {
+        const char *word;
+        mni_json_kind kind;
+        double number;
+    } words[] = { { "true", MNI_JSON_BOOL, 1 },
+                  { "false", MNI_JSON_BOOL, 0 },
+                  { "null", MNI_JSON_NULL, 0 } };
     for (size_t i = 0; i < 3; i++) {
         size_t n = strlen(words[i].word);
         if (p->n - p->at >= n && memcmp(p->text + p->at, words[i].word, n) == 0) {
@@ -207,7 +216,8 @@ static mann_status parse_value(parser *p, uint32_t *index)
     skip_space(p);
     if (p->at >= p->n) return bad(p, "a value");
     if (++p->depth > MNI_JSON_MAX_DEPTH)
-        return mni_fail(p->err, MANN_E_LIMIT, "json: nested deeper than %d", MNI_JSON_MAX_DEPTH);
+        return mni_fail(p->err, MANN_E_LIMIT, "json: nested deeper than %d",
+                        MNI_JSON_MAX_DEPTH);
     if (!mni_grow((void **)&d->nodes, &d->cap, d->n_nodes + 1, sizeof *d->nodes))
         return mni_fail(p->err, MANN_E_NOMEM, "json: %zu values", d->n_nodes);
     *index = (uint32_t)d->n_nodes++;
@@ -229,11 +239,13 @@ static mann_status parse_value(parser *p, uint32_t *index)
     return s;
 }
 
-mann_status mni_json_parse(mni_json_doc *doc, const char *text, size_t n_bytes, mann_error *err)
+mann_status mni_json_parse(mni_json_doc *doc, const char *text, size_t n_bytes,
+                           mann_error *err)
 {
     *doc = (mni_json_doc){ 0 };
     if (n_bytes > MAX_BYTES)
-        return mni_fail(err, MANN_E_LIMIT, "json: %zu bytes, at most %d are read", n_bytes, MAX_BYTES);
+        return mni_fail(err, MANN_E_LIMIT, "json: %zu bytes, at most %d are read",
+                        n_bytes, MAX_BYTES);
     doc->strings = mni_alloc(n_bytes + 1, 1);
     if (!doc->strings) return mni_fail(err, MANN_E_NOMEM, "json: %zu bytes", n_bytes);
     parser p = { doc, text, n_bytes, 0, doc->strings, 0, err };
@@ -252,7 +264,8 @@ void mni_json_doc_fini(mni_json_doc *doc)
     *doc = (mni_json_doc){ 0 };
 }
 
-const mni_json_node *mni_json_get(const mni_json_doc *doc, const mni_json_node *node, const char *key)
+const mni_json_node *mni_json_get(const mni_json_doc *doc, const mni_json_node *node,
+                                  const char *key)
 {
     if (node->kind != MNI_JSON_OBJECT) return NULL;
     for (uint32_t i = node->first_child; i; i = doc->nodes[i].next)

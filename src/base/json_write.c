@@ -54,8 +54,11 @@ static void quoted(mni_text *out, const char *text)
     for (size_t i = 0; i < n;) {
         uint32_t cp;
         size_t step = mni_utf8_next(text + i, n - i, &cp);
-        if (cp == '"' || cp == '\\') { mni_text_char(out, '\\'); mni_text_char(out, (char)cp); }
-        else if (cp == '\n') mni_text_add(out, "\\n");
+        if (cp == '"' || cp == '\\') {
+            mni_text_char(out, '\\');
+            mni_text_char(out, (char)cp);
+        } else if (cp == '\n')
+            mni_text_add(out, "\\n");
         else if (cp == '\t') mni_text_add(out, "\\t");
         else if (cp < 0x20 || cp == 0x7F) mni_text_f(out, "\\u%04x", (unsigned)cp);
         else if (cp == 0xFFFD && step == 1) mni_text_add(out, "\xEF\xBF\xBD");

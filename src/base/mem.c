@@ -5,9 +5,8 @@
  *   start            user pointer (16- or 64-byte aligned)
  *   |  ... |  shift  |
  *
- * Every block, aligned or not, keeps its distance from what malloc gave in the word before the
- * user's bytes.
- * SPDX-License-Identifier: MIT */
+ * Every block, aligned or not, keeps its distance from what malloc gave in the word
+ * before the user's bytes. SPDX-License-Identifier: MIT */
 #include "base/mem.h"
 
 #include <stdatomic.h>
@@ -21,23 +20,28 @@ static atomic_long live;
 static atomic_long fail_in = -1;
 
 long mni_mem_live(void) { return atomic_load_explicit(&live, memory_order_relaxed); }
-void mni_mem_fail_after(long n) { atomic_store_explicit(&fail_in, n, memory_order_relaxed); }
+void mni_mem_fail_after(long n)
+{
+    atomic_store_explicit(&fail_in, n, memory_order_relaxed);
+}
 
-/* Counts down to 0 and stays there: from that allocation on, every one fails. A compare-exchange,
- * because two threads that both saw 1 must not take it past 0 to "never". */
+/* Counts down to 0 and stays there: from that allocation on, every one fails. A
+ * compare-exchange, because two threads that both saw 1 must not take it past 0 to
+ * "never". */
 static int must_fail(void)
 {
     long left = atomic_load_explicit(&fail_in, memory_order_relaxed);
     while (left > 0)
-        if (atomic_compare_exchange_weak_explicit(&fail_in, &left, left - 1, memory_order_relaxed,
-                                                  memory_order_relaxed))
+        if (atomic_compare_exchange_weak_explicit(
+                &fail_in, &left, left - 1, memory_order_relaxed, memory_order_relaxed))
             return 0;
     return left == 0;
 }
 
 static void *place(char *start, size_t align)
 {
-    uintptr_t at = ((uintptr_t)start + sizeof(size_t) + align - 1) & ~(uintptr_t)(align - 1);
+    uintptr_t at =
+        ((uintptr_t)start + sizeof(size_t) + align - 1) & ~(uintptr_t)(align - 1);
     ((size_t *)at)[-1] = (size_t)(at - (uintptr_t)start);
     return (void *)at;
 }
@@ -67,8 +71,8 @@ void mni_free(void *block)
     free((char *)block - ((size_t *)block)[-1]);
 }
 
-/* malloc gives 16-byte alignment on every target we build for, so a plain block always starts
- * PLAIN bytes after its malloc pointer and realloc keeps that distance. */
+/* malloc gives 16-byte alignment on every target we build for, so a plain block always
+ * starts PLAIN bytes after its malloc pointer and realloc keeps that distance. */
 void *mni_realloc(void *block, size_t count, size_t size)
 {
     if (!block) return mni_alloc(count, size);
@@ -77,8 +81,10 @@ void *mni_realloc(void *block, size_t count, size_t size)
     size_t shift = ((size_t *)block)[-1];
     char *start = realloc((char *)block - shift, count * size + PLAIN + sizeof(size_t));
     if (!start) return NULL;
-    uintptr_t first = ((uintptr_t)start + sizeof(size_t) + PLAIN - 1) & ~(uintptr_t)(PLAIN - 1);
-    if (first - (uintptr_t)start != shift)      /* a libc with 8-byte blocks: bring bytes into place */
+    uintptr_t first =
+        ((uintptr_t)start + sizeof(size_t) + PLAIN - 1) & ~(uintptr_t)(PLAIN - 1);
+    /* a libc with 8-byte blocks: bring bytes into place */
+    if (first - (uintptr_t)start != shift)
         memmove((char *)first, start + shift, count * size);
     return place(start, PLAIN);
 }

@@ -10,7 +10,8 @@ uint64_t mni_mix64(uint64_t x)
     return x ^ (x >> 31);
 }
 
-mni_rng mni_rng_at(uint64_t seed, mni_purpose purpose, uint64_t epoch, uint64_t step, uint64_t slot)
+mni_rng mni_rng_at(uint64_t seed, mni_purpose purpose, uint64_t epoch, uint64_t step,
+                   uint64_t slot)
 {
     uint64_t key = mni_mix64(seed + GOLDEN);
     key = mni_mix64(key ^ ((uint64_t)purpose * GOLDEN));
@@ -26,8 +27,8 @@ uint64_t mni_rng_u64(mni_rng *r)
     return mni_mix64(mni_mix64(r->key + r->at * GOLDEN) ^ r->key);
 }
 
-/* Lemire, "Fast random integer generation in an interval" (ACM TOMS 2019): multiply instead of
- * divide, and reject the few products that would make some values likelier. */
+/* Lemire, "Fast random integer generation in an interval" (ACM TOMS 2019): multiply
+ * instead of divide, and reject the few products that would make some values likelier. */
 uint32_t mni_rng_below(mni_rng *r, uint32_t n)
 {
     uint64_t product = (mni_rng_u64(r) >> 32) * n;

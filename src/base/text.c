@@ -23,7 +23,10 @@ void mni_text_add_n(mni_text *t, const char *chars, size_t n)
     t->chars[t->n_chars] = '\0';
 }
 
-void mni_text_add(mni_text *t, const char *chars) { mni_text_add_n(t, chars, strlen(chars)); }
+void mni_text_add(mni_text *t, const char *chars)
+{
+    mni_text_add_n(t, chars, strlen(chars));
+}
 void mni_text_char(mni_text *t, char c) { mni_text_add_n(t, &c, 1); }
 
 void mni_text_f(mni_text *t, const char *fmt, ...)
@@ -73,8 +76,8 @@ int mni_parse_u64(const char *text, uint64_t *out)
     return 1;
 }
 
-/* strtod and printf use the point of the locale of the program that links us, "3,5" for many. Asking
- * printf is the one portable and thread-safe way to learn it. */
+/* strtod and printf use the point of the locale of the program that links us, "3,5" for
+ * many. Asking printf is the one portable and thread-safe way to learn it. */
 static void locale_point(char out[16])
 {
     char half[24];
@@ -85,7 +88,8 @@ static void locale_point(char out[16])
 int mni_parse_double(const char *text, double *out)
 {
     size_t n = strlen(text);
-    if (n == 0 || strspn(text, "+-.0123456789eE") != n) return 0;   /* no hex, inf, nan, space */
+    /* no hex, inf, nan, space */
+    if (n == 0 || strspn(text, "+-.0123456789eE") != n) return 0;
     char *end;
     double v = strtod(text, &end);
     if (*end == '.') {
@@ -115,7 +119,7 @@ void mni_text_real(mni_text *t, double v, int digits)
         mni_text_add_n(t, c + i, (size_t)run);
         i += run;
         if (i >= n) break;
-        mni_text_char(t, '.');                      /* whatever the locale calls its point */
+        mni_text_char(t, '.');                   /* whatever the locale calls its point */
         i += (int)strcspn(c + i, "+-0123456789e");
     }
 }
@@ -132,7 +136,8 @@ int mni_parse_size(const char *text, uint64_t *out)
     if (!mni_parse_double(number, &v)) return 0;
     const char *unit = text + n;
     static const char letters[] = "KMGT";
-    const char *hit = *unit ? strchr(letters, *unit >= 'a' ? *unit - 'a' + 'A' : *unit) : NULL;
+    const char *hit =
+        *unit ? strchr(letters, *unit >= 'a' ? *unit - 'a' + 'A' : *unit) : NULL;
     if (hit) {
         for (int i = 0; i <= hit - letters; i++) v *= 1024.0;
         unit++;

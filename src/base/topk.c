@@ -1,7 +1,10 @@
 /* topk.c - see topk.h. SPDX-License-Identifier: MIT */
 #include "base/topk.h"
 
-void mni_topk_init(mni_topk *t, mni_near *items, size_t k) { *t = (mni_topk){ items, k, 0 }; }
+void mni_topk_init(mni_topk *t, mni_near *items, size_t k)
+{
+    *t = (mni_topk){ items, k, 0 };
+}
 
 /* Move the item at `i` down until no child is farther than it. */
 static void sink(mni_near *h, size_t n, size_t i)

@@ -1,9 +1,9 @@
 /* topk.h - the k nearest of a stream: a bounded binary max-heap.
  *
- * The root is the worst of the kept ones, so that one compare decides whether a newcomer matters.
- * Order is (distance, row): equal distances are ordered by row, which makes every search give the
- * same answer whatever the order in which rows are met. NaN distances must not be offered.
- * SPDX-License-Identifier: MIT */
+ * The root is the worst of the kept ones, so that one compare decides whether a newcomer
+ * matters. Order is (distance, row): equal distances are ordered by row, which makes
+ * every search give the same answer whatever the order in which rows are met. NaN
+ * distances must not be offered. SPDX-License-Identifier: MIT */
 #ifndef MNI_BASE_TOPK_H
 #define MNI_BASE_TOPK_H
 
@@ -23,7 +23,8 @@ static inline int mni_nearer(mni_near a, mni_near b)
     return a.distance < b.distance || (a.distance == b.distance && a.row < b.row);
 }
 
-void mni_topk_init(mni_topk *t, mni_near *items, size_t k);   /* k may be 0: keeps nothing */
+/* k may be 0: keeps nothing */
+void mni_topk_init(mni_topk *t, mni_near *items, size_t k);
 void mni_topk_push(mni_topk *t, float distance, uint32_t row);
 
 /* Would an item at `distance` be kept? Cheap test before computing more. */

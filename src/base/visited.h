@@ -1,17 +1,22 @@
 /* visited.h - "have I met this row?" for graph walks, without clearing between queries.
  *
- * Every row has a 16-bit stamp; a walk takes the next epoch number and marks rows with it. Only
- * when the numbers run out (every 65,535 walks) is the array cleared. (The idea is hnswlib's
- * visited list pool.) SPDX-License-Identifier: MIT */
+ * Every row has a 16-bit stamp; a walk takes the next epoch number and marks rows with
+ * it. Only when the numbers run out (every 65,535 walks) is the array cleared. (The idea
+ * is hnswlib's visited list pool.) SPDX-License-Identifier: MIT */
 #ifndef MNI_BASE_VISITED_H
 #define MNI_BASE_VISITED_H
 
 #include <stdint.h>
 
-typedef struct mni_visited { uint16_t *stamps; uint32_t n_rows; uint16_t epoch; } mni_visited;
+typedef struct mni_visited {
+    uint16_t *stamps;
+    uint32_t n_rows;
+    uint16_t epoch;
+} mni_visited;
 
 int  mni_visited_init(mni_visited *v, uint32_t n_rows);      /* 0 when memory ends */
-int  mni_visited_grow(mni_visited *v, uint32_t n_rows);      /* keeps marks; 0 when memory ends */
+/* keeps marks; 0 when memory ends */
+int  mni_visited_grow(mni_visited *v, uint32_t n_rows);
 void mni_visited_next(mni_visited *v);                       /* forget all marks */
 void mni_visited_fini(mni_visited *v);
 

@@ -78,7 +78,8 @@ static void tell_of_journal(mni_cli *c, const char *path, mann_gallery *g)
     }
     if (info.journal_ignored) {
         snprintf(sentence, sizeof sentence,
-                 "%s-journal: belongs to another generation of this gallery; ignored", path);
+                 "%s-journal: belongs to another generation of this gallery; ignored",
+                 path);
         c->hooks.note(c->hooks.user, MANN_NOTE_WARNING, sentence);
     }
 }

@@ -212,7 +212,8 @@ OPTION(DIM, "dim", 0, U32, "N", "", 1, 16384, C(TRAIN), "embedding-dim embed-dim
     "numbers in a vector; default the backbone's own (mini 128, resnet 512)")
 OPTION(LOSS, "loss", 0, CHOICE, "triplet|contrastive|supcon=sup-con", "triplet", 0, 0,
     C(TRAIN), "loss-type criterion", "what is to become small")
-OPTION(MINER, "miner", 0, CHOICE, "semi=semi-hard=semihard|hard=batch-hard|random", "semi",
+OPTION(MINER, "miner", 0, CHOICE, "semi=semi-hard=semihard|hard=batch-hard|random",
+       "semi",
     0, 0, C(TRAIN), "mining", "triplet: which unlike image is compared")
 OPTION(SOFT_MARGIN, "soft-margin", 0, FLAG, "", "no", 0, 0, C(TRAIN), "",
     "triplet: log(1 + exp) in place of a margin")
@@ -237,11 +238,13 @@ OPTION(CLIP, "clip", 0, FLOAT, "X", "0", 0, 1e9, C(TRAIN), "clip-norm grad-clip"
     "longest gradient; 0: any")
 OPTION(WARMUP, "warmup", 0, U32, "N", "", 1, 16777216, C(TRAIN), "warmup-steps",
     "steps in which the rate climbs; default 200, at most a tenth of all")
-OPTION(CLASSES_PER_BATCH, "classes-per-batch", 'P', U32, "N", "24", 2, 32768, C(TRAIN), "",
+OPTION(CLASSES_PER_BATCH, "classes-per-batch", 'P', U32, "N", "24", 2, 32768,
+       C(TRAIN), "",
     "classes in a batch")
 OPTION(IMAGES_PER_CLASS, "images-per-class", 'K', U32, "N", "4", 2, 32768, C(TRAIN), "",
     "images of each")
-OPTION(AUGMENT, "augment", 0, CHOICE, "all|glyph|photo|none=no=off", "all", 0, 0, C(TRAIN),
+OPTION(AUGMENT, "augment", 0, CHOICE, "all|glyph|photo|none=no=off", "all", 0, 0,
+       C(TRAIN),
     "augmentation aug",
     "changes that images go through: glyph moves and turns a little, photo also mirrors, "
     "lights, blurs and hides parts, all also puts others behind transparency")

@@ -1,24 +1,28 @@
-/* calib.c - measuring how near strangers come, as a function of how many classes there are.
+/* calib.c - measuring how near strangers come, as a function of how many classes there
+ * are.
  *
- * A false accept is the *nearest* of C wrong classes being near enough. If all strangers were alike, C
- * times the chance of one comparison would do. They are not: some lie in crowded corners and are wrong
- * again and again, others never; so the chance is averaged over strangers *after* the best of C is taken,
+ * A false accept is the *nearest* of C wrong classes being near enough. If all strangers
+ * were alike, C times the chance of one comparison would do. They are not: some lie in
+ * crowded corners and are wrong again and again, others never; so the chance is averaged
+ * over strangers *after* the best of C is taken,
  *
  *     FPIR(C, t) = mean over strangers q of  1 - (1 - F_q(t))^C  <  C * mean F_q(t),
  *
- * and it is measured, not computed: every held-out row in turn plays the stranger, its own class is taken
- * away, the other classes are laid on a circle in random order, and from 16 places around it the running
- * best is noted after 1, 2, 4, ... and after all classes. A window of a random circle is a random subset; windows that
- * start far apart overlap little, which makes 16 of them worth more than 16 independent ones.
+ * and it is measured, not computed: every held-out row in turn plays the stranger, its
+ * own class is taken away, the other classes are laid on a circle in random order, and
+ * from 16 places around it the running best is noted after 1, 2, 4, ... and after all
+ * classes. A window of a random circle is a random subset; windows that start far apart
+ * overlap little, which makes 16 of them worth more than 16 independent ones.
  *
  * Everything is done on y, where near is small and tails are straight lines:
  *
  *     cosine  y = log(1 - score)      L2  y = log(-score)      inner  y = -score
  *
- * F(d) ~ a d^p near distance 0 (p: local dimension) makes best-of-C fall by log(C) / p, whatever the
- * mixture of `a` over strangers. Beyond the samples, p is estimated as Hill (1975) does and the quantile
- * as Weissman (JASA 1978) does; beyond the measured C a line is drawn through the last sizes. The tests
- * say how well that holds: src/eval/README.md, "Open set". SPDX-License-Identifier: MIT */
+ * F(d) ~ a d^p near distance 0 (p: local dimension) makes best-of-C fall by log(C) / p,
+ * whatever the mixture of `a` over strangers. Beyond the samples, p is estimated as Hill
+ * (1975) does and the quantile as Weissman (JASA 1978) does; beyond the measured C a line
+ * is drawn through the last sizes. The tests say how well that holds: src/eval/README.md,
+ * "Open set". SPDX-License-Identifier: MIT */
 #include "eval/calib.h"
 
 #include <math.h>
@@ -30,21 +34,23 @@
 #include "kern/kern_dist.h"
 
 enum {
-    STARTS = 16,                /* windows of a query */
-    GROUP = 8,                  /* queries that share a pass over a block of rows: a chunk */
-    BLOCK = 256,                /* rows of a block */
+    STARTS = 16, /* windows of a query */
+    GROUP = 8,   /* queries that share a pass over a block of rows: a chunk */
+    BLOCK = 256, /* rows of a block */
     MAX_QUERIES = 4096,
     MIN_CLASSES = 8,
-    TAIL = 30                   /* queries in the tail that a quantile is read from or extended from */
+    TAIL = 30 /* queries in the tail that a quantile is read from or extended from */
 };
 
-const float mni_calib_rates[MNI_CALIB_RATES] = { 0.5f, 0.2f, 0.1f, 0.05f, 0.02f, 0.01f, 0.005f, 0.002f };
+const float mni_calib_rates[MNI_CALIB_RATES] = { 0.5f,  0.2f,  0.1f,   0.05f,
+                                                 0.02f, 0.01f, 0.005f, 0.002f };
 
 typedef struct measure {
     const float *rows;
     const uint32_t *labels;
     size_t n;
-    uint32_t dim, n_labels, n_classes, n_sizes, n_queries;  /* n_classes: labels that have a row */
+    uint32_t dim, n_sizes, n_queries;
+    uint32_t n_labels, n_classes;       /* n_classes: labels that have a row */
     mann_metric metric;
     uint64_t seed;
     mni_rows_fn kernel;
@@ -52,33 +58,39 @@ typedef struct measure {
     uint32_t *circle;           /* the classes in random order */
     uint32_t *query;            /* rows that are asked */
     float *y;                   /* n_sizes x (n_queries x STARTS) */
-    float *genuine;             /* y of the nearest other row of the own class; +inf: none */
+    float *genuine;             /* y of the own class's nearest other row; +inf: none */
     mann_status *status;        /* per chunk */
 } measure;
 
-/* Nearest distance of every class to a group of queries: best is GROUP x n_labels. The query itself is
- * left out; its own class is kept apart by its label. */
-static void nearest_of_classes(const measure *m, const uint32_t *query, size_t n_queries, float *best)
+/* Nearest distance of every class to a group of queries: best is GROUP x n_labels. The
+ * query itself is left out; its own class is kept apart by its label. */
+static void nearest_of_classes(const measure *m, const uint32_t *query, size_t n_queries,
+                               float *best)
 {
-    const float factor = m->metric == MANN_COSINE ? 0.5f : m->metric == MANN_INNER ? -1.0f : 1.0f;
+    const float factor = m->metric == MANN_COSINE  ? 0.5f
+                         : m->metric == MANN_INNER ? -1.0f
+                                                   : 1.0f;
     float sum[BLOCK];
     for (size_t i = 0; i < n_queries * m->n_labels; i++) best[i] = INFINITY;
     for (size_t at = 0; at < m->n; at += BLOCK) {
         size_t n = m->n - at < BLOCK ? m->n - at : BLOCK;
         for (size_t q = 0; q < n_queries; q++) {
             float *nearest = best + q * m->n_labels;
-            m->kernel(m->rows + (size_t)query[q] * m->dim, m->rows + at * m->dim, n, m->dim, m->dim, sum);
+            m->kernel(m->rows + (size_t)query[q] * m->dim, m->rows + at * m->dim, n,
+                      m->dim, m->dim, sum);
             for (size_t i = 0; i < n; i++) {
                 uint32_t c = m->labels[at + i];
                 float d = factor * sum[i];
-                if (c < m->n_labels && at + i != query[q] && d < nearest[c]) nearest[c] = d;
+                if (c < m->n_labels && at + i != query[q] && d < nearest[c])
+                    nearest[c] = d;
             }
         }
     }
 }
 
 /* The running best from STARTS places of the circle, noted at the sizes of the table. */
-static void walk_circle(const measure *m, size_t number, uint32_t own, const float *nearest)
+static void walk_circle(const measure *m, size_t number, uint32_t own,
+                        const float *nearest)
 {
     mni_rng r = mni_rng_at(m->seed, MNI_FOR_CALIBRATION, 1, number, 0);
     const size_t n = m->n_classes, first = mni_rng_below(&r, m->n_classes);
@@ -92,7 +104,8 @@ static void walk_circle(const measure *m, size_t number, uint32_t own, const flo
             if (++at == n) at = 0;
             if (c == own) continue;
             if (nearest[c] < best) best = nearest[c];
-            if (++met == m->size[size]) m->y[size++ * row + number * STARTS + start] = mni_y_of(m->metric, best);
+            if (++met == m->size[size])
+                m->y[size++ * row + number * STARTS + start] = mni_y_of(m->metric, best);
         }
     }
 }
@@ -109,13 +122,14 @@ static void measure_chunk(void *ctx, size_t begin, size_t end, size_t chunk)
     for (size_t q = begin; q < end; q++) {
         const float *nearest = best + (q - begin) * m->n_labels;
         uint32_t own = m->labels[m->query[q]];
-        m->genuine[q] = nearest[own] < INFINITY ? mni_y_of(m->metric, nearest[own]) : INFINITY;
+        m->genuine[q] = nearest[own] < INFINITY ? mni_y_of(m->metric, nearest[own])
+                                                : INFINITY;
         walk_circle(m, q, own, nearest);
     }
     mni_free(best);
 }
 
-/* --- from samples to the table ------------------------------------------------------------------------------ */
+/* --- from samples to the table ------------------------------------------------------ */
 
 static int ascending(const void *a, const void *b)
 {
@@ -132,8 +146,9 @@ static double value_at(const float *sorted, size_t n, double at)
     return sorted[i] + (at - (double)i) * (sorted[i + 1] - sorted[i]);
 }
 
-/* y that a share `rate` of the sorted samples is below. Where fewer than TAIL queries are, the quantile
- * at TAIL queries is taken and followed down with the mean excess of those beyond it (Hill, Weissman). */
+/* y that a share `rate` of the sorted samples is below. Where fewer than TAIL queries
+ * are, the quantile at TAIL queries is taken and followed down with the mean excess of
+ * those beyond it (Hill, Weissman). */
 static double low_quantile(const float *sorted, size_t n, double rate, double tail_rate)
 {
     if (rate >= tail_rate) return value_at(sorted, n, rate * (double)n - 0.5);
@@ -152,8 +167,10 @@ static void fill_table(const measure *m, mni_calib *c)
         float *y = m->y + s * n;
         qsort(y, n, sizeof *y, ascending);
         for (int r = 0; r < MNI_CALIB_RATES; r++) {
-            float v = mni_score_of_y(m->metric, low_quantile(y, n, mni_calib_rates[r], tail_rate));
-            /* More classes, or a stricter rate, never ask for less: noise is taken upwards. */
+            float v = mni_score_of_y(m->metric,
+                                     low_quantile(y, n, mni_calib_rates[r], tail_rate));
+            /* More classes, or a stricter rate, never ask for less: noise is taken
+             * upwards. */
             if (s > 0 && v < c->impostor[s - 1][r]) v = c->impostor[s - 1][r];
             if (r > 0 && v < c->impostor[s][r - 1]) v = c->impostor[s][r - 1];
             c->impostor[s][r] = v;
@@ -168,12 +185,13 @@ static void fill_genuine(const measure *m, mni_calib *c)
     while (n < m->n_queries && m->genuine[n] < INFINITY) n++;
     c->n_genuine = (uint32_t)n;
     for (int i = 0; i < MNI_CALIB_GENUINE; i++) {
-        double at = (double)(MNI_CALIB_GENUINE - 1 - i) / (MNI_CALIB_GENUINE - 1) * ((double)n - 1);
+        double at = (double)(MNI_CALIB_GENUINE - 1 - i) / (MNI_CALIB_GENUINE - 1) *
+                    ((double)n - 1);
         c->genuine[i] = n ? mni_score_of_y(m->metric, value_at(m->genuine, n, at)) : NAN;
     }
 }
 
-/* --- preparation ---------------------------------------------------------------------------------------------- */
+/* --- preparation -------------------------------------------------------------------- */
 
 static void measure_fini(measure *m)
 {
@@ -194,7 +212,8 @@ static mann_status choose(measure *m, size_t max_queries, mann_error *err)
     m->query = mni_alloc(m->n, sizeof *m->query);
     if (!met || !m->circle || !m->query) {
         mni_free(met);
-        return mni_fail(err, MANN_E_NOMEM, "calibration: lists of %llu rows", (unsigned long long)m->n);
+        return mni_fail(err, MANN_E_NOMEM, "calibration: lists of %llu rows",
+                        (unsigned long long)m->n);
     }
     for (size_t i = 0; i < m->n; i++) {
         uint32_t c = m->labels[i];
@@ -235,21 +254,30 @@ static mann_status take_samples(measure *m, mni_pool *pool, mann_error *err)
     m->genuine = mni_alloc(m->n_queries, sizeof *m->genuine);
     m->status = mni_alloc(n_chunks, sizeof *m->status);
     if (!m->y || !m->genuine || !m->status)
-        return mni_fail(err, MANN_E_NOMEM, "calibration: samples of %u queries", (unsigned)m->n_queries);
+        return mni_fail(err, MANN_E_NOMEM, "calibration: samples of %u queries",
+                        (unsigned)m->n_queries);
     mni_parallel_for(pool, m->n_queries, GROUP, measure_chunk, m);
     for (size_t i = 0; i < n_chunks; i++)
         if (m->status[i] != MANN_OK)
-            return mni_fail(err, m->status[i], "calibration: distances to %u classes", (unsigned)m->n_labels);
+            return mni_fail(err, m->status[i], "calibration: distances to %u classes",
+                            (unsigned)m->n_labels);
     return MANN_OK;
 }
 
-mann_status mni_calib_measure(mni_calib *c, const float *rows, const uint32_t *labels, size_t n, uint32_t dim,
-                              uint32_t n_classes, mann_metric metric, size_t max_queries, uint64_t seed,
+mann_status mni_calib_measure(mni_calib *c, const float *rows, const uint32_t *labels,
+                              size_t n, uint32_t dim, uint32_t n_classes,
+                              mann_metric metric, size_t max_queries, uint64_t seed,
                               mni_pool *pool, mann_error *err)
 {
     const mni_kern_dist *k = mni_kern_dist_best();
-    measure m = { .rows = rows, .labels = labels, .n = n, .dim = dim, .n_labels = n_classes, .metric = metric,
-                  .seed = seed, .kernel = metric == MANN_INNER ? k->ip_rows : k->l2_rows };
+    measure m = { .rows = rows,
+                  .labels = labels,
+                  .n = n,
+                  .dim = dim,
+                  .n_labels = n_classes,
+                  .metric = metric,
+                  .seed = seed,
+                  .kernel = metric == MANN_INNER ? k->ip_rows : k->l2_rows };
     *c = (mni_calib){ 0 };
     mann_status s = choose(&m, max_queries, err);
     if (s == MANN_OK) s = take_samples(&m, pool, err);

@@ -1,12 +1,14 @@
-/* calib.h - when is the nearest class good enough? Thresholds for a stated rate of false accepts.
+/* calib.h - when is the nearest class good enough? Thresholds for a stated rate of false
+ * accepts.
  *
- * A stranger (a query of a class that the gallery does not hold) gets the score of its nearest wrong
- * class. The more classes, the higher that score: the threshold must rise with the number of classes C.
- * The table keeps, for C = 1, 2, 4, ..., the scores that a share of 10 %, 5 %, 2 %, 1 %, ... of strangers
- * reach, measured by drawing random sets of C other classes for held-out queries; the last C is all of them.
- * Between and beyond the measured C, log(1 - score) is taken as linear in log C: scores near 1 come from a distance near 0, whose
- * distribution is a power law there (extreme values: the maximum of C draws).
- * SPDX-License-Identifier: MIT */
+ * A stranger (a query of a class that the gallery does not hold) gets the score of its
+ * nearest wrong class. The more classes, the higher that score: the threshold must rise
+ * with the number of classes C. The table keeps, for C = 1, 2, 4, ..., the scores that a
+ * share of 10 %, 5 %, 2 %, 1 %, ... of strangers reach, measured by drawing random sets
+ * of C other classes for held-out queries; the last C is all of them. Between and beyond
+ * the measured C, log(1 - score) is taken as linear in log C: scores near 1 come from a
+ * distance near 0, whose distribution is a power law there (extreme values: the maximum
+ * of C draws). SPDX-License-Identifier: MIT */
 #ifndef MNI_EVAL_CALIB_H
 #define MNI_EVAL_CALIB_H
 
@@ -19,31 +21,38 @@ enum { MNI_CALIB_SIZES = 20, MNI_CALIB_RATES = 8, MNI_CALIB_GENUINE = 21 };
 typedef struct mni_calib {
     uint32_t n_sizes;                   /* 0: not calibrated */
     uint32_t n_queries, n_classes;      /* measured on */
-    uint32_t n_genuine;                 /* queries that had another row of their class; 0: genuine[] is NaN */
+    uint32_t n_genuine;     /* queries with another row of their class */
     uint32_t metric;                    /* mann_metric of the scores */
-    /* impostor[s][r]: score that a share mni_calib_rates[r] of strangers reach among 2^s classes (the
-     * last s: among n_classes - 1, as many as there were) */
+    /* impostor[s][r]: score that a share mni_calib_rates[r] of strangers reach among 2^s
+     * classes (the last s: among n_classes - 1, as many as there were) */
     float impostor[MNI_CALIB_SIZES][MNI_CALIB_RATES];
-    /* genuine[i]: i/20 quantile of scores of the nearest row of the right class */
+    /* genuine[i]: i/20 quantile of scores of the nearest row of the right class
+     * (NaN where n_genuine is 0) */
     float genuine[MNI_CALIB_GENUINE];
 } mni_calib;
 
-extern const float mni_calib_rates[MNI_CALIB_RATES];    /* 0.5 0.2 0.1 0.05 0.02 0.01 0.005 0.002 */
+/* 0.5 0.2 0.1 0.05 0.02 0.01 0.005 0.002 */
+extern const float mni_calib_rates[MNI_CALIB_RATES];
 
-/* Measures on rows (n x dim, prepared for `metric`) with labels 0..n_classes-1: every row in turn is the
- * query, other classes are its impostors, other rows of its class its genuines. Blockwise: memory O(n).
- * More than max_queries rows: that many are drawn by seed (0: 4096). Needs >= 8 classes. */
-mann_status mni_calib_measure(mni_calib *c, const float *rows, const uint32_t *labels, size_t n, uint32_t dim,
-                              uint32_t n_classes, mann_metric metric, size_t max_queries, uint64_t seed,
+/* Measures on rows (n x dim, prepared for `metric`) with labels 0..n_classes-1: every row
+ * in turn is the query, other classes are its impostors, other rows of its class its
+ * genuines. Blockwise: memory O(n). More than max_queries rows: that many are drawn by
+ * seed (0: 4096). Needs >= 8 classes. */
+mann_status mni_calib_measure(mni_calib *c, const float *rows, const uint32_t *labels,
+                              size_t n, uint32_t dim, uint32_t n_classes,
+                              mann_metric metric, size_t max_queries, uint64_t seed,
                               mni_pool *pool, mann_error *err);
 
-/* Share of genuine scores below `threshold`: members that would be refused. NaN if not known. */
+/* Share of genuine scores below `threshold`: members refused. NaN: not known. */
 float mni_calib_fnmr(const mni_calib *c, float threshold);
-/* Score that a share `false_accept` of strangers reaches among n_classes; NaN if not calibrated. */
+/* Score that a share `false_accept` of strangers (per query) reaches among n_classes.
+ * Beyond the measured sizes and rates it is extrapolated (src/eval/README.md). NaN if not
+ * calibrated. */
 float mni_calib_threshold(const mni_calib *c, uint64_t n_classes, float false_accept);
 
 size_t      mni_calib_bytes(void);
 void        mni_calib_encode(const mni_calib *c, uint8_t *out);
-mann_status mni_calib_decode(mni_calib *c, const void *bytes, size_t n_bytes, mann_error *err);
+mann_status mni_calib_decode(mni_calib *c, const void *bytes, size_t n_bytes,
+                             mann_error *err);
 
 #endif

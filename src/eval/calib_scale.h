@@ -1,5 +1,5 @@
-/* calib_scale.h - the scale on which tails of scores are straight lines; inside of eval only.
- * SPDX-License-Identifier: MIT */
+/* calib_scale.h - the scale on which tails of scores are straight lines; inside of eval
+ * only. SPDX-License-Identifier: MIT */
 #ifndef MNI_EVAL_CALIB_SCALE_H
 #define MNI_EVAL_CALIB_SCALE_H
 
@@ -7,9 +7,12 @@
 
 #include "eval/calib.h"
 
-/* Distances below this count as this: two pictures of different classes that are the same to the last
- * bit must not make minus infinity. Cosine: half of what f32 tells from 1. */
-static inline double mni_y_floor(mann_metric metric) { return metric == MANN_COSINE ? 0x1p-25 : 0x1p-120; }
+/* Distances below this count as this: two pictures of different classes that are the same
+ * to the last bit must not make minus infinity. Cosine: half of what f32 tells from 1. */
+static inline double mni_y_floor(mann_metric metric)
+{
+    return metric == MANN_COSINE ? 0x1p-25 : 0x1p-120;
+}
 
 /* And this is as far as far goes: the table holds finite numbers only. */
 #define MNI_Y_FAR 1e38f
@@ -33,7 +36,8 @@ static inline float mni_score_of_y(mann_metric metric, double y)
 static inline double mni_y_of_score(mann_metric metric, float score)
 {
     if (metric == MANN_INNER) return -(double)score;
-    double floor = mni_y_floor(metric), d = metric == MANN_L2 ? -(double)score : 1.0 - (double)score;
+    double floor = mni_y_floor(metric),
+           d = metric == MANN_L2 ? -(double)score : 1.0 - (double)score;
     return log(d > floor ? d : floor);
 }
 

@@ -1,9 +1,10 @@
-/* calib_use.c - reading the table: the threshold for C classes and a stated rate; its form in files.
+/* calib_use.c - reading the table: the threshold for C classes and a stated rate; its
+ * form in files.
  *
- * Between measured sizes and rates: linear on the scale of calib_scale.h in log C and log rate. Beyond
- * the last size: along a line fitted to the last four sizes, from the last measured point on. Where
- * the true curve bends, it bends flatter (the nearer, the fewer), so that the line errs to the strict
- * side. SPDX-License-Identifier: MIT */
+ * Between measured sizes and rates: linear on the scale of calib_scale.h in log C and log
+ * rate. Beyond the last size: along a line fitted to the last four sizes, from the last
+ * measured point on. Where the true curve bends, it bends flatter (the nearer, the
+ * fewer), so that the line errs to the strict side. SPDX-License-Identifier: MIT */
 #include <math.h>
 #include <string.h>
 
@@ -14,25 +15,32 @@
 enum { FIT = 4, HEADER_BYTES = 5 * 4 };
 
 /* y of one measured size at any rate; beyond the strictest rate along its last two. */
-static double y_of_row(mann_metric metric, const float score[MNI_CALIB_RATES], double rate)
+static double y_of_row(mann_metric metric, const float score[MNI_CALIB_RATES],
+                       double rate)
 {
     if (rate >= mni_calib_rates[0]) return mni_y_of_score(metric, score[0]);
     int r = 1;
     while (r + 1 < MNI_CALIB_RATES && rate < mni_calib_rates[r]) r++;
     double x0 = log(mni_calib_rates[r - 1]), x1 = log(mni_calib_rates[r]);
-    double y0 = mni_y_of_score(metric, score[r - 1]), y1 = mni_y_of_score(metric, score[r]);
+    double y0 = mni_y_of_score(metric, score[r - 1]),
+           y1 = mni_y_of_score(metric, score[r]);
     return y0 + (y1 - y0) * (log(rate) - x0) / (x1 - x0);
 }
 
-/* The same, never rising with the size: beyond the strictest rate, lines of neighbours may cross. */
+/* The same, never rising with the size: beyond the strictest rate, lines of neighbours
+ * may cross. */
 static double y_at_rate(const mni_calib *c, uint32_t size, double rate)
 {
     double y = INFINITY;
-    for (uint32_t s = 0; s <= size; s++) y = fmin(y, y_of_row((mann_metric)c->metric, c->impostor[s], rate));
+    for (uint32_t s = 0; s <= size; s++)
+        y = fmin(y, y_of_row((mann_metric)c->metric, c->impostor[s], rate));
     return y;
 }
 
-static double x_of(const mni_calib *c, uint32_t size) { return log(mni_calib_size(c, size)); }
+static double x_of(const mni_calib *c, uint32_t size)
+{
+    return log(mni_calib_size(c, size));
+}
 
 /* Slope of y in log C over the last measured sizes, by least squares. */
 static double slope_at_rate(const mni_calib *c, double rate)
@@ -51,11 +59,14 @@ static double slope_at_rate(const mni_calib *c, double rate)
     return xx > 0 ? xy / xx : 0;
 }
 
-/* Tails that are power laws have one slope for all rates, and common rates are measured best: the mean
- * over three of them serves every rate, so that thresholds of two rates never cross. Never upwards. */
+/* Tails that are power laws have one slope for all rates, and common rates are measured
+ * best: the mean over three of them serves every rate, so that thresholds of two rates
+ * never cross. Never upwards. */
 static double slope_at_end(const mni_calib *c)
 {
-    double slope = (slope_at_rate(c, 0.01) + slope_at_rate(c, 0.02) + slope_at_rate(c, 0.04)) / 3;
+    double slope = (slope_at_rate(c, 0.01) + slope_at_rate(c, 0.02) +
+                    slope_at_rate(c, 0.04)) /
+                   3;
     return slope < 0 ? slope : 0;
 }
 
@@ -90,9 +101,10 @@ float mni_calib_fnmr(const mni_calib *c, float threshold)
     return ((float)i + part) / (float)last;
 }
 
-/* --- in files ------------------------------------------------------------------------------------------------ */
+/* --- in files ----------------------------------------------------------------------- */
 
-/* u32: n_sizes, n_queries, n_classes, n_genuine, metric; then the two tables as f32, rows of sizes. */
+/* u32: n_sizes, n_queries, n_classes, n_genuine, metric; then the two tables as f32, rows
+ * of sizes. */
 size_t mni_calib_bytes(void)
 {
     return HEADER_BYTES + 4 * (MNI_CALIB_SIZES * MNI_CALIB_RATES + MNI_CALIB_GENUINE);
@@ -108,7 +120,8 @@ static uint8_t *put_float(uint8_t *at, float v)
 
 void mni_calib_encode(const mni_calib *c, uint8_t *out)
 {
-    const uint32_t header[] = { c->n_sizes, c->n_queries, c->n_classes, c->n_genuine, c->metric };
+    const uint32_t header[] = { c->n_sizes, c->n_queries, c->n_classes, c->n_genuine,
+                                c->metric };
     for (int i = 0; i < 5; i++, out += 4) mni_put32(out, header[i]);
     for (int s = 0; s < MNI_CALIB_SIZES; s++)
         for (int r = 0; r < MNI_CALIB_RATES; r++) out = put_float(out, c->impostor[s][r]);
@@ -128,16 +141,19 @@ static int table_is_sane(const mni_calib *c)
             }
         }
     for (int i = 0; i < MNI_CALIB_GENUINE && c->n_genuine > 0; i++)
-        if (!isfinite(c->genuine[i]) || (i > 0 && c->genuine[i] < c->genuine[i - 1])) return 0;
+        if (!isfinite(c->genuine[i]) || (i > 0 && c->genuine[i] < c->genuine[i - 1]))
+            return 0;
     return 1;
 }
 
-mann_status mni_calib_decode(mni_calib *c, const void *bytes, size_t n_bytes, mann_error *err)
+mann_status mni_calib_decode(mni_calib *c, const void *bytes, size_t n_bytes,
+                             mann_error *err)
 {
     *c = (mni_calib){ 0 };
     if (n_bytes != mni_calib_bytes())
         return mni_fail(err, MANN_E_FORMAT, "calibration: %llu bytes, wanted %llu",
-                        (unsigned long long)n_bytes, (unsigned long long)mni_calib_bytes());
+                        (unsigned long long)n_bytes,
+                        (unsigned long long)mni_calib_bytes());
     mni_cursor at = mni_cursor_of(bytes, n_bytes);
     mni_calib t = { 0 };
     t.n_sizes = mni_cursor_u32(&at);
@@ -149,12 +165,14 @@ mann_status mni_calib_decode(mni_calib *c, const void *bytes, size_t n_bytes, ma
         for (int r = 0; r < MNI_CALIB_RATES; r++) t.impostor[s][r] = mni_cursor_f32(&at);
     for (int i = 0; i < MNI_CALIB_GENUINE; i++) t.genuine[i] = mni_cursor_f32(&at);
     if (t.n_sizes > MNI_CALIB_SIZES)
-        return mni_fail(err, MANN_E_FORMAT, "calibration: %u sizes, wanted at most %d", (unsigned)t.n_sizes,
-                        MNI_CALIB_SIZES);
+        return mni_fail(err, MANN_E_FORMAT, "calibration: %u sizes, wanted at most %d",
+                        (unsigned)t.n_sizes, MNI_CALIB_SIZES);
     if (t.n_sizes > 0 && (t.metric < MANN_L2 || t.metric > MANN_COSINE))
-        return mni_fail(err, MANN_E_FORMAT, "calibration: metric %u is none", (unsigned)t.metric);
+        return mni_fail(err, MANN_E_FORMAT, "calibration: metric %u is none",
+                        (unsigned)t.metric);
     if (!table_is_sane(&t))
-        return mni_fail(err, MANN_E_FORMAT, "calibration: scores that are not finite or do not rise");
+        return mni_fail(err, MANN_E_FORMAT,
+                        "calibration: scores that are not finite or do not rise");
     *c = t;
     return MANN_OK;
 }

@@ -1,11 +1,12 @@
 /* episodes.c - the few-shot protocol: many small recognition tasks, drawn at random.
  *
- * One episode: `way` classes, `shot` references of each, `query` other rows of each; every query is given
- * the class of its nearest reference. The accuracy is the mean over episodes, and its 95 % interval is
- * 1.96 standard errors of that mean (Lake et al. 2015; Vinyals et al. 2016: "Matching Networks").
+ * One episode: `way` classes, `shot` references of each, `query` other rows of each;
+ * every query is given the class of its nearest reference. The accuracy is the mean over
+ * episodes, and its 95 % interval is 1.96 standard errors of that mean (Lake et al. 2015;
+ * Vinyals et al. 2016: "Matching Networks").
  *
- * Episode e is a function of (seed, e) alone, and accuracies are added up in order of e: the same figure
- * for any number of threads. SPDX-License-Identifier: MIT */
+ * Episode e is a function of (seed, e) alone, and accuracies are added up in order of e:
+ * the same figure for any number of threads. SPDX-License-Identifier: MIT */
 #include <math.h>
 #include <string.h>
 
@@ -27,8 +28,8 @@ typedef struct plan {
     mann_status *status;                /* per chunk */
 } plan;
 
-/* What one chunk draws with. Permutations are put back after each draw (in reverse order of the swaps),
- * so that a draw costs what it takes and not what there is. */
+/* What one chunk draws with. Permutations are put back after each draw (in reverse order
+ * of the swaps), so that a draw costs what it takes and not what there is. */
 typedef struct draw {
     uint32_t *classes, *members, *swapped, *picked;
     float *refs, *distance;
@@ -55,7 +56,9 @@ static int draw_init(draw *d, const plan *p)
         .refs = mni_alloc(n_refs, (size_t)p->dim * sizeof(float)),
         .distance = mni_alloc(n_refs, sizeof(float)),
     };
-    if (!d->classes || !d->members || !d->swapped || !d->picked || !d->refs || !d->distance) return 0;
+    if (!d->classes || !d->members || !d->swapped || !d->picked || !d->refs ||
+        !d->distance)
+        return 0;
     for (uint32_t i = 0; i < p->n_eligible; i++) d->classes[i] = i;
     for (uint32_t i = 0; i < p->largest; i++) d->members[i] = i;
     return 1;
@@ -85,14 +88,15 @@ static void put_back(uint32_t *a, uint32_t m, const uint32_t *swapped)
 static void draw_episode(const plan *p, draw *d, mni_rng *r)
 {
     const uint32_t each = p->shot + p->query;
-    uint32_t *chosen = d->picked;       /* first the classes, spread over the slots: one per class */
+    uint32_t *chosen = d->picked;   /* first the classes, one at the head of its slots */
     pick(r, d->classes, p->n_eligible, p->way, d->swapped);
     for (uint32_t w = 0; w < p->way; w++) chosen[w * each] = p->eligible[d->classes[w]];
     put_back(d->classes, p->way, d->swapped);
     for (uint32_t w = 0; w < p->way; w++) {
         uint32_t c = chosen[w * each], n = p->first[c + 1] - p->first[c];
         pick(r, d->members, n, each, d->swapped);
-        for (uint32_t i = 0; i < each; i++) chosen[w * each + i] = p->row[p->first[c] + d->members[i]];
+        for (uint32_t i = 0; i < each; i++)
+            chosen[w * each + i] = p->row[p->first[c] + d->members[i]];
         put_back(d->members, each, d->swapped);
     }
 }
@@ -104,8 +108,9 @@ static uint32_t nearest_way(const plan *p, const draw *d, const float *query)
     const float sign = p->metric == MANN_INNER ? -1.0f : 1.0f;
     uint32_t best = 0, best_row = 0;
     float nearest = INFINITY;
-    (p->metric == MANN_INNER ? p->kern->ip_rows : p->kern->l2_rows)(query, d->refs, n_refs, p->dim, p->dim,
-                                                                    d->distance);
+    (p->metric == MANN_INNER ? p->kern->ip_rows : p->kern->l2_rows)(query, d->refs,
+                                                                    n_refs, p->dim,
+                                                                    p->dim, d->distance);
     for (uint32_t i = 0; i < n_refs; i++) {
         uint32_t row = d->picked[i / p->shot * each + i % p->shot];
         float x = sign * d->distance[i];
@@ -127,8 +132,8 @@ static double play_episode(const plan *p, draw *d, uint64_t episode)
     draw_episode(p, d, &r);
     for (uint32_t w = 0; w < p->way; w++)
         for (uint32_t s = 0; s < p->shot; s++)
-            memcpy(d->refs + ((size_t)w * p->shot + s) * dim, p->rows + d->picked[w * each + s] * dim,
-                   dim * sizeof(float));
+            memcpy(d->refs + ((size_t)w * p->shot + s) * dim,
+                   p->rows + d->picked[w * each + s] * dim, dim * sizeof(float));
     for (uint32_t w = 0; w < p->way; w++)
         for (uint32_t q = p->shot; q < each; q++)
             right += nearest_way(p, d, p->rows + d->picked[w * each + q] * dim) == w;
@@ -171,7 +176,8 @@ static void finish(const plan *p, uint32_t episodes, mni_episodes_out *out)
     for (uint32_t e = 0; e < episodes; e++)
         squares += (p->accuracy[e] - mean) * (p->accuracy[e] - mean);
     double deviation = episodes > 1 ? sqrt(squares / (episodes - 1)) : (double)NAN;
-    *out = (mni_episodes_out){ episodes, p->n_eligible, mean, 1.96 * deviation / sqrt(episodes) };
+    *out = (mni_episodes_out){ episodes, p->n_eligible, mean,
+                               1.96 * deviation / sqrt(episodes) };
 }
 
 static void plan_fini(plan *p)
@@ -183,15 +189,26 @@ static void plan_fini(plan *p)
     mni_free(p->status);
 }
 
-mann_status mni_episodes(const float *rows, const uint32_t *labels, size_t n, uint32_t dim, uint32_t n_classes,
-                         mann_metric metric, uint32_t episodes, uint32_t way, uint32_t shot, uint32_t query,
-                         uint64_t seed, mni_pool *pool, mni_episodes_out *out, mann_error *err)
+mann_status mni_episodes(const float *rows, const uint32_t *labels, size_t n,
+                         uint32_t dim, uint32_t n_classes, mann_metric metric,
+                         uint32_t episodes, uint32_t way, uint32_t shot, uint32_t query,
+                         uint64_t seed, mni_pool *pool, mni_episodes_out *out,
+                         mann_error *err)
 {
     if (!episodes || !way || !shot || !query)
-        return mni_fail(err, MANN_E_ARG, "episodes: %u of %u-way %u-shot with %u queries, wanted 1 or more "
-                        "of each", (unsigned)episodes, (unsigned)way, (unsigned)shot, (unsigned)query);
-    plan p = { .rows = rows, .kern = mni_kern_dist_best(), .dim = dim, .way = way, .shot = shot,
-               .query = query, .metric = metric, .seed = seed };
+        return mni_fail(
+            err, MANN_E_ARG,
+            "episodes: %u of %u-way %u-shot with %u queries, wanted 1 or more "
+            "of each",
+            (unsigned)episodes, (unsigned)way, (unsigned)shot, (unsigned)query);
+    plan p = { .rows = rows,
+               .kern = mni_kern_dist_best(),
+               .dim = dim,
+               .way = way,
+               .shot = shot,
+               .query = query,
+               .metric = metric,
+               .seed = seed };
     const size_t n_chunks = mni_chunk_count(episodes, GRAIN);
     mann_status s = MANN_E_NOMEM;
     p.row = mni_alloc(n, sizeof *p.row);
@@ -205,15 +222,18 @@ mann_status mni_episodes(const float *rows, const uint32_t *labels, size_t n, ui
     }
     group_rows(&p, labels, n, n_classes);
     if (p.n_eligible < way) {
-        s = mni_fail(err, MANN_E_ARG, "episodes: %u classes have the %llu images that %u-shot with %u "
-                     "queries takes, wanted %u classes", (unsigned)p.n_eligible,
-                     (unsigned long long)shot + query, (unsigned)shot, (unsigned)query, (unsigned)way);
+        s = mni_fail(err, MANN_E_ARG,
+                     "episodes: %u classes have the %llu images that %u-shot with %u "
+                     "queries takes, wanted %u classes",
+                     (unsigned)p.n_eligible, (unsigned long long)shot + query,
+                     (unsigned)shot, (unsigned)query, (unsigned)way);
         goto done;
     }
     mni_parallel_for(pool, episodes, GRAIN, play_chunk, &p);
     s = MANN_OK;
     for (size_t c = 0; c < n_chunks; c++)
-        if (p.status[c] != MANN_OK) s = mni_fail(err, p.status[c], "episodes: memory of an episode");
+        if (p.status[c] != MANN_OK)
+            s = mni_fail(err, p.status[c], "episodes: memory of an episode");
     if (s == MANN_OK) finish(&p, episodes, out);
 done:
     plan_fini(&p);

@@ -1,16 +1,18 @@
-/* metrics.c - retrieval metrics of one query, from its distances to all rows, without sorting them.
+/* metrics.c - retrieval metrics of one query, from its distances to all rows, without
+ * sorting them.
  *
- * Every figure here is a function of the ranks of the R relevant rows, and R is small (a class has a few
- * rows) where n is large. So only the relevant rows are sorted; every other row finds by binary search
- * how many of them it stands before:
+ * Every figure here is a function of the ranks of the R relevant rows, and R is small (a
+ * class has a few rows) where n is large. So only the relevant rows are sorted; every
+ * other row finds by binary search how many of them it stands before:
  *
  *     relevant, nearest first      r1      r2          r3
- *     other rows               x x |  x    |   x x x   |   x x x x      (before r1: 2, r2: 1, r3: 3)
- *     rank of r_i = i + others before r1 + ... + others before r_i       3, 5, 9
+ *     other rows               x x |  x    |   x x x   |   x x x x      (before r1: 2,
+ * r2: 1, r3: 3) rank of r_i = i + others before r1 + ... + others before r_i       3, 5,
+ * 9
  *
- * O(n log R) time and O(R) memory beside one mark per class. Definitions: src/eval/README.md. mAP@R is
- * that of Musgrave, Belongie, Lim: "A Metric Learning Reality Check" (ECCV 2020), section 3.2.
- * SPDX-License-Identifier: MIT */
+ * O(n log R) time and O(R) memory beside one mark per class. Definitions:
+ * src/eval/README.md. mAP@R is that of Musgrave, Belongie, Lim: "A Metric Learning
+ * Reality Check" (ECCV 2020), section 3.2. SPDX-License-Identifier: MIT */
 #include "eval/metrics.h"
 
 #include <math.h>
@@ -24,7 +26,8 @@ size_t mni_metrics_scratch_bytes(size_t n, uint32_t n_classes)
     return (n + 1) * (sizeof(mni_near) + sizeof(uint32_t)) + n_classes;
 }
 
-/* How many of the sorted relevant rows are nearer than x: the number of the gap that x falls into. */
+/* How many of the sorted relevant rows are nearer than x: the number of the gap that x
+ * falls into. */
 static size_t gap_of(const mni_near *relevant, size_t n, mni_near x)
 {
     size_t low = 0, high = n;
@@ -55,8 +58,9 @@ static void from_ranks(const uint32_t *gap, size_t n_relevant, mni_query_scores 
     out->r_precision = (double)within / (double)n_relevant;
 }
 
-void mni_metrics_query(const float *distance, const uint32_t *labels, size_t n, uint32_t n_classes,
-                       uint32_t label, uint32_t self, void *scratch, mni_query_scores *out)
+void mni_metrics_query(const float *distance, const uint32_t *labels, size_t n,
+                       uint32_t n_classes, uint32_t label, uint32_t self, void *scratch,
+                       mni_query_scores *out)
 {
     mni_near *relevant = scratch;
     uint32_t *gap = (uint32_t *)(relevant + n + 1);
@@ -107,7 +111,7 @@ void mni_totals_add(mni_totals *t, const mni_query_scores *q)
 
 void mni_totals_finish(mni_totals *t)
 {
-    const double n = t->n ? (double)t->n : (double)NAN;     /* nothing counted: nothing known */
+    const double n = t->n ? (double)t->n : (double)NAN; /* 0 counted: not known */
     t->top1 /= n;
     t->top5 /= n;
     t->top10 /= n;

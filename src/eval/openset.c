@@ -1,5 +1,6 @@
-/* openset.c - see openset.h. The curve is a walk down the strangers' sorted scores: accepting a share f
- * of n strangers means a threshold at their f*n-th best score. SPDX-License-Identifier: MIT */
+/* openset.c - see openset.h. The curve is a walk down the strangers' sorted scores:
+ * accepting a share f of n strangers means a threshold at their f*n-th best score.
+ * SPDX-License-Identifier: MIT */
 #include "eval/openset.h"
 
 #include <math.h>
@@ -23,18 +24,23 @@ static size_t n_reaching(const float *sorted, size_t n, float t)
     return low;
 }
 
-mni_open_point mni_open_at(const float *strangers, size_t n_strangers, const float *members, size_t n_members,
-                           size_t n_wrong, float threshold)
+mni_open_point mni_open_at(const float *strangers, size_t n_strangers,
+                           const float *members, size_t n_members, size_t n_wrong,
+                           float threshold)
 {
     mni_open_point p = { threshold, (double)NAN, (double)NAN };
     size_t all = n_members + n_wrong;
-    if (n_strangers) p.fpir = (double)n_reaching(strangers, n_strangers, threshold) / (double)n_strangers;
-    if (all) p.fnir = 1.0 - (double)n_reaching(members, n_members, threshold) / (double)all;
+    if (n_strangers)
+        p.fpir = (double)n_reaching(strangers, n_strangers, threshold) /
+                 (double)n_strangers;
+    if (all)
+        p.fnir = 1.0 - (double)n_reaching(members, n_members, threshold) / (double)all;
     return p;
 }
 
-void mni_open_curve(float *strangers, size_t n_strangers, float *members, size_t n_members, size_t n_wrong,
-                    mni_open_point *out, size_t n_points)
+void mni_open_curve(float *strangers, size_t n_strangers, float *members,
+                    size_t n_members, size_t n_wrong, mni_open_point *out,
+                    size_t n_points)
 {
     qsort(strangers, n_strangers, sizeof *strangers, descending);
     qsort(members, n_members, sizeof *members, descending);

@@ -9,6 +9,7 @@
 /* Appends one whole zlib stream of the n bytes (may be 0) to `out`. Deterministic. At
  * most 2^31 bytes (MANN_E_LIMIT). After a failure the content of `out` behind its old end
  * is undefined. */
-mann_status mni_deflate_zlib(mni_buf *out, const void *bytes, size_t n_bytes, mann_error *err);
+mann_status mni_deflate_zlib(mni_buf *out, const void *bytes, size_t n_bytes,
+                             mann_error *err);
 
 #endif

@@ -3,8 +3,8 @@
  *
  * Everything but the line comes down to one filled rectangle that is clipped once;
  * coordinates may be anything an int can be. Lines: Bresenham, "Algorithm for computer
- * control of a digital plotter", IBM Systems Journal 4(1), 1965. SPDX-License-Identifier:
- * MIT */
+ * control of a digital plotter", IBM Systems Journal 4(1), 1965.
+ * SPDX-License-Identifier: MIT */
 #include "image/draw.h"
 
 #include <assert.h>

@@ -1,21 +1,23 @@
 /* font.c - the built-in letters, drawn as what they look like.
  *
- * Twelve letters stand side by side in each strip, 6 columns each (the last one is the gap). A strip
- * has 9 rows: 7 for capitals and figures (small letters use the lower 5), 2 for what hangs below. In
- * the cell they stand on rows 2..10; rows 0 and 1 are for accents on capitals:
+ * Twelve letters stand side by side in each strip, 6 columns each (the last one is the
+ * gap). A strip has 9 rows: 7 for capitals and figures (small letters use the lower 5), 2
+ * for what hangs below. In the cell they stand on rows 2..10; rows 0 and 1 are for
+ * accents on capitals:
  *
- *     row 0   . . . # . .   accent      letters such as E-acute are put together from a letter
- *     row 1   . . # . . .               and a mark, which sits directly above the letter
- *     row 2   # # # # # .   capitals
- *     row 8   # # # # # .   base line
- *     row 10  . . . . . .   what hangs below
+ *     row 0   . . . # . .   accent      letters such as E-acute are put together from a
+ *     letter row 1   . . # . . .               and a mark, which sits directly above the
+ *     letter row 2   # # # # # .   capitals row 8   # # # # # .   base line row 10  . . .
+ *     . . .   what hangs below
  *
  * SPDX-License-Identifier: MIT */
 #include "image/font.h"
 
 #include <stddef.h>
 
-enum { STRIP = 12, CELL = 6, STRIP_ROWS = 9, TOP = 2, BOX = 127 - 32, FIRST_LATIN = 128 - 32 };
+enum {
+    STRIP = 12, CELL = 6, STRIP_ROWS = 9, TOP = 2, BOX = 127 - 32, FIRST_LATIN = 128 - 32
+};
 
 /* ASCII 32..126, then a box for everything unknown, then the letters of EXTRA below. */
 static const char *const ART[] = {
@@ -115,9 +117,16 @@ static const char *const ART[] = {
 static const uint16_t EXTRA[STRIP] = { 0xDF, 0xC6, 0xE6, 0xD8, 0xF8, 0xB0,
                                        0xB7, 0xD7, 0xBF, 0xA1, 0xAB, 0xBB };
 
-/* Latin-1 letters that are a letter with a mark, U+00C0..U+00FF; '.' where they are not. */
-static const char BASE[] = "AAAAAA.CEEEEIIII" ".NOOOOO..UUUUY.." "aaaaaa.ceeeeiiii" ".nooooo..uuuuy.y";
-static const char MARK[] = "`'^~:o.,`'^:`'^:" ".~`'^~:..`'^:'.." "`'^~:o.,`'^:`'^:" ".~`'^~:..`'^:'.:";
+/* Latin-1 letters that are a letter with a mark, U+00C0..U+00FF; '.' where they are
+ * not. */
+static const char BASE[] = "AAAAAA.CEEEEIIII"
+                           ".NOOOOO..UUUUY.."
+                           "aaaaaa.ceeeeiiii"
+                           ".nooooo..uuuuy.y";
+static const char MARK[] = "`'^~:o.,`'^:`'^:"
+                           ".~`'^~:..`'^:'.."
+                           "`'^~:o.,`'^:`'^:"
+                           ".~`'^~:..`'^:'.:";
 
 /* Two rows each, 5 columns. */
 typedef struct mark { char name; const char *rows[2]; } mark;
@@ -143,7 +152,8 @@ static uint32_t art_row(int glyph, int row)
 {
     row -= TOP;
     if (row < 0 || row >= STRIP_ROWS) return 0;
-    return bits_of(ART[glyph / STRIP * STRIP_ROWS + row] + glyph % STRIP * CELL, CELL - 1);
+    return bits_of(ART[glyph / STRIP * STRIP_ROWS + row] + glyph % STRIP * CELL,
+                   CELL - 1);
 }
 
 /* The mark of an accented letter on this row of the cell. */

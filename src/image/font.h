@@ -1,5 +1,5 @@
-/* font.h - the built-in letters: 5 x 9 dots in a cell of 6 x 12. SPDX-License-Identifier:
- * MIT */
+/* font.h - the built-in letters: 5 x 9 dots in a cell of 6 x 12.
+ * SPDX-License-Identifier: MIT */
 #ifndef MNI_IMAGE_FONT_H
 #define MNI_IMAGE_FONT_H
 

@@ -1,14 +1,16 @@
 /* prep.h - pixels -> network input: the recipe that a model carries, and its execution.
  *
- * The recipe is part of the model file (attachment "PREP"): a photo is prepared the same way at
- * training, at enrolment and at query, or the fingerprint does not match.
+ * The recipe is part of the model file (attachment "PREP"): a photo is prepared the same
+ * way at training, at enrolment and at query, or the fingerprint does not match.
  * SPDX-License-Identifier: MIT */
 #ifndef MNI_IMAGE_PREP_H
 #define MNI_IMAGE_PREP_H
 
 #include "base/status.h"
 
-typedef enum mni_fit { MNI_FIT_STRETCH = 0, MNI_FIT_CROP = 1, MNI_FIT_LETTERBOX = 2 } mni_fit;
+typedef enum mni_fit {
+    MNI_FIT_STRETCH = 0, MNI_FIT_CROP = 1, MNI_FIT_LETTERBOX = 2
+} mni_fit;
 
 typedef struct mni_recipe {
     uint32_t size;              /* input is size x size, 3 channels */
@@ -20,11 +22,13 @@ typedef struct mni_recipe {
 enum { MNI_RECIPE_BYTES = 64 };
 #define MNI_RECIPE_TAG "PREP"
 
-void mni_recipe_fill(mni_recipe *r, uint32_t size);     /* stretch, white, mean 0, std 1 */
+void mni_recipe_fill(mni_recipe *r, uint32_t size);    /* stretch, white, mean 0, std 1 */
 void mni_recipe_encode(const mni_recipe *r, uint8_t out[MNI_RECIPE_BYTES]);
-mann_status mni_recipe_decode(mni_recipe *r, const void *bytes, size_t n_bytes, mann_error *err);
+mann_status mni_recipe_decode(mni_recipe *r, const void *bytes, size_t n_bytes,
+                              mann_error *err);
 
 /* out: 3 planes (R, G, B) of size * size floats, (pixel / 255 - mean) / std. */
-mann_status mni_prep_run(const mni_recipe *r, const mann_image *im, float *out, mann_error *err);
+mann_status mni_prep_run(const mni_recipe *r, const mann_image *im, float *out,
+                         mann_error *err);
 
 #endif

@@ -2,9 +2,9 @@
  *
  *     class number --> toy (synth_toy.c, synth_plan.c)     parts, palette, patterns
  *     view number  --> view (synth_view.c)                 pose, camera, light, lens
- *     toy + view   --> sprites (synth_view.c)              parts projected onto the picture
- *     sprites      --> canvas (synth_paint.c, synth_shape.c)
- *     canvas       --> photo (synth_scene.c, synth_lens.c) background, shadow, light, blur, noise
+ *     toy + view   --> sprites (synth_view.c)              parts projected onto the
+ *     picture sprites      --> canvas (synth_paint.c, synth_shape.c) canvas       -->
+ *     photo (synth_scene.c, synth_lens.c) background, shadow, light, blur, noise
  *
  * There is no float and no libm in any of it: whole numbers are the same everywhere.
  * Lengths are Q14 (16384 = 1, half the picture's side), coordinates inside a part are
@@ -60,7 +60,8 @@ int32_t  mni_value_noise(int32_t x, int32_t y, uint32_t seed);
 
 typedef enum mni_shape {
     MNI_ELLIPSE, MNI_SQUIRCLE, MNI_BOX, MNI_DIAMOND, MNI_TRIANGLE, MNI_TRAPEZOID, MNI_EGG,
-    MNI_DOME, MNI_CAPSULE, MNI_RING, MNI_CRESCENT, MNI_HEART, MNI_CROSS, MNI_LEAF, MNI_SMILE,
+    MNI_DOME, MNI_CAPSULE, MNI_RING, MNI_CRESCENT, MNI_HEART, MNI_CROSS, MNI_LEAF,
+    MNI_SMILE,
     MNI_FLOWER, MNI_POLYGON, MNI_STAR, MNI_N_SHAPES
 } mni_shape;
 
@@ -96,7 +97,8 @@ typedef struct mni_part {
     mni_shape shape;
     int points, round;                  /* round: shaded as a ball, else nearly flat */
     int32_t p;
-    int32_t x, y, z, rx, ry, rz; /* centre and half sizes; x right, y down, z to the viewer */
+    /* centre and half sizes; x right, y down, z to the viewer */
+    int32_t x, y, z, rx, ry, rz;
     int32_t turn;
     int limb;                           /* 0: stiff; else 1..MNI_MAX_LIMBS */
     int32_t joint_x, joint_y, swing; /* the limb turns about its joint by up to +-swing */

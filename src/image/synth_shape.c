@@ -10,7 +10,8 @@
 /* --- fixed point -------------------------------------------------------------------- */
 
 /* A quarter wave by a polynomial: with z = 0..1 along the quarter,
- *     sin = z * (a - z^2 * (b - z^2 * c)),  a = pi / 2, b = pi - 5 / 2, c = pi / 2 - 3 / 2
+ *     sin = z * (a - z^2 * (b - z^2 * c)),  a = pi / 2, b = pi - 5 / 2, c = pi / 2 - 3 /
+ *     2
  * which meets sine in value and slope at both ends; off by less than 5e-4 between. */
 int32_t mni_sin14(int32_t angle)
 {

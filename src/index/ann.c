@@ -1,7 +1,8 @@
-/* ann.c - what all index kinds have in common: names, files, scratch, batches, the order of answers.
+/* ann.c - what all index kinds have in common: names, files, scratch, batches, the order
+ * of answers.
  *
- * A kind sees a small group of prepared queries and a heap for each. It never sees a thread, an id, a
- * batch or a file name. SPDX-License-Identifier: MIT */
+ * A kind sees a small group of prepared queries and a heap for each. It never sees a
+ * thread, an id, a batch or a file name. SPDX-License-Identifier: MIT */
 #include "index/ann.h"
 
 #include <stdio.h>
@@ -18,10 +19,11 @@ static const mni_ann_ops *const kinds[] = {
 };
 enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
 
-/* "auto" must not look at the clock (two machines would build two files), so it counts: a Flat query
- * costs n x dim multiply-adds, streamed; a graph or list query costs a few hundred rows, fetched one by
- * one, plus the building. While Flat is the only kind there is nothing to weigh, and the answer is Flat
- * whatever the numbers. A kind that is cheaper from some n x dim on is to be named here. */
+/* "auto" must not look at the clock (two machines would build two files), so it counts: a
+ * Flat query costs n x dim multiply-adds, streamed; a graph or list query costs a few
+ * hundred rows, fetched one by one, plus the building. While Flat is the only kind there
+ * is nothing to weigh, and the answer is Flat whatever the numbers. A kind that is
+ * cheaper from some n x dim on is to be named here. */
 static const char *cheapest(const mni_rows *rows)
 {
     (void)rows;
@@ -41,20 +43,23 @@ static mann_status unknown_kind(const char *spec, mann_error *err)
     size_t n = strlen(known);
     for (int i = 0; i < N_KINDS && n < sizeof known; i++)
         n += (size_t)snprintf(known + n, sizeof known - n, ", %s", kinds[i]->name);
-    return mni_fail(err, MANN_E_UNSUPPORTED, "index: \"%.64s\" is not a kind of index, known are: %s", spec,
+    return mni_fail(err, MANN_E_UNSUPPORTED,
+                    "index: \"%.64s\" is not a kind of index, known are: %s", spec,
                     known);
 }
 
 mann_status mni_ann_spec_check(const char *spec, mann_error *err)
 {
     char canonical[MNI_ANN_SPEC] = "";
-    return mni_text_same(spec, "auto") || find_kind(spec, canonical) ? MANN_OK : unknown_kind(spec, err);
+    if (mni_text_same(spec, "auto") || find_kind(spec, canonical)) return MANN_OK;
+    return unknown_kind(spec, err);
 }
 
-/* --- making -------------------------------------------------------------------------------------------------- */
+/* --- making ------------------------------------------------------------------------- */
 
-mann_status mni_ann_build(mni_ann **out, const char *spec, const mni_rows *rows, uint64_t seed,
-                          mni_pool *pool, const mann_hooks *h, mann_error *err)
+mann_status mni_ann_build(mni_ann **out, const char *spec, const mni_rows *rows,
+                          uint64_t seed, mni_pool *pool, const mann_hooks *h,
+                          mann_error *err)
 {
     char canonical[MNI_ANN_SPEC] = "";
     *out = NULL;
@@ -69,14 +74,16 @@ mann_status mni_ann_build(mni_ann **out, const char *spec, const mni_rows *rows,
     return MANN_OK;
 }
 
-mann_status mni_ann_open(mni_ann **out, const mni_reader *r, const mni_rows *rows, mann_error *err)
+mann_status mni_ann_open(mni_ann **out, const mni_reader *r, const mni_rows *rows,
+                         mann_error *err)
 {
     char spec[MNI_ANN_SPEC] = "Flat", canonical[MNI_ANN_SPEC] = "";
     mni_section s;
     *out = NULL;
     if (mni_reader_find(r, TAG, &s)) {
         if (s.n_bytes == 0 || s.n_bytes >= sizeof spec)
-            return mni_fail(err, MANN_E_FORMAT, "index: its name has %llu letters, wanted 1..%d",
+            return mni_fail(err, MANN_E_FORMAT,
+                            "index: its name has %llu letters, wanted 1..%d",
                             (unsigned long long)s.n_bytes, MNI_ANN_SPEC - 1);
         memcpy(spec, s.data, (size_t)s.n_bytes);
         spec[s.n_bytes] = '\0';
@@ -109,13 +116,14 @@ void mni_ann_free(mni_ann *a)
 
 const char *mni_ann_spec(const mni_ann *a) { return a->spec; }
 
-/* --- searching -------------------------------------------------------------------------------------------------- */
+/* --- searching ---------------------------------------------------------------------- */
 
 mann_status mni_scratch_new(mni_scratch **out, mann_error *err)
 {
     *out = NULL;
     mni_scratch *s = mni_alloc(1, sizeof *s);
-    float *distance = mni_alloc_aligned((size_t)MNI_ANN_GROUP * MNI_ANN_BLOCK, sizeof *distance, 0);
+    float *distance = mni_alloc_aligned((size_t)MNI_ANN_GROUP * MNI_ANN_BLOCK,
+                                        sizeof *distance, 0);
     if (!s || !distance) {
         mni_free(s);
         mni_free(distance);
@@ -134,9 +142,10 @@ void mni_scratch_free(mni_scratch *s)
 }
 
 /* At most MNI_ANN_GROUP queries. The heaps grow in the caller's own output. */
-static mann_status search_group(const mni_ann *a, const mni_rows *rows, const float *queries, size_t n,
-                                const mni_ann_params *p, mni_scratch *scratch, mni_near *out,
-                                size_t *n_out, mann_error *err)
+static mann_status search_group(const mni_ann *a, const mni_rows *rows,
+                                const float *queries, size_t n, const mni_ann_params *p,
+                                mni_scratch *scratch, mni_near *out, size_t *n_out,
+                                mann_error *err)
 {
     mni_topk best[MNI_ANN_GROUP];
     for (size_t q = 0; q < n; q++) mni_topk_init(&best[q], out + q * p->k, p->k);
@@ -146,8 +155,8 @@ static mann_status search_group(const mni_ann *a, const mni_rows *rows, const fl
 }
 
 mann_status mni_ann_search(const mni_ann *a, const mni_rows *rows, const float *query,
-                           const mni_ann_params *p, mni_scratch *scratch, mni_near *out, size_t *n_out,
-                           mann_error *err)
+                           const mni_ann_params *p, mni_scratch *scratch, mni_near *out,
+                           size_t *n_out, mann_error *err)
 {
     return search_group(a, rows, query, 1, p, scratch, out, n_out, err);
 }
@@ -177,8 +186,9 @@ static void search_chunk(void *ctx, size_t begin, size_t end, size_t chunk)
     b->status[chunk] = s;
 }
 
-/* Queries of a chunk: enough groups that the scratch is worth making, few enough that no thread waits
- * for another. Answers do not depend on it, so it may depend on the number of threads. */
+/* Queries of a chunk: enough groups that the scratch is worth making, few enough that no
+ * thread waits for another. Answers do not depend on it, so it may depend on the number
+ * of threads. */
 static size_t chunk_size(size_t n, uint32_t threads)
 {
     size_t grain = n / (4 * (size_t)threads) / MNI_ANN_GROUP * MNI_ANN_GROUP;
@@ -187,13 +197,17 @@ static size_t chunk_size(size_t n, uint32_t threads)
     return grain < MNI_ANN_GROUP ? grain : MNI_ANN_GROUP;
 }
 
-mann_status mni_ann_search_batch(const mni_ann *a, const mni_rows *rows, const float *queries, size_t n,
-                                 const mni_ann_params *p, mni_pool *pool, mni_near *out, size_t *n_out,
+mann_status mni_ann_search_batch(const mni_ann *a, const mni_rows *rows,
+                                 const float *queries, size_t n, const mni_ann_params *p,
+                                 mni_pool *pool, mni_near *out, size_t *n_out,
                                  mann_error *err)
 {
     if (n == 0) return MANN_OK;
-    const size_t grain = chunk_size(n, mni_pool_threads(pool)), n_chunks = mni_chunk_count(n, grain);
-    batch b = { .a = a, .rows = rows, .queries = queries, .p = p, .out = out, .n_out = n_out };
+    const size_t grain = chunk_size(n, mni_pool_threads(pool)),
+                 n_chunks = mni_chunk_count(n, grain);
+    batch b = {
+        .a = a, .rows = rows, .queries = queries, .p = p, .out = out, .n_out = n_out
+    };
     mann_status s = MANN_OK;
     b.status = mni_alloc(n_chunks, sizeof *b.status);
     b.error = mni_alloc(n_chunks, sizeof *b.error);
@@ -204,7 +218,8 @@ mann_status mni_ann_search_batch(const mni_ann *a, const mni_rows *rows, const f
             if (s != MANN_OK && err) *err = b.error[c];
         }
     } else {
-        s = mni_fail(err, MANN_E_NOMEM, "search: state of %llu queries", (unsigned long long)n);
+        s = mni_fail(err, MANN_E_NOMEM, "search: state of %llu queries",
+                     (unsigned long long)n);
     }
     mni_free(b.status);
     mni_free(b.error);

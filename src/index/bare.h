@@ -1,14 +1,17 @@
-/* bare.h - an index that owns its vectors and their ids: chapter 7 of metricann.h, below the argument checks.
+/* bare.h - an index that owns its vectors and their ids: chapter 7 of metricann.h, below
+ * the argument checks.
  *
- * The gallery keeps records and lets mni_ann point at them; whoever brings vectors of their own has only
- * numbers, so here ids, rows and structure live together. Many readers or one writer; no lock inside.
+ * The gallery keeps records and lets mni_ann point at them; whoever brings vectors of
+ * their own has only numbers, so here ids, rows and structure live together. Many readers
+ * or one writer; no lock inside.
  *
- *     ids    [ 70 | 12 | 55 ]      user's numbers, unique, never ~0 (that means "nothing" in answers)
- *     rows   [ .. | .. | .. ]      prepared vectors, same order
- *     map      12 -> 1, 55 -> 2, 70 -> 0     made when the first write comes
+ *     ids    [ 70 | 12 | 55 ]      user's numbers, unique, never ~0 (that means "nothing"
+ * in answers) rows   [ .. | .. | .. ]      prepared vectors, same order map      12 -> 1,
+ * 55 -> 2, 70 -> 0     made when the first write comes
  *
- * Removing moves the last row into the gap. An opened file is searched where it is mapped; opened for
- * writing it is copied when the first write comes. SPDX-License-Identifier: MIT */
+ * Removing moves the last row into the gap. An opened file is searched where it is
+ * mapped; opened for writing it is copied when the first write comes.
+ * SPDX-License-Identifier: MIT */
 #ifndef MNI_INDEX_BARE_H
 #define MNI_INDEX_BARE_H
 
@@ -23,32 +26,39 @@ enum { MNI_BARE_MAX_DIM = 1 << 20 };
 #define MNI_NO_ID UINT64_MAX
 
 /* `index`: a spec as in ann.h. dim 1 .. MNI_BARE_MAX_DIM. */
-mann_status mni_builder_new(mni_builder **out, const char *index, mann_metric metric, uint32_t dim,
-                            uint64_t seed, mann_error *err);
+mann_status mni_builder_new(mni_builder **out, const char *index, mann_metric metric,
+                            uint32_t dim, uint64_t seed, mann_error *err);
 /* Kinds that learn from a sample remember it; Flat checks it and learns nothing. */
-mann_status mni_builder_train(mni_builder *b, mann_matrix sample, mni_pool *pool, mann_error *err);
+mann_status mni_builder_train(mni_builder *b, mann_matrix sample, mni_pool *pool,
+                              mann_error *err);
 /* As mni_bare_add. */
-mann_status mni_builder_add(mni_builder *b, const uint64_t *ids, mann_matrix rows, mni_pool *pool,
-                            mann_error *err);
+mann_status mni_builder_add(mni_builder *b, const uint64_t *ids, mann_matrix rows,
+                            mni_pool *pool, mann_error *err);
 /* *b is taken and set to NULL; on failure it stays the caller's. */
 mann_status mni_builder_finish(mni_builder **b, mni_bare **out, mann_error *err);
 void        mni_builder_free(mni_builder *b);
 
-/* flags: MANN_OPEN_READ, or MANN_OPEN_WRITE; with MANN_OPEN_VERIFY every byte, number and id is checked. */
-mann_status mni_bare_open(mni_bare **out, const mni_vfs *v, const char *path, unsigned flags,
-                          mann_error *err);
+/* flags: MANN_OPEN_READ, or MANN_OPEN_WRITE; with MANN_OPEN_VERIFY every byte, number and
+ * id is checked. */
+mann_status mni_bare_open(mni_bare **out, const mni_vfs *v, const char *path,
+                          unsigned flags, mann_error *err);
 /* Replaces `path` atomically; the file is a function of the content. */
-mann_status mni_bare_save(const mni_bare *ix, const mni_vfs *v, const char *path, mann_error *err);
-/* Upsert: a row of an id that is there is replaced (within one call the last one counts). ids NULL: one
- * above the largest id ever given, and so on: 0, 1, 2, ... in a fresh index. All or nothing. */
-mann_status mni_bare_add(mni_bare *ix, const uint64_t *ids, mann_matrix rows, mni_pool *pool,
-                         mann_error *err);
+mann_status mni_bare_save(const mni_bare *ix, const mni_vfs *v, const char *path,
+                          mann_error *err);
+/* Upsert: a row of an id that is there is replaced (within one call the last one counts).
+ * ids NULL: one above the largest id ever given, and so on: 0, 1, 2, ... in a fresh
+ * index. All or nothing. */
+mann_status mni_bare_add(mni_bare *ix, const uint64_t *ids, mann_matrix rows,
+                         mni_pool *pool, mann_error *err);
 /* Ids that are not there are passed over. removed may be NULL. */
-mann_status mni_bare_remove(mni_bare *ix, const uint64_t *ids, size_t n, size_t *removed, mann_error *err);
-/* s->k, ef, nprobe and filter count (klass is NULL); ids and distances are rows x k, nearest first, equal
- * distances in row order, short answers end in MNI_NO_ID, +infinity. */
-mann_status mni_bare_query(const mni_bare *ix, mann_matrix queries, const mann_search *s, mni_pool *pool,
-                           uint64_t *ids, float *distances, mann_error *err);
+mann_status mni_bare_remove(mni_bare *ix, const uint64_t *ids, size_t n, size_t *removed,
+                            mann_error *err);
+/* s->k, ef, nprobe and filter count (klass is NULL); ids and distances are rows x k,
+ * nearest first, equal distances in row order, short answers end in MNI_NO_ID, +infinity.
+ */
+mann_status mni_bare_query(const mni_bare *ix, mann_matrix queries, const mann_search *s,
+                           mni_pool *pool, uint64_t *ids, float *distances,
+                           mann_error *err);
 uint64_t    mni_bare_n_rows(const mni_bare *ix);
 uint32_t    mni_bare_dim(const mni_bare *ix);
 mann_metric mni_bare_metric(const mni_bare *ix);

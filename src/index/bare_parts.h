@@ -1,5 +1,5 @@
-/* bare_parts.h - what a bare index is made of; between bare.c (memory) and bare_file.c (files).
- * SPDX-License-Identifier: MIT */
+/* bare_parts.h - what a bare index is made of; between bare.c (memory) and bare_file.c
+ * (files). SPDX-License-Identifier: MIT */
 #ifndef MNI_INDEX_BARE_PARTS_H
 #define MNI_INDEX_BARE_PARTS_H
 
@@ -22,7 +22,8 @@ struct mann_index {
     int read_only;
 };
 
-/* Makes the index writable: refuses a read-only one, copies a mapped one. On failure nothing changed. */
+/* Makes the index writable: refuses a read-only one, copies a mapped one. On failure
+ * nothing changed. */
 mann_status mni_bare_own(mni_bare *ix, mann_error *err);
 
 #endif

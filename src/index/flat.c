@@ -1,20 +1,23 @@
 /* flat.c - exact search: look at every row.
  *
- * The simplest kind, the measure of all others, and for some ten thousand rows the fastest. It owns
- * nothing but its name. What there is to see here is the order of the loops:
+ * The simplest kind, the measure of all others, and for some ten thousand rows the
+ * fastest. It owns nothing but its name. What there is to see here is the order of the
+ * loops:
  *
  *            rows ->   block 0      block 1      block 2
- *     query 0         scan, keep   scan, keep    ...           a block is read from memory once and
- *     query 1         scan, keep   scan, keep                  stays in the cache while all queries
- *     query 2         scan, keep   scan, keep                  of the group look at it
+ *     query 0         scan, keep   scan, keep    ...           a block is read from
+ * memory once and query 1         scan, keep   scan, keep                  stays in the
+ * cache while all queries query 2         scan, keep   scan, keep                  of the
+ * group look at it
  *
- * One query alone runs at the speed of memory; a group is limited by arithmetic. The bits are the same,
- * since a kernel's answer for a row does not depend on its neighbours (kern/kern_dist.h), and since
- * best-of-k under the order (distance, row) does not depend on the order of arrival.
+ * One query alone runs at the speed of memory; a group is limited by arithmetic. The bits
+ * are the same, since a kernel's answer for a row does not depend on its neighbours
+ * (kern/kern_dist.h), and since best-of-k under the order (distance, row) does not depend
+ * on the order of arrival.
  *
- * The filter is asked last, and only about rows that would enter the answer: a heap that is full of near
- * rows refuses the far ones without a call. Filtered rows never take a place, so k kept rows are found
- * wherever they are. SPDX-License-Identifier: MIT */
+ * The filter is asked last, and only about rows that would enter the answer: a heap that
+ * is full of near rows refuses the far ones without a call. Filtered rows never take a
+ * place, so k kept rows are found wherever they are. SPDX-License-Identifier: MIT */
 #include "base/mem.h"
 #include "base/text.h"
 #include "index/kinds.h"
@@ -32,15 +35,16 @@ static mann_status make(mni_ann **out, mann_error *err)
     return *out ? MANN_OK : mni_fail(err, MANN_E_NOMEM, "index: header of a Flat index");
 }
 
-static mann_status build(mni_ann **out, const char *spec, const mni_rows *rows, uint64_t seed,
-                         mni_pool *pool, const mann_hooks *h, mann_error *err)
+static mann_status build(mni_ann **out, const char *spec, const mni_rows *rows,
+                         uint64_t seed, mni_pool *pool, const mann_hooks *h,
+                         mann_error *err)
 {
     (void)spec; (void)rows; (void)seed; (void)pool; (void)h;
     return make(out, err);
 }
 
-static mann_status open_view(mni_ann **out, const char *spec, const mni_reader *r, const mni_rows *rows,
-                             mann_error *err)
+static mann_status open_view(mni_ann **out, const char *spec, const mni_reader *r,
+                             const mni_rows *rows, mann_error *err)
 {
     (void)spec; (void)r; (void)rows;
     return make(out, err);
@@ -57,15 +61,18 @@ static mann_status check_nothing(const mni_ann *a, const mni_rows *rows, mann_er
     return MANN_OK;
 }
 
-/* Rows of a block: what a quarter of a common second-level cache holds, so that it stays there. */
+/* Rows of a block: what a quarter of a common second-level cache holds, so that it stays
+ * there. */
 static uint32_t rows_at_once(const mni_rows *rows)
 {
-    const size_t row_bytes = rows->dim * mni_dtype_bytes(rows->dtype), fit = (256u << 10) / (row_bytes + 1);
+    const size_t row_bytes = rows->dim * mni_dtype_bytes(rows->dtype),
+                 fit = (256u << 10) / (row_bytes + 1);
     return fit > MNI_ANN_BLOCK ? MNI_ANN_BLOCK : fit < 8 ? 8 : (uint32_t)fit;
 }
 
-static mann_status search(const mni_ann *a, const mni_rows *rows, const float *queries, size_t n_queries,
-                          const mni_ann_params *p, mni_scratch *scratch, mni_topk *best, mann_error *err)
+static mann_status search(const mni_ann *a, const mni_rows *rows, const float *queries,
+                          size_t n_queries, const mni_ann_params *p, mni_scratch *scratch,
+                          mni_topk *best, mann_error *err)
 {
     const uint32_t at_once = rows_at_once(rows);
     (void)a; (void)err;
@@ -75,7 +82,8 @@ static mann_status search(const mni_ann *a, const mni_rows *rows, const float *q
         for (size_t q = 0; q < n_queries; q++) {
             const float *distance = scratch->distance + q * n;
             for (uint32_t i = 0; i < n; i++)
-                if (mni_topk_wants(&best[q], distance[i]) && (!p->keep || p->keep(p->keep_ctx, at + i)))
+                if (mni_topk_wants(&best[q], distance[i]) &&
+                    (!p->keep || p->keep(p->keep_ctx, at + i)))
                     mni_topk_push(&best[q], distance[i], at + i);
         }
         at += n;

@@ -1,13 +1,14 @@
 /* rows.c - stored vectors: made fit, encoded, decoded, compared.
  *
- * What is compared is always f32. Rows stored as f32 go to the kernel where they lie; f16 and int8 rows
- * are decoded, a small block at a time, into a buffer that stays in the first-level cache, and the same
- * kernel runs over that. So there is one distance, and one place where a row becomes floats: `decode`
- * followed, for cosine, by `to_unit`. A row that mni_rows_get gives out and the row that a scan sees are
- * the same bits, hence a stored row asked again is at distance exactly 0 for every dtype.
+ * What is compared is always f32. Rows stored as f32 go to the kernel where they lie; f16
+ * and int8 rows are decoded, a small block at a time, into a buffer that stays in the
+ * first-level cache, and the same kernel runs over that. So there is one distance, and
+ * one place where a row becomes floats: `decode` followed, for cosine, by `to_unit`. A
+ * row that mni_rows_get gives out and the row that a scan sees are the same bits, hence a
+ * stored row asked again is at distance exactly 0 for every dtype.
  *
- * Norms are sums of squares in double over eight fixed lanes: the same value at every SIMD level,
- * because no kernel has a part in it. SPDX-License-Identifier: MIT */
+ * Norms are sums of squares in double over eight fixed lanes: the same value at every
+ * SIMD level, because no kernel has a part in it. SPDX-License-Identifier: MIT */
 #include "index/rows.h"
 
 #include <math.h>
@@ -19,9 +20,11 @@ enum {
     BUFFER = 2048               /* floats decoded at a time: 8 KiB; a multiple of LANES */
 };
 
-#define UNIT_SLACK 1e-6         /* of the squared norm: what f32 rounding of a unit vector can do */
+#define UNIT_SLACK \
+    1e-6 /* of the squared norm: what f32 rounding of a unit vector can do */
 
-/* lane[i % 8] += v[i]^2; a long vector may come in pieces whose lengths are multiples of 8. */
+/* lane[i % 8] += v[i]^2; a long vector may come in pieces whose lengths are multiples
+ * of 8. */
 static void add_squares(double lane[LANES], const float *v, size_t n)
 {
     for (size_t i = 0; i < n; i++) lane[i % LANES] += (double)v[i] * v[i];
@@ -29,14 +32,16 @@ static void add_squares(double lane[LANES], const float *v, size_t n)
 
 static double sum_lanes(const double lane[LANES])
 {
-    return ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
+    return ((lane[0] + lane[4]) + (lane[2] + lane[6])) +
+           ((lane[1] + lane[5]) + (lane[3] + lane[7]));
 }
 
-/* What a vector of this squared norm is to be multiplied by. 1: leave it alone. A row that is zero or
- * not finite can only come from a damaged file; it stays as it is. */
+/* What a vector of this squared norm is to be multiplied by. 1: leave it alone. A row
+ * that is zero or not finite can only come from a damaged file; it stays as it is. */
 static double unit_factor(double squares)
 {
-    if (fabs(squares - 1.0) <= UNIT_SLACK || !(squares > 0.0) || !isfinite(squares)) return 1.0;
+    if (fabs(squares - 1.0) <= UNIT_SLACK || !(squares > 0.0) || !isfinite(squares))
+        return 1.0;
     return 1.0 / sqrt(squares);
 }
 
@@ -53,40 +58,46 @@ static void to_unit(float *v, size_t n)
     multiply(v, n, unit_factor(sum_lanes(lane)));
 }
 
-mann_status mni_rows_prepare(mann_metric metric, float *v, uint32_t dim, const char *what, uint64_t number,
-                             mann_error *err)
+mann_status mni_rows_prepare(mann_metric metric, float *v, uint32_t dim, const char *what,
+                             uint64_t number, mann_error *err)
 {
     double lane[LANES] = { 0 };
     for (uint32_t i = 0; i < dim; i++)
         if (!isfinite(v[i]))
-            return mni_fail(err, MANN_E_ARG, "%s %llu: value %lu is %s, wanted finite numbers", what,
+            return mni_fail(err, MANN_E_ARG,
+                            "%s %llu: value %lu is %s, wanted finite numbers", what,
                             (unsigned long long)number, (unsigned long)i,
                             isnan(v[i]) ? "not a number" : "infinite");
     if (metric != MANN_COSINE) return MANN_OK;
     add_squares(lane, v, dim);
     double squares = sum_lanes(lane);
     if (!(squares > 0.0))
-        return mni_fail(err, MANN_E_ARG, "%s %llu: all %lu values are zero, and cosine asks for a direction",
-                        what, (unsigned long long)number, (unsigned long)dim);
+        return mni_fail(
+            err, MANN_E_ARG,
+            "%s %llu: all %lu values are zero, and cosine asks for a direction", what,
+            (unsigned long long)number, (unsigned long)dim);
     multiply(v, dim, unit_factor(squares));
     return MANN_OK;
 }
 
-mann_status mni_rows_storable(mni_dtype dtype, const float *v, uint32_t dim, const char *what,
-                              uint64_t number, mann_error *err)
+mann_status mni_rows_storable(mni_dtype dtype, const float *v, uint32_t dim,
+                              const char *what, uint64_t number, mann_error *err)
 {
     const float largest = 65504.0f;
     if (dtype != MNI_F16) return MANN_OK;
     for (uint32_t i = 0; i < dim; i++)
         if (fabsf(v[i]) > largest)
-            return mni_fail(err, MANN_E_LIMIT, "%s %llu: value %lu is %g, and f16 ends at %g", what,
-                            (unsigned long long)number, (unsigned long)i, (double)v[i], (double)largest);
+            return mni_fail(err, MANN_E_LIMIT,
+                            "%s %llu: value %lu is %g, and f16 ends at %g", what,
+                            (unsigned long long)number, (unsigned long)i, (double)v[i],
+                            (double)largest);
     return MANN_OK;
 }
 
-/* --- encoding and decoding ------------------------------------------------------------------------------ */
+/* --- encoding and decoding ---------------------------------------------------------- */
 
-void mni_rows_encode(mni_dtype dtype, const float *v, uint32_t dim, void *out, float *scale)
+void mni_rows_encode(mni_dtype dtype, const float *v, uint32_t dim, void *out,
+                     float *scale)
 {
     if (dtype == MNI_F32) {
         memcpy(out, v, (size_t)dim * sizeof *v);
@@ -100,7 +111,8 @@ void mni_rows_encode(mni_dtype dtype, const float *v, uint32_t dim, void *out, f
             if (fabsf(v[i]) > largest) largest = fabsf(v[i]);
         *scale = largest / 127.0f;
         for (uint32_t i = 0; i < dim; i++) {
-            /* scale is 0 for a zero vector, and for one so small that a 127th of it is no float */
+            /* scale is 0 for a zero vector, and for one so small that a 127th of it is no
+             * float */
             float c = *scale > 0.0f ? v[i] / *scale : 0.0f;
             c = c > 127.0f ? 127.0f : c < -127.0f ? -127.0f : c;
             code[i] = (int8_t)lrintf(c);
@@ -130,13 +142,15 @@ void mni_rows_get(const mni_rows *r, uint32_t row, float *out)
     if (r->metric == MANN_COSINE && r->dtype != MNI_F32) to_unit(out, r->dim);
 }
 
-/* --- distances ---------------------------------------------------------------------------------------------- */
+/* --- distances ---------------------------------------------------------------------- */
 
-/* Kernel sums to distances, in place. NaN can only come from a damaged file, or from an inner product
- * of numbers near the end of the range: it counts as infinitely far. */
+/* Kernel sums to distances, in place. NaN can only come from a damaged file, or from an
+ * inner product of numbers near the end of the range: it counts as infinitely far. */
 static void sums_to_distances(mann_metric metric, float *out, size_t n)
 {
-    const float factor = metric == MANN_COSINE ? 0.5f : metric == MANN_INNER ? -1.0f : 1.0f;
+    const float factor = metric == MANN_COSINE  ? 0.5f
+                         : metric == MANN_INNER ? -1.0f
+                                                : 1.0f;
     for (size_t i = 0; i < n; i++) {
         float d = factor * out[i];
         out[i] = d == d ? d : INFINITY;
@@ -144,8 +158,8 @@ static void sums_to_distances(mann_metric metric, float *out, size_t n)
 }
 
 /* A row longer than the buffer: its norm first, then the sum piece by piece. */
-static void scan_long_row(const mni_rows *r, mni_rows_fn kernel, const float *queries, size_t n_queries,
-                          uint32_t row, float *out, size_t out_stride)
+static void scan_long_row(const mni_rows *r, mni_rows_fn kernel, const float *queries,
+                          size_t n_queries, uint32_t row, float *out, size_t out_stride)
 {
     float buffer[BUFFER], sum;
     double lane[LANES] = { 0 }, factor = 1.0;
@@ -169,8 +183,8 @@ static void scan_long_row(const mni_rows *r, mni_rows_fn kernel, const float *qu
     }
 }
 
-static void scan_decoded(const mni_rows *r, mni_rows_fn kernel, const float *queries, size_t n_queries,
-                         uint32_t begin, uint32_t end, float *out)
+static void scan_decoded(const mni_rows *r, mni_rows_fn kernel, const float *queries,
+                         size_t n_queries, uint32_t begin, uint32_t end, float *out)
 {
     float buffer[BUFFER];
     const uint32_t n = end - begin, at_once = r->dim ? BUFFER / r->dim : n;
@@ -181,15 +195,16 @@ static void scan_decoded(const mni_rows *r, mni_rows_fn kernel, const float *que
             continue;
         }
         uint32_t m = n - i < at_once ? n - i : at_once;
-        for (uint32_t j = 0; j < m; j++) mni_rows_get(r, begin + i + j, buffer + (size_t)j * r->dim);
+        for (uint32_t j = 0; j < m; j++)
+            mni_rows_get(r, begin + i + j, buffer + (size_t)j * r->dim);
         for (size_t q = 0; q < n_queries; q++)
             kernel(queries + q * r->dim, buffer, m, r->dim, r->dim, out + q * n + i);
         i += m;
     }
 }
 
-void mni_rows_scan_many(const mni_rows *r, const float *queries, size_t n_queries, uint32_t begin,
-                        uint32_t end, float *out)
+void mni_rows_scan_many(const mni_rows *r, const float *queries, size_t n_queries,
+                        uint32_t begin, uint32_t end, float *out)
 {
     const mni_kern_dist *k = mni_kern_dist_best();
     const mni_rows_fn kernel = r->metric == MANN_INNER ? k->ip_rows : k->l2_rows;
@@ -204,12 +219,13 @@ void mni_rows_scan_many(const mni_rows *r, const float *queries, size_t n_querie
     sums_to_distances(r->metric, out, n_queries * n);
 }
 
-void mni_rows_scan(const mni_rows *r, const float *query, uint32_t begin, uint32_t end, float *out)
+void mni_rows_scan(const mni_rows *r, const float *query, uint32_t begin, uint32_t end,
+                   float *out)
 {
     mni_rows_scan_many(r, query, 1, begin, end, out);
 }
 
-/* --- the rest ----------------------------------------------------------------------------------------------- */
+/* --- the rest ----------------------------------------------------------------------- */
 
 static mann_status check_row(const mni_rows *r, uint32_t row, mann_error *err)
 {
@@ -220,16 +236,20 @@ static mann_status check_row(const mni_rows *r, uint32_t row, mann_error *err)
         decode(r, row, at, n, buffer);
         for (uint32_t i = 0; i < n; i++)
             if (!isfinite(buffer[i]))
-                return mni_fail(err, MANN_E_FORMAT, "vectors: value %lu of row %lu is not finite",
+                return mni_fail(err, MANN_E_FORMAT,
+                                "vectors: value %lu of row %lu is not finite",
                                 (unsigned long)(at + i), (unsigned long)row);
         add_squares(lane, buffer, n);
     }
     double squares = sum_lanes(lane);
-    /* int8 rounds each value by up to 1/254 of the largest: the norm of a unit vector may be off by
-     * the sum of those, and is brought back when the row is read; but it is never zero. */
-    int fits = r->dtype == MNI_F32 ? fabs(squares - 1.0) <= 2 * UNIT_SLACK : squares > 0.0;
+    /* int8 rounds each value by up to 1/254 of the largest: the norm of a unit vector may
+     * be off by the sum of those, and is brought back when the row is read; but it is
+     * never zero. */
+    int fits = r->dtype == MNI_F32 ? fabs(squares - 1.0) <= 2 * UNIT_SLACK
+                                   : squares > 0.0;
     if (r->metric == MANN_COSINE && !fits)
-        return mni_fail(err, MANN_E_FORMAT, "vectors: row %lu has squared length %g, cosine wants 1",
+        return mni_fail(err, MANN_E_FORMAT,
+                        "vectors: row %lu has squared length %g, cosine wants 1",
                         (unsigned long)row, squares);
     return MANN_OK;
 }

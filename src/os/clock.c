@@ -15,6 +15,7 @@ uint64_t mni_clock_unix(void) { return (uint64_t)time(NULL); }
 
 void mni_clock_sleep(double seconds)
 {
-    struct timespec t = { (time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9) };
+    struct timespec t = { (time_t)seconds,
+                          (long)((seconds - (double)(time_t)seconds) * 1e9) };
     nanosleep(&t, NULL);
 }

@@ -1,5 +1,5 @@
-/* clock.h - time for people: progress, rates, benches. Nothing that is stored may depend on it,
- * except ids that are made to be unique (UUIDs). SPDX-License-Identifier: MIT */
+/* clock.h - time for people: progress, rates, benches. Nothing that is stored may depend
+ * on it, except ids that are made to be unique (UUIDs). SPDX-License-Identifier: MIT */
 #ifndef MNI_OS_CLOCK_H
 #define MNI_OS_CLOCK_H
 

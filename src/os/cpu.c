@@ -1,5 +1,6 @@
-/* cpu.c - see cpu.h. The compiler's builtins ask CPUID and XGETBV: a CPU whose operating system does
- * not save the wide registers does not count as having them. SPDX-License-Identifier: MIT */
+/* cpu.c - see cpu.h. The compiler's builtins ask CPUID and XGETBV: a CPU whose operating
+ * system does not save the wide registers does not count as having them.
+ * SPDX-License-Identifier: MIT */
 #include "os/feature.h"
 #include "os/cpu.h"
 
@@ -17,12 +18,14 @@ unsigned mni_cpu_detect(void)
 #if MNI_X86
     __builtin_cpu_init();
     if (__builtin_cpu_supports("sse4.2")) cpu |= MNI_CPU_SSE42;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) cpu |= MNI_CPU_AVX2;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        cpu |= MNI_CPU_AVX2;
     if ((cpu & MNI_CPU_AVX2) && __builtin_cpu_supports("avx512f") &&
         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512vl"))
         cpu |= MNI_CPU_AVX512;
-    if ((cpu & MNI_CPU_AVX512) && __builtin_cpu_supports("avx512vnni")) cpu |= MNI_CPU_VNNI;
+    if ((cpu & MNI_CPU_AVX512) && __builtin_cpu_supports("avx512vnni"))
+        cpu |= MNI_CPU_VNNI;
     if ((cpu & MNI_CPU_VNNI) && __builtin_cpu_supports("avx512bf16")) cpu |= MNI_CPU_BF16;
 #elif MNI_ARM64
     cpu |= MNI_CPU_NEON;
@@ -44,10 +47,14 @@ unsigned mni_cpu_cap(unsigned cpu, const char *cap)
     return cpu;
 }
 
-unsigned mni_cpu_allowed(void) { return mni_cpu_cap(mni_cpu_detect(), getenv("METRICANN_SIMD")); }
+unsigned mni_cpu_allowed(void)
+{
+    return mni_cpu_cap(mni_cpu_detect(), getenv("METRICANN_SIMD"));
+}
 
-/* A container or taskset may have given this process fewer cores than the machine has. The raw call
- * fills whole bytes of the mask and returns how many; its C wrapper would need _GNU_SOURCE. */
+/* A container or taskset may have given this process fewer cores than the machine has.
+ * The raw call fills whole bytes of the mask and returns how many; its C wrapper would
+ * need _GNU_SOURCE. */
 static long allowed_cores(void)
 {
     long n = 0;

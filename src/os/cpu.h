@@ -14,18 +14,19 @@
 #define MNI_ARM64 0
 #endif
 
-/* Levels, each meaning all of its parts: AVX2 = AVX2+FMA+F16C, AVX512 = F+BW+DQ+VL, VNNI = VNNI on
- * top of AVX512, BF16 likewise. */
+/* Levels, each meaning all of its parts: AVX2 = AVX2+FMA+F16C, AVX512 = F+BW+DQ+VL, VNNI
+ * = VNNI on top of AVX512, BF16 likewise. */
 enum {
-    MNI_CPU_AVX2 = 1, MNI_CPU_AVX512 = 2, MNI_CPU_VNNI = 4, MNI_CPU_BF16 = 8, MNI_CPU_NEON = 16,
+    MNI_CPU_AVX2 = 1, MNI_CPU_AVX512 = 2, MNI_CPU_VNNI = 4, MNI_CPU_BF16 = 8,
+    MNI_CPU_NEON = 16,
     MNI_CPU_SSE42 = 32          /* crc32 instruction */
 };
 
 unsigned mni_cpu_detect(void);                      /* what is there */
-/* The bits of `cpu` at or below the level called `cap` ("scalar", "avx2", "avx512", "avx512vnni",
- * "neon"); an unknown or NULL cap changes nothing. Pure. */
+/* The bits of `cpu` at or below the level called `cap` ("scalar", "avx2", "avx512",
+ * "avx512vnni", "neon"); an unknown or NULL cap changes nothing. Pure. */
 unsigned mni_cpu_cap(unsigned cpu, const char *cap);
-unsigned mni_cpu_allowed(void);                     /* detect, capped by $METRICANN_SIMD */
+unsigned mni_cpu_allowed(void);                    /* detect, capped by $METRICANN_SIMD */
 
 unsigned mni_cpu_count(void);                       /* cores this process may use, >= 1 */
 void     mni_cpu_name(char *out, unsigned size);    /* "AMD EPYC ...", for bench lines */

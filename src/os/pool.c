@@ -1,9 +1,9 @@
 /* pool.c - see pool.h. A pool of n threads has n - 1 workers; the caller is the n-th.
  *
- * A job is published under the mutex by raising `job_number`; workers draw chunk numbers from one
- * atomic counter until they run out. The caller leaves when every worker that joined the job has
- * left it: `n_inside` counts them, so that a late worker can never touch the next job's counter.
- * SPDX-License-Identifier: MIT */
+ * A job is published under the mutex by raising `job_number`; workers draw chunk numbers
+ * from one atomic counter until they run out. The caller leaves when every worker that
+ * joined the job has left it: `n_inside` counts them, so that a late worker can never
+ * touch the next job's counter. SPDX-License-Identifier: MIT */
 #include "os/feature.h"
 #include "os/pool.h"
 
@@ -29,7 +29,7 @@ struct mann_pool {
     uint64_t job_number;
     uint32_t n_inside, n_workers;
     int open, stop;             /* open: workers may still join the job */
-    int made;                   /* how many of the four sync objects exist, for half-built pools */
+    int made;          /* how many of the four sync objects exist, for half-built pools */
     atomic_size_t next_chunk;
     mni_thread *workers;
 };
@@ -51,7 +51,8 @@ static void *worker(void *ctx)
     uint64_t seen = 0;
     mni_mutex_lock(&p->lock);
     for (;;) {
-        while (!p->stop && (p->job_number == seen || !p->open)) mni_cond_wait(&p->wake, &p->lock);
+        while (!p->stop && (p->job_number == seen || !p->open))
+            mni_cond_wait(&p->wake, &p->lock);
         if (p->stop) break;
         seen = p->job_number;
         job j = p->now;
@@ -119,7 +120,8 @@ mann_status mann_pool_new(mann_pool **out, uint32_t threads, mann_error *err)
     if (!out) return mni_fail(err, MANN_E_ARG, "pool: nowhere to put it (out is NULL)");
     *out = NULL;
     if (threads > MAX_THREADS)
-        return mni_fail(err, MANN_E_ARG, "pool: %u threads, at most %d", (unsigned)threads, MAX_THREADS);
+        return mni_fail(err, MANN_E_ARG, "pool: %u threads, at most %d",
+                        (unsigned)threads, MAX_THREADS);
     if (threads == 0) threads = mni_cpu_count();
     mni_pool *p = mni_alloc(1, sizeof *p);
     if (!p || !make_sync(p)) goto no_memory;

@@ -1,5 +1,5 @@
-/* thread.h - threads, mutexes, condition variables: pthreads under names of our own, so that a port
- * changes one file. SPDX-License-Identifier: MIT */
+/* thread.h - threads, mutexes, condition variables: pthreads under names of our own, so
+ * that a port changes one file. SPDX-License-Identifier: MIT */
 #ifndef MNI_OS_THREAD_H
 #define MNI_OS_THREAD_H
 
@@ -26,7 +26,8 @@ void mni_cond_wait(mni_cond *c, mni_mutex *m);
 void mni_cond_wake_one(mni_cond *c);
 void mni_cond_wake_all(mni_cond *c);
 
-/* fn runs once in the life of the program; whoever returns from here sees what it wrote. */
+/* fn runs once in the life of the program; whoever returns from here sees what it
+ * wrote. */
 void mni_once_run(mni_once *once, void (*fn)(void));
 
 #endif

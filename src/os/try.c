@@ -28,8 +28,8 @@ static void run(void *ctx, size_t begin, size_t end, size_t chunk)
     mni_mutex_unlock(&a->lock);
 }
 
-mann_status mni_parallel_try(mni_pool *pool, size_t n, size_t grain, mni_try_fn fn, void *ctx,
-                             mann_error *err)
+mann_status mni_parallel_try(mni_pool *pool, size_t n, size_t grain, mni_try_fn fn,
+                             void *ctx, mann_error *err)
 {
     attempt a = { .fn = fn, .ctx = ctx, .status = MANN_OK };
     if (!mni_mutex_init(&a.lock)) return mni_fail(err, MANN_E_NOMEM, "mutex");

@@ -1,5 +1,5 @@
-/* vfs.c - what holds for every file system of vfs.h: forwards, read whole, replace atomically.
- * SPDX-License-Identifier: MIT */
+/* vfs.c - what holds for every file system of vfs.h: forwards, read whole, replace
+ * atomically. SPDX-License-Identifier: MIT */
 #include "os/feature.h"
 #include "os/vfs.h"
 
@@ -11,24 +11,30 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-mann_status mni_open(const mni_vfs *v, const char *path, unsigned flags, mni_file **out, mann_error *err)
+mann_status mni_open(const mni_vfs *v, const char *path, unsigned flags, mni_file **out,
+                     mann_error *err)
 {
     *out = NULL;
     return v->ops->open(v, path, flags, out, err);
 }
-mann_status mni_read(mni_file *f, void *bytes, size_t n, uint64_t at, size_t *got, mann_error *err)
+mann_status mni_read(mni_file *f, void *bytes, size_t n, uint64_t at, size_t *got,
+                     mann_error *err)
 {
     return f->vfs->ops->read(f, bytes, n, at, got, err);
 }
-mann_status mni_write(mni_file *f, const void *bytes, size_t n, uint64_t at, mann_error *err)
+mann_status mni_write(mni_file *f, const void *bytes, size_t n, uint64_t at,
+                      mann_error *err)
 {
     return f->vfs->ops->write(f, bytes, n, at, err);
 }
 mann_status mni_sync(mni_file *f, mann_error *err) { return f->vfs->ops->sync(f, err); }
-mann_status mni_close(mni_file *f, mann_error *err) { return f ? f->vfs->ops->close(f, err) : MANN_OK; }
+mann_status mni_close(mni_file *f, mann_error *err)
+{
+    return f ? f->vfs->ops->close(f, err) : MANN_OK;
+}
 
-mann_status mni_read_file(const mni_vfs *v, const char *path, uint64_t limit, uint8_t **bytes,
-                          size_t *n_bytes, mann_error *err)
+mann_status mni_read_file(const mni_vfs *v, const char *path, uint64_t limit,
+                          uint8_t **bytes, size_t *n_bytes, mann_error *err)
 {
     mni_file *f;
     uint64_t size;
@@ -54,10 +60,11 @@ mann_status mni_read_file(const mni_vfs *v, const char *path, uint64_t limit, ui
 
 mann_status mni_temp_name(const char *path, char *out, size_t size, mann_error *err)
 {
-    static atomic_uint counter;         /* two saves of one process must not share a name */
+    static atomic_uint counter;       /* two saves of one process must not share a name */
     unsigned n = atomic_fetch_add(&counter, 1);
     int used = snprintf(out, size, "%s.tmp.%ld-%u", path, (long)getpid(), n);
-    if (used < 0 || (size_t)used >= size) return mni_fail(err, MANN_E_LIMIT, "path too long: %s", path);
+    if (used < 0 || (size_t)used >= size)
+        return mni_fail(err, MANN_E_LIMIT, "path too long: %s", path);
     return MANN_OK;
 }
 
@@ -71,17 +78,18 @@ mann_status mni_sync_dir_of(const mni_vfs *v, const char *path, mann_error *err)
     return s;
 }
 
-mann_status mni_replace_file(const mni_vfs *v, const char *path, const void *bytes, size_t n_bytes,
-                             mann_error *err)
+mann_status mni_replace_file(const mni_vfs *v, const char *path, const void *bytes,
+                             size_t n_bytes, mann_error *err)
 {
     char temp[4096];
     mni_file *f;
     mann_status s = MANN_E_EXISTS;
-    /* Exclusive: never through a symbolic link that somebody laid in a shared folder. What a crashed
-     * process of the same number left behind is stepped over. */
+    /* Exclusive: never through a symbolic link that somebody laid in a shared folder.
+     * What a crashed process of the same number left behind is stepped over. */
     for (int tries = 0; s == MANN_E_EXISTS && tries < 64; tries++) {
         MNI_TRY(mni_temp_name(path, temp, sizeof temp, err));
-        s = mni_open(v, temp, MNI_OPEN_WRITE | MNI_OPEN_CREATE | MNI_OPEN_EXCLUSIVE, &f, err);
+        s = mni_open(v, temp, MNI_OPEN_WRITE | MNI_OPEN_CREATE | MNI_OPEN_EXCLUSIVE, &f,
+                     err);
     }
     if (s != MANN_OK) return s;
     s = mni_write(f, bytes, n_bytes, 0, err);

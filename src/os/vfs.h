@@ -1,11 +1,12 @@
 /* vfs.h - every file that MetricANN touches is touched through this table of operations.
  *
- * Three systems implement it: POSIX files (vfs_posix.c), files in memory that can lose what was not
- * synced, as a power cut would (vfs_mem.c), and a wrapper that makes the n-th operation fail
- * (vfs_faulty.c). Tests run the same code of store/ and recog/ on all three.
+ * Three systems implement it: POSIX files (vfs_posix.c), files in memory that can lose
+ * what was not synced, as a power cut would (vfs_mem.c), and a wrapper that makes the
+ * n-th operation fail (vfs_faulty.c). Tests run the same code of store/ and recog/ on all
+ * three.
  *
- * Paths are bytes, '/' separates. Errors name the path and the system's reason. A full disk is
- * MANN_E_IO like every failure of the medium; a missing file is MANN_E_NOT_FOUND.
+ * Paths are bytes, '/' separates. Errors name the path and the system's reason. A full
+ * disk is MANN_E_IO like every failure of the medium; a missing file is MANN_E_NOT_FOUND.
  * SPDX-License-Identifier: MIT */
 #ifndef MNI_OS_VFS_H
 #define MNI_OS_VFS_H
@@ -38,68 +39,85 @@ typedef int (*mni_list_fn)(void *ctx, const char *name);
 
 typedef struct mni_vfs_ops {
     const char *name;
-    mann_status (*open)(const mni_vfs *v, const char *path, unsigned flags, mni_file **out,
-                        mann_error *err);
+    mann_status (*open)(const mni_vfs *v, const char *path, unsigned flags,
+                        mni_file **out, mann_error *err);
     /* Up to n bytes at `at`; *got is short only at the end of the file. */
-    mann_status (*read)(mni_file *f, void *bytes, size_t n, uint64_t at, size_t *got, mann_error *err);
-    mann_status (*write)(mni_file *f, const void *bytes, size_t n, uint64_t at, mann_error *err);
+    mann_status (*read)(mni_file *f, void *bytes, size_t n, uint64_t at, size_t *got,
+                        mann_error *err);
+    mann_status (*write)(mni_file *f, const void *bytes, size_t n, uint64_t at,
+                         mann_error *err);
     mann_status (*truncate)(mni_file *f, uint64_t n_bytes, mann_error *err);
-    mann_status (*sync)(mni_file *f, mann_error *err);          /* data is on the medium */
+    mann_status (*sync)(mni_file *f, mann_error *err);         /* data is on the medium */
     mann_status (*size)(mni_file *f, uint64_t *n_bytes, mann_error *err);
-    /* The whole file, read only, until unmapped; may outlive the close. An empty file maps to a
-     * non-NULL pointer of 0 bytes. */
+    /* The whole file, read only, until unmapped; may outlive the close. An empty file
+     * maps to a non-NULL pointer of 0 bytes. */
     mann_status (*map)(mni_file *f, const void **bytes, size_t *n_bytes, mann_error *err);
     void        (*unmap)(const mni_vfs *v, const void *bytes, size_t n_bytes);
-    /* MANN_E_LOCKED if somebody has it; MANN_E_NOT_FOUND if the file lost its name meanwhile (its last
-     * owner removed it): open it anew. */
+    /* MANN_E_LOCKED if somebody has it; MANN_E_NOT_FOUND if the file lost its name
+     * meanwhile (its last owner removed it): open it anew. */
     mann_status (*lock)(mni_file *f, mann_error *err);
     mann_status (*close)(mni_file *f, mann_error *err);         /* gone even on failure */
-    mann_status (*replace)(const mni_vfs *v, const char *from, const char *to, mann_error *err);
+    mann_status (*replace)(const mni_vfs *v, const char *from, const char *to,
+                           mann_error *err);
     mann_status (*remove)(const mni_vfs *v, const char *path, mann_error *err);
     mann_status (*sync_dir)(const mni_vfs *v, const char *dir, mann_error *err);
-    mann_status (*stat)(const mni_vfs *v, const char *path, mni_stat *out, mann_error *err);
-    mann_status (*list)(const mni_vfs *v, const char *dir, mni_list_fn fn, void *ctx, mann_error *err);
-    mann_status (*mkdir)(const mni_vfs *v, const char *path, mann_error *err);  /* exists: ok */
+    mann_status (*stat)(const mni_vfs *v, const char *path, mni_stat *out,
+                        mann_error *err);
+    mann_status (*list)(const mni_vfs *v, const char *dir, mni_list_fn fn, void *ctx,
+                        mann_error *err);
+    /* exists: ok */
+    mann_status (*mkdir)(const mni_vfs *v, const char *path, mann_error *err);
 } mni_vfs_ops;
 
-struct mni_vfs { const mni_vfs_ops *ops; };         /* systems put this first in their own struct */
+/* systems put this first in their own struct */
+struct mni_vfs { const mni_vfs_ops *ops; };
 struct mni_file { const mni_vfs *vfs; };            /* likewise */
 
 const mni_vfs *mni_vfs_posix(void);
 
 /* What callers use: thin forwards, plus the two patterns that everybody needs. */
-mann_status mni_open(const mni_vfs *v, const char *path, unsigned flags, mni_file **out, mann_error *err);
-mann_status mni_read(mni_file *f, void *bytes, size_t n, uint64_t at, size_t *got, mann_error *err);
-mann_status mni_write(mni_file *f, const void *bytes, size_t n, uint64_t at, mann_error *err);
+mann_status mni_open(const mni_vfs *v, const char *path, unsigned flags, mni_file **out,
+                     mann_error *err);
+mann_status mni_read(mni_file *f, void *bytes, size_t n, uint64_t at, size_t *got,
+                     mann_error *err);
+mann_status mni_write(mni_file *f, const void *bytes, size_t n, uint64_t at,
+                      mann_error *err);
 mann_status mni_sync(mni_file *f, mann_error *err);
 mann_status mni_close(mni_file *f, mann_error *err);            /* NULL: ok */
 
-/* The whole file into memory (owned, mni_free; one spare zero byte behind the end). Larger than
- * `limit` is MANN_E_LIMIT before anything is allocated. */
-mann_status mni_read_file(const mni_vfs *v, const char *path, uint64_t limit, uint8_t **bytes,
-                          size_t *n_bytes, mann_error *err);
-/* Atomically: temp file in the same folder + sync + rename + sync of the folder. Old or new content
- * is there at any instant, never a mixture. */
-mann_status mni_replace_file(const mni_vfs *v, const char *path, const void *bytes, size_t n_bytes,
-                             mann_error *err);
+/* The whole file into memory (owned, mni_free; one spare zero byte behind the end).
+ * Larger than `limit` is MANN_E_LIMIT before anything is allocated. */
+mann_status mni_read_file(const mni_vfs *v, const char *path, uint64_t limit,
+                          uint8_t **bytes, size_t *n_bytes, mann_error *err);
+/* Atomically: temp file in the same folder + sync + rename + sync of the folder. Old or
+ * new content is there at any instant, never a mixture. */
+mann_status mni_replace_file(const mni_vfs *v, const char *path, const void *bytes,
+                             size_t n_bytes, mann_error *err);
 /* The temp name of `path` that replace_file and the store's writer use: PATH.tmp.PID-N */
 mann_status mni_temp_name(const char *path, char *out, size_t size, mann_error *err);
 mann_status mni_sync_dir_of(const mni_vfs *v, const char *path, mann_error *err);
 
-/* --- in memory (tests) ------------------------------------------------------------------ */
+/* --- in memory (tests) -------------------------------------------------------------- */
 /* Every path starts absent; folders exist as soon as they are named. */
 typedef struct mni_vfs_mem mni_vfs_mem;
 mann_status mni_vfs_mem_new(mni_vfs_mem **out, mann_error *err);
 void        mni_vfs_mem_free(mni_vfs_mem *m);
 const mni_vfs *mni_vfs_mem_vfs(mni_vfs_mem *m);
-/* As if the plug were pulled: contents go back to the last sync of each file, names to the last sync
- * of their folder. Open files and mappings must be gone. */
+/* As if the plug were pulled: contents go back to the last sync of each file, names to
+ * the last sync of their folder. Open files and mappings must be gone. */
 void        mni_vfs_mem_power_cut(mni_vfs_mem *m);
 
-/* --- faulty (tests): forwards to another system and fails on command ----------------------------------- */
+/* --- faulty (tests): forwards to another system and fails on command ---------------- */
 typedef enum mni_fault {
-    MNI_FAULT_OPEN = 1, MNI_FAULT_READ = 2, MNI_FAULT_WRITE = 4, MNI_FAULT_SYNC = 8, MNI_FAULT_MAP = 16,
-    MNI_FAULT_RENAME = 32, MNI_FAULT_CLOSE = 64, MNI_FAULT_TRUNCATE = 128, MNI_FAULT_ANY = 255
+    MNI_FAULT_OPEN = 1,
+    MNI_FAULT_READ = 2,
+    MNI_FAULT_WRITE = 4,
+    MNI_FAULT_SYNC = 8,
+    MNI_FAULT_MAP = 16,
+    MNI_FAULT_RENAME = 32,
+    MNI_FAULT_CLOSE = 64,
+    MNI_FAULT_TRUNCATE = 128,
+    MNI_FAULT_ANY = 255
 } mni_fault;
 typedef struct mni_vfs_faulty {
     mni_vfs vfs;                /* must stay first */

@@ -1,10 +1,11 @@
-/* vfs_faulty.c - forwards to another file system and fails on command. For tests; see vfs.h.
+/* vfs_faulty.c - forwards to another file system and fails on command. For tests; see
+ * vfs.h.
  *
- * The loop it is made for: let operation 0, 1, 2, ... fail until the code under test succeeds, and
- * look each time whether it told the truth and left old or new content behind. Which operations
- * count is a mask; size, lock, stat, list, mkdir, remove and unmap always go through. sync counts
- * files and folders alike. One thread at a time, as the counters are plain.
- * SPDX-License-Identifier: MIT */
+ * The loop it is made for: let operation 0, 1, 2, ... fail until the code under test
+ * succeeds, and look each time whether it told the truth and left old or new content
+ * behind. Which operations count is a mask; size, lock, stat, list, mkdir, remove and
+ * unmap always go through. sync counts files and folders alike. One thread at a time, as
+ * the counters are plain. SPDX-License-Identifier: MIT */
 #include "os/feature.h"
 #include "os/vfs.h"
 
@@ -18,7 +19,10 @@ typedef struct faulty_file {
     char path[];
 } faulty_file;
 
-static mni_vfs_faulty *faulty_of(const mni_vfs *v) { return (mni_vfs_faulty *)(uintptr_t)v; }
+static mni_vfs_faulty *faulty_of(const mni_vfs *v)
+{
+    return (mni_vfs_faulty *)(uintptr_t)v;
+}
 static const mni_vfs *inner_of(const mni_vfs *v) { return faulty_of(v)->inner; }
 static mni_file *inner_file(mni_file *f) { return ((faulty_file *)f)->inner; }
 static const char *path_of(mni_file *f) { return ((faulty_file *)f)->path; }
@@ -40,8 +44,8 @@ static mann_status broken(mann_error *err, const char *what, const char *path)
     return mni_fail(err, MANN_E_IO, "%s: cannot %s: fault made by a test", path, what);
 }
 
-static mann_status faulty_open(const mni_vfs *v, const char *path, unsigned flags, mni_file **out,
-                               mann_error *err)
+static mann_status faulty_open(const mni_vfs *v, const char *path, unsigned flags,
+                               mni_file **out, mann_error *err)
 {
     if (must_fail(v, MNI_FAULT_OPEN)) return broken(err, "open", path);
     size_t path_bytes = strlen(path) + 1;
@@ -55,17 +59,19 @@ static mann_status faulty_open(const mni_vfs *v, const char *path, unsigned flag
     return MANN_OK;
 }
 
-static mann_status faulty_read(mni_file *f, void *bytes, size_t n, uint64_t at, size_t *got,
-                               mann_error *err)
+static mann_status faulty_read(mni_file *f, void *bytes, size_t n, uint64_t at,
+                               size_t *got, mann_error *err)
 {
     *got = 0;
     if (must_fail(f->vfs, MNI_FAULT_READ)) return broken(err, "read", path_of(f));
     return mni_read(inner_file(f), bytes, n, at, got, err);
 }
 
-static mann_status faulty_write(mni_file *f, const void *bytes, size_t n, uint64_t at, mann_error *err)
+static mann_status faulty_write(mni_file *f, const void *bytes, size_t n, uint64_t at,
+                                mann_error *err)
 {
-    if (!must_fail(f->vfs, MNI_FAULT_WRITE)) return mni_write(inner_file(f), bytes, n, at, err);
+    if (!must_fail(f->vfs, MNI_FAULT_WRITE))
+        return mni_write(inner_file(f), bytes, n, at, err);
     if (faulty_of(f->vfs)->short_write) mni_write(inner_file(f), bytes, n / 2, at, NULL);
     return broken(err, "write", path_of(f));
 }
@@ -87,7 +93,8 @@ static mann_status faulty_size(mni_file *f, uint64_t *n_bytes, mann_error *err)
     return inner_file(f)->vfs->ops->size(inner_file(f), n_bytes, err);
 }
 
-static mann_status faulty_map(mni_file *f, const void **bytes, size_t *n_bytes, mann_error *err)
+static mann_status faulty_map(mni_file *f, const void **bytes, size_t *n_bytes,
+                              mann_error *err)
 {
     if (must_fail(f->vfs, MNI_FAULT_MAP)) return broken(err, "map", path_of(f));
     return inner_file(f)->vfs->ops->map(inner_file(f), bytes, n_bytes, err);
@@ -112,7 +119,8 @@ static mann_status faulty_close(mni_file *f, mann_error *err)
     return s;
 }
 
-static mann_status faulty_replace(const mni_vfs *v, const char *from, const char *to, mann_error *err)
+static mann_status faulty_replace(const mni_vfs *v, const char *from, const char *to,
+                                  mann_error *err)
 {
     if (must_fail(v, MNI_FAULT_RENAME)) return broken(err, "rename into place", to);
     return inner_of(v)->ops->replace(inner_of(v), from, to, err);
@@ -129,13 +137,14 @@ static mann_status faulty_sync_dir(const mni_vfs *v, const char *dir, mann_error
     return inner_of(v)->ops->sync_dir(inner_of(v), dir, err);
 }
 
-static mann_status faulty_stat(const mni_vfs *v, const char *path, mni_stat *out, mann_error *err)
+static mann_status faulty_stat(const mni_vfs *v, const char *path, mni_stat *out,
+                               mann_error *err)
 {
     return inner_of(v)->ops->stat(inner_of(v), path, out, err);
 }
 
-static mann_status faulty_list(const mni_vfs *v, const char *dir, mni_list_fn fn, void *ctx,
-                               mann_error *err)
+static mann_status faulty_list(const mni_vfs *v, const char *dir, mni_list_fn fn,
+                               void *ctx, mann_error *err)
 {
     return inner_of(v)->ops->list(inner_of(v), dir, fn, ctx, err);
 }
@@ -147,11 +156,12 @@ static mann_status faulty_mkdir(const mni_vfs *v, const char *path, mann_error *
 
 void mni_vfs_faulty_init(mni_vfs_faulty *f, const mni_vfs *inner)
 {
-    static const mni_vfs_ops ops = {
-        "faulty", faulty_open, faulty_read, faulty_write, faulty_truncate, faulty_sync, faulty_size,
-        faulty_map, faulty_unmap, faulty_lock, faulty_close, faulty_replace, faulty_remove,
-        faulty_sync_dir, faulty_stat, faulty_list, faulty_mkdir
-    };
+    static const mni_vfs_ops ops = { "faulty",      faulty_open,     faulty_read,
+                                     faulty_write,  faulty_truncate, faulty_sync,
+                                     faulty_size,   faulty_map,      faulty_unmap,
+                                     faulty_lock,   faulty_close,    faulty_replace,
+                                     faulty_remove, faulty_sync_dir, faulty_stat,
+                                     faulty_list,   faulty_mkdir };
     *f = (mni_vfs_faulty){ .vfs = { &ops }, .inner = inner,
                            .which = MNI_FAULT_ANY, .fail_in = -1 };
 }

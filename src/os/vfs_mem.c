@@ -1,17 +1,21 @@
 /* vfs_mem.c - files in memory that can lose what was not synced. For tests; see vfs.h.
  *
- * What a disk promises is less than what a program sees while the machine runs. Both views are kept:
+ * What a disk promises is less than what a program sees while the machine runs. Both
+ * views are kept:
  *
- *   name --live----> node         name: what open() finds now, and what it would find after a cut
- *        \-durable-> node         node: the bytes as written, and the bytes of the last sync
+ *   name --live----> node         name: what open() finds now, and what it would find
+ *   after a cut
+ *        \-durable-> node         node: the bytes as written, and the bytes of the last
+ *        sync
  *
- * sync copies a node's bytes to its durable side; sync_dir copies live to durable for the names of one
- * folder; a power cut copies both back. A file that was written and synced but whose folder was not is
- * therefore gone afterwards: the harshest reading of POSIX, and the one to be safe against.
+ * sync copies a node's bytes to its durable side; sync_dir copies live to durable for the
+ * names of one folder; a power cut copies both back. A file that was written and synced
+ * but whose folder was not is therefore gone afterwards: the harshest reading of POSIX,
+ * and the one to be safe against.
  *
- * "." and empty steps are dropped from paths, ".." is not resolved. Folders exist for ever once named.
- * Times and inode numbers count up from 1: no clock, so that tests repeat.
- * SPDX-License-Identifier: MIT */
+ * "." and empty steps are dropped from paths, ".." is not resolved. Folders exist for
+ * ever once named. Times and inode numbers count up from 1: no clock, so that tests
+ * repeat. SPDX-License-Identifier: MIT */
 #include "os/feature.h"
 #include "os/vfs.h"
 
@@ -57,7 +61,7 @@ struct mni_vfs_mem {
 
 static mni_vfs_mem *disk_of(const mni_vfs *v) { return (mni_vfs_mem *)(uintptr_t)v; }
 
-/* --- nodes and names, under the lock --------------------------------------------------------------- */
+/* --- nodes and names, under the lock ------------------------------------------------ */
 
 static void drop_node(node *n)
 {
@@ -80,7 +84,8 @@ static void normal_path(mni_text *out, const char *path)
     for (const char *step = path; *step;) {
         size_t n = strcspn(step, "/");
         if (n && !(n == 1 && *step == '.')) {
-            if (out->n_chars && out->chars[out->n_chars - 1] != '/') mni_text_char(out, '/');
+            if (out->n_chars && out->chars[out->n_chars - 1] != '/')
+                mni_text_char(out, '/');
             mni_text_add_n(out, step, n);
         }
         step += n + (step[n] == '/');
@@ -98,7 +103,8 @@ static entry *find_or_add(mni_vfs_mem *m, const char *normal)
 {
     entry *e = find(m, normal);
     if (e) return e;
-    if (!mni_grow((void **)&m->entries, &m->cap, m->n_entries + 1, sizeof *e)) return NULL;
+    if (!mni_grow((void **)&m->entries, &m->cap, m->n_entries + 1, sizeof *e))
+        return NULL;
     char *path = mni_strdup(normal);
     if (!path) return NULL;
     e = &m->entries[m->n_entries++];
@@ -118,7 +124,8 @@ static void sweep(mni_vfs_mem *m)
     m->n_entries = kept;
 }
 
-/* Is `path` a name directly in `folder` (both normal; "" is the folder of relative paths)? */
+/* Is `path` a name directly in `folder` (both normal; "" is the folder of relative
+ * paths)? */
 static const char *name_in(const char *folder, const char *path)
 {
     size_t n = strlen(folder);
@@ -131,7 +138,8 @@ static const char *name_in(const char *folder, const char *path)
 static int is_root(const char *normal) { return !*normal || strcmp(normal, "/") == 0; }
 
 /* Makes `normal` a folder, and all that it lies in. */
-static mann_status name_folder(mni_vfs_mem *m, const char *normal, const char *path, mann_error *err)
+static mann_status name_folder(mni_vfs_mem *m, const char *normal, const char *path,
+                               mann_error *err)
 {
     mni_text part = { 0 };
     mann_status s = MANN_OK;
@@ -142,27 +150,31 @@ static mann_status name_folder(mni_vfs_mem *m, const char *normal, const char *p
         entry *e = part.failed ? NULL : find_or_add(m, mni_text_get(&part));
         if (!e) s = mni_fail(err, MANN_E_NOMEM, "%s: folder in memory", path);
         else if (e->live)
-            s = mni_fail(err, MANN_E_EXISTS, "%s: %s is a file, wanted a folder", path, e->path);
+            s = mni_fail(err, MANN_E_EXISTS, "%s: %s is a file, wanted a folder", path,
+                         e->path);
         else if (!e->folder_inode) e->folder_inode = ++m->next_inode;
     }
     mni_text_fini(&part);
     return s;
 }
 
-static mann_status name_parent(mni_vfs_mem *m, const char *normal, const char *path, mann_error *err)
+static mann_status name_parent(mni_vfs_mem *m, const char *normal, const char *path,
+                               mann_error *err)
 {
     const char *slash = strrchr(normal, '/');
     if (!slash || slash == normal) return MANN_OK;
     mni_text parent = { 0 };
     mni_text_add_n(&parent, normal, (size_t)(slash - normal));
-    mann_status s = parent.failed ? mni_fail(err, MANN_E_NOMEM, "%s: folder in memory", path)
-                                  : name_folder(m, mni_text_get(&parent), path, err);
+    mann_status s = parent.failed
+                        ? mni_fail(err, MANN_E_NOMEM, "%s: folder in memory", path)
+                        : name_folder(m, mni_text_get(&parent), path, err);
     mni_text_fini(&parent);
     return s;
 }
 
 /* Most operations on paths begin alike: normal form, then the lock. */
-static mann_status enter(mni_vfs_mem *m, const char *path, mni_text *normal, mann_error *err)
+static mann_status enter(mni_vfs_mem *m, const char *path, mni_text *normal,
+                         mann_error *err)
 {
     normal_path(normal, path);
     if (normal->failed) {
@@ -186,11 +198,11 @@ static mann_status absent(const char *path, mann_error *err)
     return mni_fail(err, MANN_E_NOT_FOUND, "%s: no such file or folder", path);
 }
 
-/* --- files ------------------------------------------------------------------------------------------- */
+/* --- files -------------------------------------------------------------------------- */
 
 /* The node that open shall use: found, or made. */
-static mann_status node_for(mni_vfs_mem *m, const char *normal, const char *path, unsigned flags,
-                            node **out, mann_error *err)
+static mann_status node_for(mni_vfs_mem *m, const char *normal, const char *path,
+                            unsigned flags, node **out, mann_error *err)
 {
     entry *e = find(m, normal);
     int may_make = (flags & MNI_OPEN_WRITE) && (flags & MNI_OPEN_CREATE);
@@ -217,8 +229,8 @@ static mann_status node_for(mni_vfs_mem *m, const char *normal, const char *path
     return MANN_OK;
 }
 
-static mann_status mem_open(const mni_vfs *v, const char *path, unsigned flags, mni_file **out,
-                            mann_error *err)
+static mann_status mem_open(const mni_vfs *v, const char *path, unsigned flags,
+                            mni_file **out, mann_error *err)
 {
     mni_vfs_mem *m = disk_of(v);
     mni_text normal = { 0 };
@@ -259,8 +271,8 @@ static mann_status mem_close(mni_file *file, mann_error *err)
     return MANN_OK;
 }
 
-static mann_status mem_read(mni_file *file, void *bytes, size_t n, uint64_t at, size_t *got,
-                            mann_error *err)
+static mann_status mem_read(mni_file *file, void *bytes, size_t n, uint64_t at,
+                            size_t *got, mann_error *err)
 {
     mem_file *f = (mem_file *)file;
     (void)err;
@@ -273,25 +285,29 @@ static mann_status mem_read(mni_file *file, void *bytes, size_t n, uint64_t at, 
     return MANN_OK;
 }
 
-/* Makes the file n_bytes long, new bytes zero. Storage only grows: lose_unsynced relies on it. */
+/* Makes the file n_bytes long, new bytes zero. Storage only grows: lose_unsynced relies
+ * on it. */
 static mann_status resize(mem_file *f, uint64_t n_bytes, mann_error *err)
 {
     mni_buf *b = &f->node->now;
-    if (!f->writable) return mni_fail(err, MANN_E_IO, "%s: open for reading only", f->path);
+    if (!f->writable)
+        return mni_fail(err, MANN_E_IO, "%s: open for reading only", f->path);
     if (n_bytes > SIZE_MAX / 4)
         return mni_fail(err, MANN_E_IO, "%s: file too large (%llu bytes)", f->path,
                         (unsigned long long)n_bytes);
     if (!mni_grow((void **)&b->bytes, &b->cap, (size_t)n_bytes, 1))
         return mni_fail(err, MANN_E_NOMEM, "%s: %llu bytes in memory", f->path,
                         (unsigned long long)n_bytes);
-    if (n_bytes > b->n_bytes) memset(b->bytes + b->n_bytes, 0, (size_t)n_bytes - b->n_bytes);
+    if (n_bytes > b->n_bytes)
+        memset(b->bytes + b->n_bytes, 0, (size_t)n_bytes - b->n_bytes);
     b->n_bytes = (size_t)n_bytes;
     f->node->mtime = ++f->disk->time;
     f->node->dirty = 1;
     return MANN_OK;
 }
 
-static mann_status mem_write(mni_file *file, const void *bytes, size_t n, uint64_t at, mann_error *err)
+static mann_status mem_write(mni_file *file, const void *bytes, size_t n, uint64_t at,
+                             mann_error *err)
 {
     mem_file *f = (mem_file *)file;
     mni_mutex_lock(&f->disk->lock);
@@ -345,7 +361,8 @@ static mann_status mem_size(mni_file *file, uint64_t *n_bytes, mann_error *err)
 }
 
 /* A copy: stable whatever happens to the file, as the mapping of a replaced file is. */
-static mann_status mem_map(mni_file *file, const void **bytes, size_t *n_bytes, mann_error *err)
+static mann_status mem_map(mni_file *file, const void **bytes, size_t *n_bytes,
+                           mann_error *err)
 {
     mem_file *f = (mem_file *)file;
     mni_mutex_lock(&f->disk->lock);
@@ -367,7 +384,8 @@ static void mem_unmap(const mni_vfs *v, const void *bytes, size_t n_bytes)
     mni_free((void *)(uintptr_t)bytes);
 }
 
-/* Like flock(2): belongs to the handle, not to the process; asking twice is no conflict. */
+/* Like flock(2): belongs to the handle, not to the process; asking twice is no
+ * conflict. */
 static mann_status mem_lock(mni_file *file, mann_error *err)
 {
     mem_file *f = (mem_file *)file;
@@ -375,35 +393,41 @@ static mann_status mem_lock(mni_file *file, mann_error *err)
     int taken = f->node->holder && f->node->holder != f;
     if (!taken) f->node->holder = f;
     mni_mutex_unlock(&f->disk->lock);
-    return taken ? mni_fail(err, MANN_E_LOCKED, "%s: another handle is writing", f->path) : MANN_OK;
+    return taken ? mni_fail(err, MANN_E_LOCKED, "%s: another handle is writing", f->path)
+                 : MANN_OK;
 }
 
-/* --- names ---------------------------------------------------------------------------------------------- */
+/* --- names -------------------------------------------------------------------------- */
 
-static mann_status replace_in(mni_vfs_mem *m, const char *normal_from, const char *normal_to,
-                              const char *from, const char *to, mann_error *err)
+static mann_status replace_in(mni_vfs_mem *m, const char *normal_from,
+                              const char *normal_to, const char *from, const char *to,
+                              mann_error *err)
 {
     entry *a = find(m, normal_from);
     if (!a || !a->live) return absent(from, err);
     node *n = a->live;
     const entry *b = find(m, normal_to);
     if (is_root(normal_to) || (b && b->folder_inode))
-        return mni_fail(err, MANN_E_IO, "%s: is a folder, cannot rename a file onto it", to);
+        return mni_fail(err, MANN_E_IO, "%s: is a folder, cannot rename a file onto it",
+                        to);
     if (strcmp(normal_from, normal_to) == 0) return MANN_OK;
     MNI_TRY(name_parent(m, normal_to, to, err));
     entry *target = find_or_add(m, normal_to);
     if (!target) return mni_fail(err, MANN_E_NOMEM, "%s: name in memory", to);
     point(&target->live, n);
-    point(&find(m, normal_from)->live, NULL);       /* again: adding may have moved the entries */
+    /* again: adding may have moved the entries */
+    point(&find(m, normal_from)->live, NULL);
     return MANN_OK;
 }
 
-static mann_status mem_replace(const mni_vfs *v, const char *from, const char *to, mann_error *err)
+static mann_status mem_replace(const mni_vfs *v, const char *from, const char *to,
+                               mann_error *err)
 {
     mni_vfs_mem *m = disk_of(v);
     mni_text a = { 0 }, b = { 0 };
     normal_path(&b, to);
-    mann_status s = b.failed ? mni_fail(err, MANN_E_NOMEM, "%s: path", to) : enter(m, from, &a, err);
+    mann_status s =
+        b.failed ? mni_fail(err, MANN_E_NOMEM, "%s: path", to) : enter(m, from, &a, err);
     if (s == MANN_OK) {
         s = replace_in(m, mni_text_get(&a), mni_text_get(&b), from, to, err);
         s = leave(m, &a, s);
@@ -420,7 +444,8 @@ static mann_status mem_remove(const mni_vfs *v, const char *path, mann_error *er
     entry *e = find(m, mni_text_get(&normal));
     mann_status s = MANN_OK;
     if (e && e->live) point(&e->live, NULL);
-    else if (e && e->folder_inode) s = mni_fail(err, MANN_E_IO, "%s: is a folder, wanted a file", path);
+    else if (e && e->folder_inode)
+        s = mni_fail(err, MANN_E_IO, "%s: is a folder, wanted a file", path);
     else s = absent(path, err);
     return leave(m, &normal, s);
 }
@@ -439,11 +464,13 @@ static mann_status mem_sync_dir(const mni_vfs *v, const char *dir, mann_error *e
     const char *folder = mni_text_get(&normal);
     mann_status s = folder_there(m, folder) ? MANN_OK : absent(dir, err);
     for (size_t i = 0; s == MANN_OK && i < m->n_entries; i++)
-        if (name_in(folder, m->entries[i].path)) point(&m->entries[i].durable, m->entries[i].live);
+        if (name_in(folder, m->entries[i].path))
+            point(&m->entries[i].durable, m->entries[i].live);
     return leave(m, &normal, s);
 }
 
-static mann_status mem_stat(const mni_vfs *v, const char *path, mni_stat *out, mann_error *err)
+static mann_status mem_stat(const mni_vfs *v, const char *path, mni_stat *out,
+                            mann_error *err)
 {
     mni_vfs_mem *m = disk_of(v);
     mni_text normal = { 0 };
@@ -451,8 +478,11 @@ static mann_status mem_stat(const mni_vfs *v, const char *path, mni_stat *out, m
     const entry *e = find(m, mni_text_get(&normal));
     mann_status s = MANN_OK;
     if (e && e->live)
-        *out = (mni_stat){ .kind = MNI_IS_FILE, .n_bytes = e->live->now.n_bytes,
-                           .mtime = e->live->mtime, .device = 1, .inode = e->live->inode };
+        *out = (mni_stat){ .kind = MNI_IS_FILE,
+                           .n_bytes = e->live->now.n_bytes,
+                           .mtime = e->live->mtime,
+                           .device = 1,
+                           .inode = e->live->inode };
     else if (folder_there(m, mni_text_get(&normal)))
         *out = (mni_stat){ .kind = MNI_IS_DIR, .device = 1,
                            .inode = e ? e->folder_inode : 0 };
@@ -461,7 +491,8 @@ static mann_status mem_stat(const mni_vfs *v, const char *path, mni_stat *out, m
 }
 
 /* Names are copied first, so that the callback may use this file system itself. */
-static mann_status mem_list(const mni_vfs *v, const char *dir, mni_list_fn fn, void *ctx, mann_error *err)
+static mann_status mem_list(const mni_vfs *v, const char *dir, mni_list_fn fn, void *ctx,
+                            mann_error *err)
 {
     mni_vfs_mem *m = disk_of(v);
     mni_text normal = { 0 }, names = { 0 };
@@ -470,11 +501,14 @@ static mann_status mem_list(const mni_vfs *v, const char *dir, mni_list_fn fn, v
     for (size_t i = 0; s == MANN_OK && i < m->n_entries; i++) {
         const entry *e = &m->entries[i];
         const char *name = name_in(mni_text_get(&normal), e->path);
-        if (name && (e->live || e->folder_inode)) mni_text_add_n(&names, name, strlen(name) + 1);
+        if (name && (e->live || e->folder_inode))
+            mni_text_add_n(&names, name, strlen(name) + 1);
     }
     s = leave(m, &normal, s);
-    if (s == MANN_OK && names.failed) s = mni_fail(err, MANN_E_NOMEM, "%s: list of names", dir);
-    for (size_t at = 0; s == MANN_OK && at < names.n_chars; at += strlen(names.chars + at) + 1)
+    if (s == MANN_OK && names.failed)
+        s = mni_fail(err, MANN_E_NOMEM, "%s: list of names", dir);
+    for (size_t at = 0; s == MANN_OK && at < names.n_chars;
+         at += strlen(names.chars + at) + 1)
         if (fn(ctx, names.chars + at)) break;
     mni_text_fini(&names);
     return s;
@@ -488,14 +522,15 @@ static mann_status mem_mkdir(const mni_vfs *v, const char *path, mann_error *err
     return leave(m, &normal, name_folder(m, mni_text_get(&normal), path, err));
 }
 
-/* --- the disk ---------------------------------------------------------------------------------------------- */
+/* --- the disk ----------------------------------------------------------------------- */
 
 mann_status mni_vfs_mem_new(mni_vfs_mem **out, mann_error *err)
 {
-    static const mni_vfs_ops ops = {
-        "memory", mem_open, mem_read, mem_write, mem_truncate, mem_sync, mem_size, mem_map, mem_unmap,
-        mem_lock, mem_close, mem_replace, mem_remove, mem_sync_dir, mem_stat, mem_list, mem_mkdir
-    };
+    static const mni_vfs_ops ops = { "memory",     mem_open,     mem_read,  mem_write,
+                                     mem_truncate, mem_sync,     mem_size,  mem_map,
+                                     mem_unmap,    mem_lock,     mem_close, mem_replace,
+                                     mem_remove,   mem_sync_dir, mem_stat,  mem_list,
+                                     mem_mkdir };
     *out = NULL;
     mni_vfs_mem *m = mni_alloc(1, sizeof *m);
     if (!m || !mni_mutex_init(&m->lock)) {
@@ -522,7 +557,8 @@ void mni_vfs_mem_free(mni_vfs_mem *m)
 
 const mni_vfs *mni_vfs_mem_vfs(mni_vfs_mem *m) { return &m->vfs; }
 
-/* Needs no memory: `safe` was once copied from `now`, whose storage never shrinks, so it fits. */
+/* Needs no memory: `safe` was once copied from `now`, whose storage never shrinks, so it
+ * fits. */
 static void lose_unsynced(node *n)
 {
     if (n->safe.n_bytes) memcpy(n->now.bytes, n->safe.bytes, n->safe.n_bytes);
@@ -533,7 +569,8 @@ static void lose_unsynced(node *n)
 void mni_vfs_mem_power_cut(mni_vfs_mem *m)
 {
     mni_mutex_lock(&m->lock);
-    for (size_t i = 0; i < m->n_entries; i++) point(&m->entries[i].live, m->entries[i].durable);
+    for (size_t i = 0; i < m->n_entries; i++)
+        point(&m->entries[i].live, m->entries[i].durable);
     for (size_t i = 0; i < m->n_entries; i++) {
         node *n = m->entries[i].live;
         if (!n) continue;

@@ -1,7 +1,8 @@
 /* vfs_posix.c - the files of the system. See vfs.h.
  *
- * Locks are flock(2): they belong to the open file, so that two handles in one process exclude each
- * other, and they vanish with a crashed process. SPDX-License-Identifier: MIT */
+ * Locks are flock(2): they belong to the open file, so that two handles in one process
+ * exclude each other, and they vanish with a crashed process.
+ * SPDX-License-Identifier: MIT */
 #include "os/feature.h"
 #include "os/vfs.h"
 
@@ -36,8 +37,8 @@ static mann_status failed(mann_error *err, const char *what, const char *path)
 static int fd_of(mni_file *f) { return ((fs_file *)f)->fd; }
 static const char *path_of(mni_file *f) { return ((fs_file *)f)->path; }
 
-static mann_status fs_open(const mni_vfs *v, const char *path, unsigned flags, mni_file **out,
-                              mann_error *err)
+static mann_status fs_open(const mni_vfs *v, const char *path, unsigned flags,
+                           mni_file **out, mann_error *err)
 {
     int how = flags & MNI_OPEN_WRITE ? O_RDWR : O_RDONLY;
     if (flags & MNI_OPEN_CREATE) how |= O_CREAT;
@@ -49,11 +50,13 @@ static mann_status fs_open(const mni_vfs *v, const char *path, unsigned flags, m
     memcpy(f->path, path, n + 1);
     f->base.vfs = v;
     /* Not blocking: a named pipe among the photos must not stop the program for ever. */
-    do f->fd = open(path, how | O_CLOEXEC | O_NONBLOCK, 0666); while (f->fd < 0 && errno == EINTR);
+    do f->fd = open(path, how | O_CLOEXEC | O_NONBLOCK, 0666);
+    while (f->fd < 0 && errno == EINTR);
     struct stat st;
     if (f->fd < 0 || fstat(f->fd, &st) != 0) {
-        mann_status s = failed(err, flags & MNI_OPEN_WRITE ? "open for writing" : "open", path);
-        if (s == MANN_E_READ_ONLY && !(flags & MNI_OPEN_WRITE)) {   /* not even readable */
+        mann_status s =
+            failed(err, flags & MNI_OPEN_WRITE ? "open for writing" : "open", path);
+        if (s == MANN_E_READ_ONLY && !(flags & MNI_OPEN_WRITE)) {  /* not even readable */
             s = MANN_E_IO;
             if (err) err->code = s;
         }
@@ -76,7 +79,8 @@ static mann_status fs_read(mni_file *f, void *bytes, size_t n, uint64_t at, size
 {
     *got = 0;
     while (*got < n) {
-        ssize_t step = pread(fd_of(f), (char *)bytes + *got, n - *got, (off_t)(at + *got));
+        ssize_t step =
+            pread(fd_of(f), (char *)bytes + *got, n - *got, (off_t)(at + *got));
         if (step < 0 && errno == EINTR) continue;
         if (step < 0) return failed(err, "read", path_of(f));
         if (step == 0) break;
@@ -85,10 +89,12 @@ static mann_status fs_read(mni_file *f, void *bytes, size_t n, uint64_t at, size
     return MANN_OK;
 }
 
-static mann_status fs_write(mni_file *f, const void *bytes, size_t n, uint64_t at, mann_error *err)
+static mann_status fs_write(mni_file *f, const void *bytes, size_t n, uint64_t at,
+                            mann_error *err)
 {
     for (size_t done = 0; done < n;) {
-        ssize_t step = pwrite(fd_of(f), (const char *)bytes + done, n - done, (off_t)(at + done));
+        ssize_t step =
+            pwrite(fd_of(f), (const char *)bytes + done, n - done, (off_t)(at + done));
         if (step < 0 && errno == EINTR) continue;
         if (step == 0) errno = ENOSPC;          /* a promise POSIX does not quite make */
         if (step <= 0) return failed(err, "write", path_of(f));
@@ -99,7 +105,8 @@ static mann_status fs_write(mni_file *f, const void *bytes, size_t n, uint64_t a
 
 static mann_status fs_truncate(mni_file *f, uint64_t n_bytes, mann_error *err)
 {
-    return ftruncate(fd_of(f), (off_t)n_bytes) == 0 ? MANN_OK : failed(err, "cut", path_of(f));
+    return ftruncate(fd_of(f), (off_t)n_bytes) == 0 ? MANN_OK
+                                                    : failed(err, "cut", path_of(f));
 }
 
 static mann_status fs_sync(mni_file *f, mann_error *err)
@@ -117,12 +124,14 @@ static mann_status fs_size(mni_file *f, uint64_t *n_bytes, mann_error *err)
 
 static const char nothing[1];           /* what an empty file maps to */
 
-static mann_status fs_map(mni_file *f, const void **bytes, size_t *n_bytes, mann_error *err)
+static mann_status fs_map(mni_file *f, const void **bytes, size_t *n_bytes,
+                          mann_error *err)
 {
     uint64_t size;
     MNI_TRY(fs_size(f, &size, err));
     if (size > SIZE_MAX / 2)
-        return mni_fail(err, MANN_E_LIMIT, "%s: too large for this machine's addresses", path_of(f));
+        return mni_fail(err, MANN_E_LIMIT, "%s: too large for this machine's addresses",
+                        path_of(f));
     *n_bytes = (size_t)size;
     *bytes = nothing;
     if (size == 0) return MANN_OK;
@@ -142,13 +151,15 @@ static mann_status fs_lock(mni_file *f, mann_error *err)
 {
     struct stat mine, named;
     if (flock(fd_of(f), LOCK_EX | LOCK_NB) == 0) {
-        if (fstat(fd_of(f), &mine) == 0 && stat(path_of(f), &named) == 0 && mine.st_ino == named.st_ino &&
-            mine.st_dev == named.st_dev)
+        if (fstat(fd_of(f), &mine) == 0 && stat(path_of(f), &named) == 0 &&
+            mine.st_ino == named.st_ino && mine.st_dev == named.st_dev)
             return MANN_OK;
-        return mni_fail(err, MANN_E_NOT_FOUND, "%s: was removed while it was being locked", path_of(f));
+        return mni_fail(err, MANN_E_NOT_FOUND,
+                        "%s: was removed while it was being locked", path_of(f));
     }
     if (errno == EWOULDBLOCK)
-        return mni_fail(err, MANN_E_LOCKED, "%s: another process (or handle) is writing", path_of(f));
+        return mni_fail(err, MANN_E_LOCKED, "%s: another process (or handle) is writing",
+                        path_of(f));
     return failed(err, "lock", path_of(f));
 }
 
@@ -160,7 +171,8 @@ static mann_status fs_close(mni_file *f, mann_error *err)
     return s;
 }
 
-static mann_status fs_replace(const mni_vfs *v, const char *from, const char *to, mann_error *err)
+static mann_status fs_replace(const mni_vfs *v, const char *from, const char *to,
+                              mann_error *err)
 {
     (void)v;
     return rename(from, to) == 0 ? MANN_OK : failed(err, "rename into place", to);
@@ -177,22 +189,28 @@ static mann_status fs_sync_dir(const mni_vfs *v, const char *dir, mann_error *er
     (void)v;
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) return failed(err, "open folder", dir);
-    /* Some file systems cannot sync a folder and say EINVAL; there is nothing more to do then. */
+    /* Some file systems cannot sync a folder and say EINVAL; there is nothing more to do
+     * then. */
     int bad = fsync(fd) != 0 && errno != EINVAL;
     mann_status s = bad ? failed(err, "sync folder", dir) : MANN_OK;
     close(fd);
     return s;
 }
 
-static mann_status fs_stat(const mni_vfs *v, const char *path, mni_stat *out, mann_error *err)
+static mann_status fs_stat(const mni_vfs *v, const char *path, mni_stat *out,
+                           mann_error *err)
 {
     (void)v;
     struct stat st;
     if (stat(path, &st) != 0) return failed(err, "find", path);
     *out = (mni_stat){
-        .kind = S_ISREG(st.st_mode) ? MNI_IS_FILE : S_ISDIR(st.st_mode) ? MNI_IS_DIR : MNI_IS_OTHER,
-        .n_bytes = (uint64_t)st.st_size, .mtime = (uint64_t)st.st_mtime,
-        .device = (uint64_t)st.st_dev, .inode = (uint64_t)st.st_ino,
+        .kind = S_ISREG(st.st_mode)   ? MNI_IS_FILE
+                : S_ISDIR(st.st_mode) ? MNI_IS_DIR
+                                      : MNI_IS_OTHER,
+        .n_bytes = (uint64_t)st.st_size,
+        .mtime = (uint64_t)st.st_mtime,
+        .device = (uint64_t)st.st_dev,
+        .inode = (uint64_t)st.st_ino,
     };
     return MANN_OK;
 }

@@ -1,6 +1,7 @@
-/* base_file.c - the gallery's file as a set of views. See state.h; the sections are listed in
- * src/recog/README.md. Counts are checked against section lengths here; numbers inside bulk arrays
- * (classes, offsets, rows) are range-checked where they are followed. SPDX-License-Identifier: MIT */
+/* base_file.c - the gallery's file as a set of views. See state.h; the sections are
+ * listed in src/recog/README.md. Counts are checked against section lengths here; numbers
+ * inside bulk arrays (classes, offsets, rows) are range-checked where they are followed.
+ * SPDX-License-Identifier: MIT */
 #include <string.h>
 
 #include "base/mem.h"
@@ -27,7 +28,8 @@ void mni_meta_encode(const mni_meta *m, uint8_t out[MNI_META_BYTES])
     mni_put32(out + 68, bits);
 }
 
-static mann_status meta_decode(mni_meta *m, const uint8_t *p, const char *name, mann_error *err)
+static mann_status meta_decode(mni_meta *m, const uint8_t *p, const char *name,
+                               mann_error *err)
 {
     uint32_t bits = mni_get32(p + 68);
     *m = (mni_meta){
@@ -40,28 +42,35 @@ static mann_status meta_decode(mni_meta *m, const uint8_t *p, const char *name, 
     };
     memcpy(&m->false_accept, &bits, sizeof bits);
     if (m->metric < MANN_L2 || m->metric > MANN_COSINE)
-        return mni_fail(err, MANN_E_FORMAT, "%s: metric %u is not one of 1..3", name, (unsigned)m->metric);
+        return mni_fail(err, MANN_E_FORMAT, "%s: metric %u is not one of 1..3", name,
+                        (unsigned)m->metric);
     if (m->dim == 0 || m->dim > MNI_MAX_DIM)
-        return mni_fail(err, MANN_E_FORMAT, "%s: %u dimensions, wanted 1..%u", name, (unsigned)m->dim,
-                        (unsigned)MNI_MAX_DIM);
+        return mni_fail(err, MANN_E_FORMAT, "%s: %u dimensions, wanted 1..%u", name,
+                        (unsigned)m->dim, (unsigned)MNI_MAX_DIM);
     if (m->store < MANN_STORE_F32 || m->store > MANN_STORE_INT8)
-        return mni_fail(err, MANN_E_FORMAT, "%s: storage %u is not one of 1..3", name, (unsigned)m->store);
-    if (m->n_rows > MNI_MAX_ROWS || m->n_classes > MNI_MAX_ROWS || m->n_live_classes > m->n_classes)
-        return mni_fail(err, MANN_E_FORMAT, "%s: %llu rows and %u classes (%u live) cannot be", name,
+        return mni_fail(err, MANN_E_FORMAT, "%s: storage %u is not one of 1..3", name,
+                        (unsigned)m->store);
+    if (m->n_rows > MNI_MAX_ROWS || m->n_classes > MNI_MAX_ROWS ||
+        m->n_live_classes > m->n_classes)
+        return mni_fail(err, MANN_E_FORMAT,
+                        "%s: %llu rows and %u classes (%u live) cannot be", name,
                         (unsigned long long)m->n_rows, (unsigned)m->n_classes,
                         (unsigned)m->n_live_classes);
     if (!(m->false_accept > 0 && m->false_accept < 1))
-        return mni_fail(err, MANN_E_FORMAT, "%s: the stated false-accept rate is not in (0, 1)", name);
+        return mni_fail(err, MANN_E_FORMAT,
+                        "%s: the stated false-accept rate is not in (0, 1)", name);
     return MANN_OK;
 }
 
 mni_dtype mni_store_dtype(uint32_t store)
 {
-    return store == MANN_STORE_F16 ? MNI_F16 : store == MANN_STORE_INT8 ? MNI_I8 : MNI_F32;
+    return store == MANN_STORE_F16    ? MNI_F16
+           : store == MANN_STORE_INT8 ? MNI_I8
+                                      : MNI_F32;
 }
 
-static mann_status view_u32(const mni_reader *r, const char tag[4], uint64_t n, const uint32_t **out,
-                            mann_error *err)
+static mann_status view_u32(const mni_reader *r, const char tag[4], uint64_t n,
+                            const uint32_t **out, mann_error *err)
 {
     mni_section s;
     MNI_TRY(mni_reader_need(r, tag, MNI_U32, n, &s, err));
@@ -73,9 +82,13 @@ static mann_status view_vectors(mni_base *b, mann_error *err)
 {
     mni_section s;
     mni_dtype dtype = mni_store_dtype(b->meta.store);
-    MNI_TRY(mni_reader_need(b->reader, "VECS", dtype, b->meta.n_rows * b->meta.dim, &s, err));
-    b->rows = (mni_rows){ .data = s.data, .n = (uint32_t)b->meta.n_rows, .dim = b->meta.dim,
-                          .dtype = dtype, .metric = (mann_metric)b->meta.metric };
+    MNI_TRY(
+        mni_reader_need(b->reader, "VECS", dtype, b->meta.n_rows * b->meta.dim, &s, err));
+    b->rows = (mni_rows){ .data = s.data,
+                          .n = (uint32_t)b->meta.n_rows,
+                          .dim = b->meta.dim,
+                          .dtype = dtype,
+                          .metric = (mann_metric)b->meta.metric };
     if (dtype != MNI_I8) return MANN_OK;
     MNI_TRY(mni_reader_need(b->reader, "VSCL", MNI_F32, b->meta.n_rows, &s, err));
     b->rows.scale = s.data;
@@ -107,8 +120,8 @@ static mann_status view_sections(mni_base *b, mann_error *err)
     return mni_ann_open(&b->ann, r, &b->rows, err);
 }
 
-mann_status mni_base_open(mni_base **out, const mni_vfs *v, const char *path, unsigned flags,
-                          mann_error *err)
+mann_status mni_base_open(mni_base **out, const mni_vfs *v, const char *path,
+                          unsigned flags, mann_error *err)
 {
     *out = NULL;
     mni_base *b = mni_alloc(1, sizeof *b);
@@ -116,7 +129,8 @@ mann_status mni_base_open(mni_base **out, const mni_vfs *v, const char *path, un
     atomic_init(&b->refs, 1);
     mann_status s = mni_reader_open(&b->reader, v, path, flags, err);
     if (s == MANN_OK && mni_reader_kind(b->reader) != MNI_FILE_GALLERY)
-        s = mni_fail(err, MANN_E_MISMATCH, "%s: is a MetricANN file, but not a gallery", path);
+        s = mni_fail(err, MANN_E_MISMATCH, "%s: is a MetricANN file, but not a gallery",
+                     path);
     if (s == MANN_OK) s = view_sections(b, err);
     if (s != MANN_OK) { mni_base_release(b); return s; }
     *out = b;

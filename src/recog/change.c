@@ -1,8 +1,9 @@
 /* change.c - adding, removing and relabelling records.
  *
  * Order of every change, so that nothing is half:
- *   1. check the input; 2. prepare: rows behind the published end of the tail, a copy of the dead bitmap,
- *   room in the maps; 3. journal record, written and synced; 4. publish: swap the state under the mutex.
+ *   1. check the input; 2. prepare: rows behind the published end of the tail, a copy of
+ *   the dead bitmap, room in the maps; 3. journal record, written and synced; 4. publish:
+ *   swap the state under the mutex.
  * A failure before 3 leaves no trace; 4 cannot fail. SPDX-License-Identifier: MIT */
 #include "recog/change.h"
 
@@ -12,7 +13,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-/* --- live rows per class ------------------------------------------------------------------------------------ */
+/* --- live rows per class ------------------------------------------------------------ */
 
 static uint32_t base_class_rows(const mni_base *b, uint32_t klass)
 {
@@ -26,14 +27,15 @@ static mann_status grow_live(mni_gallery *g, size_t n_classes, mann_error *err)
     int fresh = g->live == NULL;
     size_t had = g->live_cap;
     if (!mni_grow((void **)&g->live, &g->live_cap, n_classes + 1, sizeof *g->live))
-        return mni_fail(err, MANN_E_NOMEM, "%s: counts of %zu classes", g->path, n_classes);
+        return mni_fail(err, MANN_E_NOMEM, "%s: counts of %zu classes", g->path,
+                        n_classes);
     memset(g->live + had, 0, (g->live_cap - had) * sizeof *g->live);
     if (!fresh) return MANN_OK;
     for (uint32_t k = 0; k < b->meta.n_classes; k++) g->live[k] = base_class_rows(b, k);
     return MANN_OK;
 }
 
-/* --- a change ------------------------------------------------------------------------------------------------- */
+/* --- a change ----------------------------------------------------------------------- */
 
 mann_status mni_change_begin(mni_change *c, mni_gallery *g, mann_error *err)
 {
@@ -61,7 +63,8 @@ static uint64_t free_name_key(const mni_tail *t, const char *name, size_t n_char
     return key;
 }
 
-static mann_status new_class(mni_change *c, const char *name, uint32_t *klass, mann_error *err)
+static mann_status new_class(mni_change *c, const char *name, uint32_t *klass,
+                             mann_error *err)
 {
     mni_gallery *g = c->g;
     mni_tail *t = c->next->tail;
@@ -73,7 +76,8 @@ static mann_status new_class(mni_change *c, const char *name, uint32_t *klass, m
     char **slot = mni_stable_make(&t->names, t->n_names + c->n_new_names);
     char *copy = slot ? mni_strdup(name) : NULL;
     mni_mutex_lock(&g->lock);           /* readers look names up in the same map */
-    int ok = copy && mni_idmap_put(&t->by_name, free_name_key(t, name, n_chars), c->next->n_classes);
+    int ok = copy && mni_idmap_put(&t->by_name, free_name_key(t, name, n_chars),
+                                   c->next->n_classes);
     mni_mutex_unlock(&g->lock);
     if (!ok) {
         mni_free(copy);
@@ -85,13 +89,15 @@ static mann_status new_class(mni_change *c, const char *name, uint32_t *klass, m
     return MANN_OK;
 }
 
-mann_status mni_change_class(mni_change *c, const char *name, size_t n_chars, uint32_t *klass, mann_error *err)
+mann_status mni_change_class(mni_change *c, const char *name, size_t n_chars,
+                             uint32_t *klass, mann_error *err)
 {
     if (n_chars == 0 || n_chars > MNI_MAX_NAME)
-        return mni_fail(err, MANN_E_ARG, "%s: a class name of %zu bytes, wanted 1..%d", c->g->path, n_chars,
-                        MNI_MAX_NAME);
+        return mni_fail(err, MANN_E_ARG, "%s: a class name of %zu bytes, wanted 1..%d",
+                        c->g->path, n_chars, MNI_MAX_NAME);
     if (memchr(name, '\0', n_chars))
-        return mni_fail(err, MANN_E_ARG, "%s: a class name holds a zero byte", c->g->path);
+        return mni_fail(err, MANN_E_ARG, "%s: a class name holds a zero byte",
+                        c->g->path);
     mni_text copy = { 0 };
     mni_text_add_n(&copy, name, n_chars);
     if (copy.failed) {
@@ -110,11 +116,14 @@ mann_status mni_change_kill(mni_change *c, uint32_t row, mann_error *err)
     mni_dead *old = c->next->dead;
     uint32_t bits = old ? old->n_bits : 0;
     if (!c->own_dead || row >= bits) {
-        /* Room for the tail to grow a little, so that replaying many removals copies seldom. */
+        /* Room for the tail to grow a little, so that replaying many removals copies
+         * seldom. */
         uint32_t want = mni_state_rows(c->next) + 1024;
         size_t n_words = (size_t)(want > bits ? want : bits) / 64 + 1;
         mni_dead *copy = mni_alloc(1, sizeof *copy + n_words * sizeof *copy->words);
-        if (!copy) return mni_fail(err, MANN_E_NOMEM, "%s: bitmap of %u rows", c->g->path, (unsigned)want);
+        if (!copy)
+            return mni_fail(err, MANN_E_NOMEM, "%s: bitmap of %u rows", c->g->path,
+                            (unsigned)want);
         atomic_init(&copy->refs, 1);
         copy->n_bits = (uint32_t)(n_words * 64);
         if (old) {
@@ -125,7 +134,8 @@ mann_status mni_change_kill(mni_change *c, uint32_t row, mann_error *err)
         c->own_dead = 1;
         mni_dead_release(old);
     }
-    if (!mni_grow((void **)&c->killed, &c->killed_cap, c->n_killed + 1, sizeof *c->killed))
+    if (!mni_grow((void **)&c->killed, &c->killed_cap, c->n_killed + 1,
+                  sizeof *c->killed))
         return mni_fail(err, MANN_E_NOMEM, "%s: list of removed rows", c->g->path);
     c->killed[c->n_killed++] = mni_state_class(c->next, row);
     c->next->dead->words[row / 64] |= 1ull << row % 64;
@@ -134,8 +144,9 @@ mann_status mni_change_kill(mni_change *c, uint32_t row, mann_error *err)
     return MANN_OK;
 }
 
-mann_status mni_change_add(mni_change *c, uint64_t id, uint64_t content_hash, uint64_t time, uint32_t klass,
-                           const char *source, size_t n_chars, const float *vector, mann_error *err)
+mann_status mni_change_add(mni_change *c, uint64_t id, uint64_t content_hash,
+                           uint64_t time, uint32_t klass, const char *source,
+                           size_t n_chars, const float *vector, mann_error *err)
 {
     mni_state *s = c->next;
     mni_tail *t = s->tail;
@@ -143,8 +154,8 @@ mann_status mni_change_add(mni_change *c, uint64_t id, uint64_t content_hash, ui
         return mni_fail(err, MANN_E_LIMIT, "%s: holds %u rows already", c->g->path,
                         (unsigned)mni_state_rows(s));
     if (n_chars > MNI_MAX_SOURCE)
-        return mni_fail(err, MANN_E_LIMIT, "%s: a path of %zu bytes, at most %d", c->g->path, n_chars,
-                        MNI_MAX_SOURCE);
+        return mni_fail(err, MANN_E_LIMIT, "%s: a path of %zu bytes, at most %d",
+                        c->g->path, n_chars, MNI_MAX_SOURCE);
     mni_tail_row *row = mni_stable_make(&t->rows, s->n_tail);
     float *place = mni_stable_make(&t->vectors, s->n_tail);
     char *copy = mni_alloc(n_chars + 1, 1);
@@ -169,13 +180,15 @@ mann_status mni_change_seal(mni_change *c, mann_error *err)
     return ok ? MANN_OK : mni_fail(err, MANN_E_NOMEM, "%s: map of ids", c->g->path);
 }
 
-/* The rows that die first, then the new ones: an upsert of the only row of a class keeps it alive. */
+/* The rows that die first, then the new ones: an upsert of the only row of a class keeps
+ * it alive. */
 static void count_classes(mni_change *c)
 {
     mni_gallery *g = c->g;
     const mni_tail *t = c->next->tail;
     for (size_t i = 0; i < c->n_killed; i++)
-        if (c->killed[i] != MANN_NO_CLASS && --g->live[c->killed[i]] == 0) c->next->n_live_classes--;
+        if (c->killed[i] != MANN_NO_CLASS && --g->live[c->killed[i]] == 0)
+            c->next->n_live_classes--;
     for (uint32_t i = t->n_rows; i < c->next->n_tail; i++) {
         uint32_t klass = ((const mni_tail_row *)mni_stable_at(&t->rows, i))->klass;
         if (klass != MANN_NO_CLASS && g->live[klass]++ == 0) c->next->n_live_classes++;
@@ -204,7 +217,8 @@ static void drop_name(mni_tail *t, uint32_t i, uint32_t klass)
 {
     char *name = *(char **)mni_stable_at(&t->names, i);
     uint32_t found;
-    for (uint64_t key = mni_hash_bytes(name, strlen(name), 0); mni_idmap_get(&t->by_name, key, &found); key++)
+    for (uint64_t key = mni_hash_bytes(name, strlen(name), 0);
+         mni_idmap_get(&t->by_name, key, &found); key++)
         if (found == klass) { mni_idmap_remove(&t->by_name, key); break; }
     mni_free(name);
 }
@@ -226,12 +240,13 @@ void mni_change_drop(mni_change *c)
     *c = (mni_change){ 0 };
 }
 
-/* --- journal records ---------------------------------------------------------------------------------------------- */
+/* --- journal records ---------------------------------------------------------------- */
 
 mann_status mni_gallery_must_write(mni_gallery *g, mann_error *err)
 {
     return g->writable ? MANN_OK
-                       : mni_fail(err, MANN_E_READ_ONLY, "%s: was opened for reading only", g->path);
+                       : mni_fail(err, MANN_E_READ_ONLY,
+                                  "%s: was opened for reading only", g->path);
 }
 
 void mni_change_put_text(mni_buf *b, const char *text)
@@ -240,7 +255,8 @@ void mni_change_put_text(mni_buf *b, const char *text)
     if (text) mni_buf_add(b, text, strlen(text));
 }
 
-mann_status mni_change_journal(mni_gallery *g, uint32_t type, const mni_buf *b, mann_error *err)
+mann_status mni_change_journal(mni_gallery *g, uint32_t type, const mni_buf *b,
+                               mann_error *err)
 {
     if (b->failed) return mni_fail(err, MANN_E_NOMEM, "%s: journal record", g->path);
     return mni_journal_append(g->journal, type, b->bytes, b->n_bytes, err);
@@ -264,11 +280,12 @@ static mann_status finish(mni_change *c, mann_status s, mann_error *err)
     return MANN_OK;
 }
 
-/* --- add ---------------------------------------------------------------------------------------------------------------- */
+/* --- add ---------------------------------------------------------------------------- */
 
-/* What is stored is what was rounded: answers do not change when the tail is folded into the file. */
-static mann_status round_vector(const mni_meta *m, const float *in, float *out, uint8_t *code, uint64_t number,
-                                mann_error *err)
+/* What is stored is what was rounded: answers do not change when the tail is folded into
+ * the file. */
+static mann_status round_vector(const mni_meta *m, const float *in, float *out,
+                                uint8_t *code, uint64_t number, mann_error *err)
 {
     float scale = 0;
     mni_dtype dtype = mni_store_dtype(m->store);
@@ -282,14 +299,16 @@ static mann_status round_vector(const mni_meta *m, const float *in, float *out, 
     return MANN_OK;
 }
 
-static mann_status add_one(mni_change *c, const mni_new_row *r, uint64_t id, const float *vector, mni_buf *buf,
-                           mann_error *err)
+static mann_status add_one(mni_change *c, const mni_new_row *r, uint64_t id,
+                           const float *vector, mni_buf *buf, mann_error *err)
 {
     uint32_t klass = MANN_NO_CLASS, old;
     const char *source = r->source ? r->source : "";
     if (r->klass) MNI_TRY(mni_change_class(c, r->klass, strlen(r->klass), &klass, err));
-    if (r->has_id && mni_state_find_id(c->next, id, &old)) MNI_TRY(mni_change_kill(c, old, err));
-    MNI_TRY(mni_change_add(c, id, r->content_hash, r->time, klass, source, strlen(source), vector, err));
+    if (r->has_id && mni_state_find_id(c->next, id, &old))
+        MNI_TRY(mni_change_kill(c, old, err));
+    MNI_TRY(mni_change_add(c, id, r->content_hash, r->time, klass, source, strlen(source),
+                           vector, err));
     buf->n_bytes = 0;
     mni_buf_u64(buf, id);
     mni_buf_u64(buf, r->content_hash);
@@ -301,7 +320,8 @@ static mann_status add_one(mni_change *c, const mni_new_row *r, uint64_t id, con
     return mni_change_journal(c->g, MNI_RECORD_ADD, buf, err);
 }
 
-static mann_status check_ids(const mni_gallery *g, const mni_new_row *rows, size_t n, mann_error *err)
+static mann_status check_ids(const mni_gallery *g, const mni_new_row *rows, size_t n,
+                             mann_error *err)
 {
     mni_idmap seen = { 0 };
     mann_status s = MANN_OK;
@@ -309,9 +329,11 @@ static mann_status check_ids(const mni_gallery *g, const mni_new_row *rows, size
     for (size_t i = 0; i < n && s == MANN_OK; i++) {
         if (!rows[i].has_id) continue;
         if (rows[i].id >= UINT64_MAX - 1)
-            s = mni_fail(err, MANN_E_ARG, "%s: id %llu is reserved", g->path, (unsigned long long)rows[i].id);
+            s = mni_fail(err, MANN_E_ARG, "%s: id %llu is reserved", g->path,
+                         (unsigned long long)rows[i].id);
         else if (mni_idmap_get(&seen, rows[i].id, &before))
-            s = mni_fail(err, MANN_E_ARG, "%s: id %llu is given to rows %u and %zu of one call", g->path,
+            s = mni_fail(err, MANN_E_ARG,
+                         "%s: id %llu is given to rows %u and %zu of one call", g->path,
                          (unsigned long long)rows[i].id, (unsigned)before, i);
         else if (!mni_idmap_put(&seen, rows[i].id, (uint32_t)i))
             s = mni_fail(err, MANN_E_NOMEM, "%s: map of ids", g->path);
@@ -320,13 +342,13 @@ static mann_status check_ids(const mni_gallery *g, const mni_new_row *rows, size
     return s;
 }
 
-static mann_status add_rows(mni_change *c, const mni_new_row *rows, size_t n, uint64_t *ids, uint64_t *next_id,
-                            mann_error *err)
+static mann_status add_rows(mni_change *c, const mni_new_row *rows, size_t n,
+                            uint64_t *ids, uint64_t *next_id, mann_error *err)
 {
     const mni_meta *m = &c->next->base->meta;
     mni_buf buf = { 0 };
     mann_status s = MANN_OK;
-    for (size_t i = 0; i < n; i++)          /* a given id must not meet one that we give */
+    for (size_t i = 0; i < n; i++)         /* a given id must not meet one that we give */
         if (rows[i].has_id && rows[i].id >= *next_id) *next_id = rows[i].id + 1;
     float *vector = mni_alloc(m->dim, sizeof *vector);
     uint8_t *code = mni_alloc(m->dim, sizeof(float));
@@ -343,8 +365,8 @@ static mann_status add_rows(mni_change *c, const mni_new_row *rows, size_t n, ui
     return s;
 }
 
-mann_status mni_gallery_add(mni_gallery *g, const mni_new_row *rows, size_t n, uint64_t *ids_out,
-                            mann_error *err)
+mann_status mni_gallery_add(mni_gallery *g, const mni_new_row *rows, size_t n,
+                            uint64_t *ids_out, mann_error *err)
 {
     mni_change c = { 0 };
     MNI_TRY(mni_gallery_must_write(g, err));
@@ -360,7 +382,7 @@ mann_status mni_gallery_add(mni_gallery *g, const mni_new_row *rows, size_t n, u
     return s;
 }
 
-/* --- remove, relabel ------------------------------------------------------------------------------------------------------- */
+/* --- remove, relabel ---------------------------------------------------------------- */
 
 static mann_status remove_row(mni_change *c, uint32_t row, mni_buf *buf, mann_error *err)
 {
@@ -370,7 +392,8 @@ static mann_status remove_row(mni_change *c, uint32_t row, mni_buf *buf, mann_er
     return mni_change_kill(c, row, err);
 }
 
-mann_status mni_gallery_remove(mni_gallery *g, const uint64_t *ids, size_t n, size_t *removed, mann_error *err)
+mann_status mni_gallery_remove(mni_gallery *g, const uint64_t *ids, size_t n,
+                               size_t *removed, mann_error *err)
 {
     mni_change c = { 0 };
     mni_buf buf = { 0 };
@@ -393,11 +416,13 @@ mann_status mni_gallery_remove(mni_gallery *g, const uint64_t *ids, size_t n, si
     return s;
 }
 
-static mann_status remove_class_rows(mni_change *c, uint32_t klass, size_t *count, mni_buf *buf, mann_error *err)
+static mann_status remove_class_rows(mni_change *c, uint32_t klass, size_t *count,
+                                     mni_buf *buf, mann_error *err)
 {
     const mni_base *b = c->next->base;
     if (klass < b->meta.n_classes)
-        for (uint32_t i = b->class_at[klass]; i < b->class_at[klass + 1] && i < b->rows.n; i++) {
+        for (uint32_t i = b->class_at[klass]; i < b->class_at[klass + 1] && i < b->rows.n;
+             i++) {
             uint32_t row = b->class_rows[i];
             if (row >= b->rows.n || !mni_state_alive(c->next, row)) continue;
             MNI_TRY(remove_row(c, row, buf, err));
@@ -405,14 +430,16 @@ static mann_status remove_class_rows(mni_change *c, uint32_t klass, size_t *coun
         }
     for (uint32_t i = 0; i < c->next->n_tail; i++) {
         uint32_t row = b->rows.n + i;
-        if (mni_state_class(c->next, row) != klass || !mni_state_alive(c->next, row)) continue;
+        if (mni_state_class(c->next, row) != klass || !mni_state_alive(c->next, row))
+            continue;
         MNI_TRY(remove_row(c, row, buf, err));
         ++*count;
     }
     return MANN_OK;
 }
 
-mann_status mni_gallery_remove_class(mni_gallery *g, const char *klass, size_t *removed, mann_error *err)
+mann_status mni_gallery_remove_class(mni_gallery *g, const char *klass, size_t *removed,
+                                     mann_error *err)
 {
     mni_change c = { 0 };
     mni_buf buf = { 0 };
@@ -433,9 +460,10 @@ mann_status mni_gallery_remove_class(mni_gallery *g, const char *klass, size_t *
     return s;
 }
 
-/* The row dies and comes back at the end of the tail, with its id and another class: base rows are in a
- * mapped file that nobody writes to. */
-mann_status mni_change_relabel(mni_change *c, uint32_t row, uint32_t klass, mann_error *err)
+/* The row dies and comes back at the end of the tail, with its id and another class: base
+ * rows are in a mapped file that nobody writes to. */
+mann_status mni_change_relabel(mni_change *c, uint32_t row, uint32_t klass,
+                               mann_error *err)
 {
     mni_record r;
     float *vector = mni_alloc(c->next->base->meta.dim, sizeof *vector);
@@ -444,13 +472,14 @@ mann_status mni_change_relabel(mni_change *c, uint32_t row, uint32_t klass, mann
     mni_state_vector(c->next, row, vector);
     mann_status s = mni_change_kill(c, row, err);
     if (s == MANN_OK)
-        s = mni_change_add(c, r.id, r.content_hash, r.time, klass, r.source, r.source_chars, vector, err);
+        s = mni_change_add(c, r.id, r.content_hash, r.time, klass, r.source,
+                           r.source_chars, vector, err);
     mni_free(vector);
     return s;
 }
 
-mann_status mni_gallery_relabel(mni_gallery *g, const uint64_t *ids, size_t n, const char *klass,
-                                mann_error *err)
+mann_status mni_gallery_relabel(mni_gallery *g, const uint64_t *ids, size_t n,
+                                const char *klass, mann_error *err)
 {
     mni_change c = { 0 };
     mni_buf buf = { 0 };

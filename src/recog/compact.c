@@ -1,9 +1,10 @@
-/* compact.c - writing a new base: live rows of base and tail, in row order, become one checked file.
+/* compact.c - writing a new base: live rows of base and tail, in row order, become one
+ * checked file.
  *
- * The new file stands beside the old one until it is whole, then takes its name (store/container.h).
- * Searches that run meanwhile keep the state they began with. If the plug is pulled between the new base
- * and the new journal, the old journal no longer fits the base and is ignored: the base has it all.
- * SPDX-License-Identifier: MIT */
+ * The new file stands beside the old one until it is whole, then takes its name
+ * (store/container.h). Searches that run meanwhile keep the state they began with. If the
+ * plug is pulled between the new base and the new journal, the old journal no longer fits
+ * the base and is ignored: the base has it all. SPDX-License-Identifier: MIT */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,25 +53,33 @@ static mann_status gather(plan *p, mann_error *err)
     p->codes = mni_alloc_aligned(s->n_live, row_bytes, 0);
     p->scales = dtype == MNI_I8 ? mni_alloc(s->n_live + 1, sizeof *p->scales) : NULL;
     float *vector = mni_alloc(dim, sizeof *vector);
-    if (!p->rows || !p->klass || !p->codes || !vector || (dtype == MNI_I8 && !p->scales)) {
+    if (!p->rows || !p->klass || !p->codes || !vector ||
+        (dtype == MNI_I8 && !p->scales)) {
         mni_free(vector);
         return no_memory(err);
     }
     for (uint32_t row = 0; row < total && p->n < s->n_live; row++) {
         if (!mni_state_alive(s, row)) continue;
         uint8_t *code = p->codes + (size_t)p->n * row_bytes;
-        if (row < s->base->rows.n) {        /* codes are copied, so that nothing is rounded twice */
-            memcpy(code, (const uint8_t *)s->base->rows.data + (size_t)row * row_bytes, row_bytes);
+        /* codes are copied, so that nothing is rounded twice */
+        if (row < s->base->rows.n) {
+            memcpy(code, (const uint8_t *)s->base->rows.data + (size_t)row * row_bytes,
+                   row_bytes);
             if (p->scales) p->scales[p->n] = s->base->rows.scale[row];
         } else {
             mni_state_vector(s, row, vector);
-            mni_rows_encode(dtype, vector, dim, code, p->scales ? &p->scales[p->n] : NULL);
+            mni_rows_encode(dtype, vector, dim, code,
+                            p->scales ? &p->scales[p->n] : NULL);
         }
         p->klass[p->n] = mni_state_class(s, row);
         p->rows[p->n++] = row;
     }
     mni_free(vector);
-    p->view = (mni_rows){ .data = p->codes, .scale = p->scales, .n = p->n, .dim = dim, .dtype = dtype,
+    p->view = (mni_rows){ .data = p->codes,
+                          .scale = p->scales,
+                          .n = p->n,
+                          .dim = dim,
+                          .dtype = dtype,
                           .metric = (mann_metric)p->meta.metric };
     return MANN_OK;
 }
@@ -90,14 +99,15 @@ static mann_status calibrate(plan *p, mni_pool *pool, mann_error *err)
     }
     if (s == MANN_OK)
         s = mni_calib_measure(&p->calib, rows, labels, n, p->meta.dim, p->meta.n_classes,
-                              (mann_metric)p->meta.metric, CALIBRATE_QUERIES, p->meta.seed, pool, err);
+                              (mann_metric)p->meta.metric, CALIBRATE_QUERIES,
+                              p->meta.seed, pool, err);
     if (s == MANN_OK) p->meta.n_calibrated_rows = n;
     mni_free(rows);
     mni_free(labels);
     return s;
 }
 
-/* --- sections ---------------------------------------------------------------------------------------------------- */
+/* --- sections ----------------------------------------------------------------------- */
 
 static void write_records(plan *p, mni_writer *w)
 {
@@ -158,7 +168,8 @@ static mann_status write_names(const plan *p, mni_writer *w, mann_error *err)
     mni_writer_end(w);
     qsort(names, n, sizeof *names, by_name);
     mni_writer_begin(w, "NMIX", MNI_U32, MNI_ALIGN_SECTION);
-    for (uint32_t k = 0; k < n; k++) mni_writer_put(w, &names[k].klass, sizeof names[k].klass);
+    for (uint32_t k = 0; k < n; k++)
+        mni_writer_put(w, &names[k].klass, sizeof names[k].klass);
     mni_writer_end(w);
     mni_free(names);
     return MANN_OK;
@@ -200,9 +211,11 @@ static mann_status write_classes(plan *p, mni_writer *w, mann_error *err)
     p->meta.n_live_classes = 0;
     for (uint32_t k = 0; k < c; k++) p->meta.n_live_classes += at[k + 1] > 0;
     for (uint32_t k = 0; k <= c; k++) at[k + 1] += at[k];
-    mni_writer_section(w, "CLOF", MNI_U32, MNI_ALIGN_SECTION, at, ((size_t)c + 1) * sizeof *at);
+    mni_writer_section(w, "CLOF", MNI_U32, MNI_ALIGN_SECTION, at,
+                       ((size_t)c + 1) * sizeof *at);
     for (uint32_t i = 0; i < p->n; i++) rows[at[p->klass[i] < c ? p->klass[i] : c]++] = i;
-    mni_writer_section(w, "CLRW", MNI_U32, MNI_ALIGN_SECTION, rows, (size_t)p->n * sizeof *rows);
+    mni_writer_section(w, "CLRW", MNI_U32, MNI_ALIGN_SECTION, rows,
+                       (size_t)p->n * sizeof *rows);
     mni_free(at);
     mni_free(rows);
     return MANN_OK;
@@ -217,21 +230,26 @@ static mann_status write_sections(mni_gallery *g, plan *p, mni_writer *w, mann_e
     MNI_TRY(write_names(p, w, err));
     MNI_TRY(write_ids(p, w, err));
     MNI_TRY(write_classes(p, w, err));
-    mni_writer_section(w, "VECS", p->view.dtype, MNI_ALIGN_PAGE, p->codes, p->n * row_bytes);
+    mni_writer_section(w, "VECS", p->view.dtype, MNI_ALIGN_PAGE, p->codes,
+                       p->n * row_bytes);
     if (p->scales)
-        mni_writer_section(w, "VSCL", MNI_F32, MNI_ALIGN_SECTION, p->scales, p->n * sizeof *p->scales);
+        mni_writer_section(w, "VSCL", MNI_F32, MNI_ALIGN_SECTION, p->scales,
+                           p->n * sizeof *p->scales);
     mni_ann_write(p->ann, w);
     if (p->calib.n_sizes) {
         uint8_t *bytes = mni_alloc(mni_calib_bytes(), 1);
         if (!bytes) return no_memory(err);
         mni_calib_encode(&p->calib, bytes);
-        mni_writer_section(w, MNI_CALIB_TAG, MNI_BYTES, MNI_ALIGN_SECTION, bytes, mni_calib_bytes());
+        mni_writer_section(w, MNI_CALIB_TAG, MNI_BYTES, MNI_ALIGN_SECTION, bytes,
+                           mni_calib_bytes());
         mni_free(bytes);
     }
     if (old->model.n_bytes)
-        mni_writer_section(w, "MODL", MNI_BYTES, MNI_ALIGN_PAGE, old->model.data, (size_t)old->model.n_bytes);
+        mni_writer_section(w, "MODL", MNI_BYTES, MNI_ALIGN_PAGE, old->model.data,
+                           (size_t)old->model.n_bytes);
     mni_writer_begin(w, "ROOT", MNI_BYTES, MNI_ALIGN_SECTION);
-    for (uint32_t i = 0; i < g->n_roots; i++) mni_writer_put(w, g->roots[i], strlen(g->roots[i]) + 1);
+    for (uint32_t i = 0; i < g->n_roots; i++)
+        mni_writer_put(w, g->roots[i], strlen(g->roots[i]) + 1);
     mni_writer_end(w);
     mni_meta_encode(&p->meta, meta);
     mni_writer_section(w, "META", MNI_BYTES, MNI_ALIGN_SECTION, meta, sizeof meta);
@@ -249,7 +267,7 @@ static mann_status write_base(mni_gallery *g, plan *p, const char *path, mann_er
     return mni_writer_finish(w, err);
 }
 
-/* --- the new base takes over ------------------------------------------------------------------------------------------ */
+/* --- the new base takes over -------------------------------------------------------- */
 
 static mann_status publish_base(mni_gallery *g, mann_error *err)
 {
@@ -283,8 +301,9 @@ static void tell(const mann_hooks *h, mann_note_level level, const char *sentenc
     if (h && h->note) h->note(h->user, level, sentence);
 }
 
-static mann_status make_plan(mni_gallery *g, plan *p, const char *spec, mni_measure measure, mni_pool *pool,
-                             const mann_hooks *h, mann_error *err)
+static mann_status make_plan(mni_gallery *g, plan *p, const char *spec,
+                             mni_measure measure, mni_pool *pool, const mann_hooks *h,
+                             mann_error *err)
 {
     const mni_base *old = p->state->base;
     p->meta = old->meta;
@@ -293,21 +312,30 @@ static mann_status make_plan(mni_gallery *g, plan *p, const char *spec, mni_meas
     p->meta.next_id = g->next_id;
     p->calib = old->calib;
     MNI_TRY(gather(p, err));
-    int due = measure == MNI_MEASURE_YES ||
-              (measure == MNI_MEASURE_DUE && (!old->calib.n_sizes || p->n >= 2 * (uint64_t)old->meta.n_calibrated_rows));
+    int due =
+        measure == MNI_MEASURE_YES ||
+        (measure == MNI_MEASURE_DUE &&
+         (!old->calib.n_sizes || p->n >= 2 * (uint64_t)old->meta.n_calibrated_rows));
     if (g->model_calib.n_sizes || p->state->n_live_classes == 0) due = 0;
-    if (due && p->state->n_live_classes >= CALIBRATE_CLASSES) MNI_TRY(calibrate(p, pool, err));
+    if (due && p->state->n_live_classes >= CALIBRATE_CLASSES)
+        MNI_TRY(calibrate(p, pool, err));
     else if (due)
-        tell(h, MANN_NOTE_INFO, "too few classes to learn how near strangers come: every answer will be \"unsure\"");
-    return mni_ann_build(&p->ann, spec ? spec : mni_ann_spec(old->ann), &p->view, p->meta.seed, pool, h, err);
+        tell(
+            h, MANN_NOTE_INFO,
+            "too few classes to learn how near strangers come: every answer will be "
+             "\"unsure\"");
+    return mni_ann_build(&p->ann, spec ? spec : mni_ann_spec(old->ann), &p->view,
+                         p->meta.seed, pool, h, err);
 }
 
 mann_status mni_gallery_build(mni_gallery *g, const char *path, const char *spec,
-                              mni_measure measure, mni_pool *pool, const mann_hooks *h, mann_error *err)
+                              mni_measure measure, mni_pool *pool, const mann_hooks *h,
+                              mann_error *err)
 {
     int in_place = path == NULL || strcmp(path, g->path) == 0;
     if (in_place && !g->writable)
-        return mni_fail(err, MANN_E_READ_ONLY, "%s: was opened for reading only", g->path);
+        return mni_fail(err, MANN_E_READ_ONLY, "%s: was opened for reading only",
+                        g->path);
     mni_mutex_lock(&g->writing);
     mni_state *state = mni_gallery_state(g);
     plan p = { .state = state };
@@ -320,36 +348,42 @@ mann_status mni_gallery_build(mni_gallery *g, const char *path, const char *spec
     return s;
 }
 
-/* --- create -------------------------------------------------------------------------------------------------------------- */
+/* --- create ------------------------------------------------------------------------- */
 
 static mann_status write_model(mni_writer *w, const mni_model *m, mann_error *err)
 {
     mni_buf buf = { 0 };
     mni_writer *inner;
-    mann_status s = mni_writer_new_buf(&inner, &buf, MNI_FILE_MODEL,
-                                       mni_uuid_from(0, mni_model_fingerprint(m)), 0, err);
+    mann_status s = mni_writer_new_buf(
+        &inner, &buf, MNI_FILE_MODEL, mni_uuid_from(0, mni_model_fingerprint(m)), 0, err);
     if (s == MANN_OK) {
         mni_model_write(m, inner);
         s = mni_writer_finish(inner, err);
     }
-    if (s == MANN_OK) mni_writer_section(w, "MODL", MNI_BYTES, MNI_ALIGN_PAGE, buf.bytes, buf.n_bytes);
+    if (s == MANN_OK)
+        mni_writer_section(w, "MODL", MNI_BYTES, MNI_ALIGN_PAGE, buf.bytes, buf.n_bytes);
     mni_buf_fini(&buf);
     return s;
 }
 
-static mann_status write_empty(mni_writer *w, const mni_meta *m, const mann_gallery_config *c, mann_error *err)
+static mann_status write_empty(mni_writer *w, const mni_meta *m,
+                               const mann_gallery_config *c, mann_error *err)
 {
     uint8_t meta[MNI_META_BYTES];
     static const uint64_t zero[1];
     static const struct { char tag[5]; mni_dtype dtype; size_t n_bytes; } sections[] = {
-        { "RECS", MNI_BYTES, 0 }, { "HEAP", MNI_BYTES, 0 }, { "NMOF", MNI_U64, 8 }, { "NMHP", MNI_BYTES, 0 },
-        { "NMIX", MNI_U32, 0 }, { "IDIX", MNI_U32, 0 }, { "CLOF", MNI_U32, 4 }, { "CLRW", MNI_U32, 0 },
+        { "RECS", MNI_BYTES, 0 }, { "HEAP", MNI_BYTES, 0 }, { "NMOF", MNI_U64, 8 },
+        { "NMHP", MNI_BYTES, 0 },
+        { "NMIX", MNI_U32, 0 }, { "IDIX", MNI_U32, 0 }, { "CLOF", MNI_U32, 4 },
+        { "CLRW", MNI_U32, 0 },
         { "ROOT", MNI_BYTES, 0 },
     };
     for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
-        mni_writer_section(w, sections[i].tag, sections[i].dtype, MNI_ALIGN_SECTION, zero, sections[i].n_bytes);
+        mni_writer_section(w, sections[i].tag, sections[i].dtype, MNI_ALIGN_SECTION, zero,
+                           sections[i].n_bytes);
     mni_writer_section(w, "VECS", mni_store_dtype(m->store), MNI_ALIGN_PAGE, zero, 0);
-    if (m->store == MANN_STORE_INT8) mni_writer_section(w, "VSCL", MNI_F32, MNI_ALIGN_SECTION, zero, 0);
+    if (m->store == MANN_STORE_INT8)
+        mni_writer_section(w, "VSCL", MNI_F32, MNI_ALIGN_SECTION, zero, 0);
     mni_meta_encode(m, meta);
     mni_writer_section(w, "META", MNI_BYTES, MNI_ALIGN_SECTION, meta, sizeof meta);
     return c->model && c->embed_model ? write_model(w, c->model, err) : MANN_OK;
@@ -364,12 +398,19 @@ mann_status mni_gallery_create(mni_gallery **out, const mni_vfs *v, const char *
     if (v->ops->stat(v, path, &st, NULL) == MANN_OK)
         return mni_fail(err, MANN_E_EXISTS, "%s: exists already", path);
     mni_meta m = {
-        .metric = c->metric, .dim = c->dim, .store = c->store, .false_accept = c->false_accept,
-        .seed = c->seed, .fingerprint = c->model ? mni_model_fingerprint(c->model) : 0,
-        .embedded_model = c->model && c->embed_model, .stamp = 1,
+        .metric = c->metric,
+        .dim = c->dim,
+        .store = c->store,
+        .false_accept = c->false_accept,
+        .seed = c->seed,
+        .fingerprint = c->model ? mni_model_fingerprint(c->model) : 0,
+        .embedded_model = c->model && c->embed_model,
+        .stamp = 1,
     };
-    uint64_t kind = mni_mix64(m.fingerprint ^ ((uint64_t)m.dim << 8 | m.metric << 4 | m.store));
-    MNI_TRY(mni_writer_new(&w, v, path, MNI_FILE_GALLERY, mni_uuid_from(c->seed, kind), 0, err));
+    uint64_t kind =
+        mni_mix64(m.fingerprint ^ ((uint64_t)m.dim << 8 | m.metric << 4 | m.store));
+    MNI_TRY(mni_writer_new(&w, v, path, MNI_FILE_GALLERY, mni_uuid_from(c->seed, kind), 0,
+                           err));
     mann_status s = write_empty(w, &m, c, err);
     if (s != MANN_OK) { mni_writer_abort(w); return s; }
     MNI_TRY(mni_writer_finish(w, err));

@@ -1,4 +1,5 @@
-/* embed.c - photos to vectors with the gallery's own model. SPDX-License-Identifier: MIT */
+/* embed.c - photos to vectors with the gallery's own model.
+ * SPDX-License-Identifier: MIT */
 #include "base/mem.h"
 #include "os/try.h"
 #include "recog/embed.h"
@@ -11,12 +12,14 @@ typedef struct job {
     size_t input_floats;
 } job;
 
-static mann_status prepare(void *ctx, size_t begin, size_t end, size_t chunk, mann_error *err)
+static mann_status prepare(void *ctx, size_t begin, size_t end, size_t chunk,
+                           mann_error *err)
 {
     const job *j = ctx;
     (void)chunk;
     for (size_t i = begin; i < end; i++)
-        MNI_TRY(mni_prep_run(j->recipe, &j->images[i], j->input + i * j->input_floats, err));
+        MNI_TRY(
+            mni_prep_run(j->recipe, &j->images[i], j->input + i * j->input_floats, err));
     return MANN_OK;
 }
 
@@ -28,8 +31,9 @@ size_t mni_input_floats(const mni_model *m)
 
 enum { IMAGES_AT_ONCE = 64 };
 
-mann_status mni_embed_images(const mni_model *m, const mni_recipe *recipe, const mann_image *images, size_t n,
-                             mni_pool *pool, float *out, mann_error *err)
+mann_status mni_embed_images(const mni_model *m, const mni_recipe *recipe,
+                             const mann_image *images, size_t n, mni_pool *pool,
+                             float *out, mann_error *err)
 {
     job j = { m, recipe, images, NULL, out, mni_input_floats(m) };
     uint32_t dim = mni_model_shape_of(m).dim;
@@ -41,7 +45,8 @@ mann_status mni_embed_images(const mni_model *m, const mni_recipe *recipe, const
         size_t now = n - at < most ? n - at : most;
         j.images = images + at;
         s = mni_parallel_try(pool, now, 1, prepare, &j, err);
-        if (s == MANN_OK) s = mni_model_forward(m, j.input, now, pool, out + at * dim, err);
+        if (s == MANN_OK)
+            s = mni_model_forward(m, j.input, now, pool, out + at * dim, err);
     }
     mni_free(j.input);
     return s;
@@ -54,14 +59,18 @@ mann_status mni_gallery_model(mni_gallery *g, const mni_model **m, mann_error *e
     mni_mutex_unlock(&g->lock);
     if (*m) return MANN_OK;
     if (mni_gallery_fingerprint(g) == 0)
-        return mni_fail(err, MANN_E_MISMATCH, "%s: holds bare vectors, made without a model: photos cannot be "
-                        "asked of it", g->path);
-    return mni_fail(err, MANN_E_MISMATCH, "%s: does not carry its model (fingerprint %016llx): give it with "
-                    "the model file", g->path, (unsigned long long)mni_gallery_fingerprint(g));
+        return mni_fail(err, MANN_E_MISMATCH,
+                        "%s: holds bare vectors, made without a model: photos cannot be "
+                        "asked of it",
+                        g->path);
+    return mni_fail(err, MANN_E_MISMATCH,
+                    "%s: does not carry its model (fingerprint %016llx): give it with "
+                    "the model file",
+                    g->path, (unsigned long long)mni_gallery_fingerprint(g));
 }
 
-mann_status mni_gallery_embed(mni_gallery *g, const mann_image *images, size_t n, mni_pool *pool, float *out,
-                              mann_error *err)
+mann_status mni_gallery_embed(mni_gallery *g, const mann_image *images, size_t n,
+                              mni_pool *pool, float *out, mann_error *err)
 {
     const mni_model *m;
     MNI_TRY(mni_gallery_model(g, &m, err));

@@ -6,34 +6,41 @@
 
 size_t mni_input_floats(const mni_model *m);
 /* out: n x dim. The bits of a vector depend on its image and the model alone. */
-mann_status mni_embed_images(const mni_model *m, const mni_recipe *recipe, const mann_image *images, size_t n,
-                             mni_pool *pool, float *out, mann_error *err);
+mann_status mni_embed_images(const mni_model *m, const mni_recipe *recipe,
+                             const mann_image *images, size_t n, mni_pool *pool,
+                             float *out, mann_error *err);
 /* The gallery's model (borrowed), or MANN_E_MISMATCH saying why there is none. */
 mann_status mni_gallery_model(mni_gallery *g, const mni_model **m, mann_error *err);
 
-/* --- many photo files, in groups ----------------------------------------------------------------------------- */
+/* --- many photo files, in groups ---------------------------------------------------- */
 
-typedef enum mni_photo_result { MNI_PHOTO_OK = 0, MNI_PHOTO_BAD, MNI_PHOTO_KNOWN } mni_photo_result;
+typedef enum mni_photo_result {
+    MNI_PHOTO_OK = 0, MNI_PHOTO_BAD, MNI_PHOTO_KNOWN
+} mni_photo_result;
 typedef struct mni_photo {
     mni_photo_result result;
     uint64_t content_hash, mtime;
     mann_error error;                   /* of a bad one */
     float decode_seconds;
-    const float *vector;                /* of an OK one: borrowed for the call of the group function */
+    const float *vector;   /* of an OK one: borrowed for the call of the group function */
 } mni_photo;
 
-/* Photos [first, first + n) are read, decoded, prepared and embedded; called in order, on the caller's
- * thread. */
-typedef mann_status (*mni_group_fn)(void *ctx, uint64_t first, size_t n, const mni_photo *photos,
-                                    mann_error *err);
-/* Asked before decoding, from many threads: nonzero skips the photo (MNI_PHOTO_KNOWN). May be NULL. */
+/* Photos [first, first + n) are read, decoded, prepared and embedded; called in order, on
+ * the caller's thread. */
+typedef mann_status (*mni_group_fn)(void *ctx, uint64_t first, size_t n,
+                                    const mni_photo *photos, mann_error *err);
+/* Asked before decoding, from many threads: nonzero skips the photo (MNI_PHOTO_KNOWN).
+ * May be NULL. */
 typedef int (*mni_known_fn)(void *ctx, uint64_t i, uint64_t content_hash);
 
 typedef struct mni_phase_seconds { double decode, embed; } mni_phase_seconds;
 
-/* Unreadable photos do not stop the run; progress is told as `task`, and cancelling ends between groups. */
-mann_status mni_embed_photos(const mni_model *m, const mni_recipe *recipe, const mni_photos *set,
-                             const char *task, mni_known_fn known, mni_group_fn group, void *ctx,
-                             mni_pool *pool, const mann_hooks *h, mni_phase_seconds *seconds, mann_error *err);
+/* Unreadable photos do not stop the run; progress is told as `task`, and cancelling ends
+ * between groups. */
+mann_status mni_embed_photos(const mni_model *m, const mni_recipe *recipe,
+                             const mni_photos *set, const char *task, mni_known_fn known,
+                             mni_group_fn group, void *ctx, mni_pool *pool,
+                             const mann_hooks *h, mni_phase_seconds *seconds,
+                             mann_error *err);
 
 #endif

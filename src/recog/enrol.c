@@ -1,9 +1,9 @@
 /* enrol.c - a set of photos into the gallery: resumable, idempotent, in durable groups.
  *
- * A photo is present if a live record of the same class has the same content: so a run that was
- * interrupted goes on where it stopped, and running it twice changes nothing. When the tail has grown
- * large it is folded into the file; how large depends on row counts alone, never on time.
- * SPDX-License-Identifier: MIT */
+ * A photo is present if a live record of the same class has the same content: so a run
+ * that was interrupted goes on where it stopped, and running it twice changes nothing.
+ * When the tail has grown large it is folded into the file; how large depends on row
+ * counts alone, never on time. SPDX-License-Identifier: MIT */
 #include <stdio.h>
 #include <string.h>
 
@@ -11,7 +11,8 @@
 #include "os/clock.h"
 #include "recog/embed.h"
 
-enum { FOLD_ROWS = 65536 };             /* tail rows before a fold, and no fold before a quarter is new */
+/* tail rows before a fold, and no fold before a quarter is new */
+enum { FOLD_ROWS = 65536 };
 
 typedef struct enrolment {
     mni_gallery *g;
@@ -73,17 +74,21 @@ static mann_status fold_if_large(enrolment *e, mann_error *err)
     mni_state *s = mni_gallery_state(e->g);
     int large = s->n_tail >= FOLD_ROWS && s->n_tail >= s->base->rows.n / 4;
     mni_state_release(s);
-    return large ? mni_gallery_build(e->g, NULL, NULL, MNI_MEASURE_NO, e->pool, e->hooks, err) : MANN_OK;
+    return large ? mni_gallery_build(e->g, NULL, NULL, MNI_MEASURE_NO, e->pool, e->hooks,
+                                     err)
+                 : MANN_OK;
 }
 
 /* One group becomes one change: one sync for up to 256 photos. */
-static mann_status add_group(void *ctx, uint64_t first, size_t n, const mni_photo *photos, mann_error *err)
+static mann_status add_group(void *ctx, uint64_t first, size_t n, const mni_photo *photos,
+                             mann_error *err)
 {
     enrolment *e = ctx;
     double start = mni_clock_seconds();
     mni_new_row *rows = mni_alloc(n, sizeof *rows);
     size_t n_rows = 0;
-    mann_status s = rows ? MANN_OK : mni_fail(err, MANN_E_NOMEM, "%s: %zu rows", e->g->path, n);
+    mann_status s =
+        rows ? MANN_OK : mni_fail(err, MANN_E_NOMEM, "%s: %zu rows", e->g->path, n);
     for (size_t i = 0; s == MANN_OK && i < n; i++) {
         const mni_photo *p = &photos[i];
         uint64_t key = key_of(e, first + i, p->content_hash);
@@ -91,13 +96,16 @@ static mann_status add_group(void *ctx, uint64_t first, size_t n, const mni_phot
         if (p->result == MNI_PHOTO_BAD) {
             note_bad(e, first + i, p);
             e->report.n_skipped++;
-        } else if (p->result == MNI_PHOTO_KNOWN || mni_idmap_get(&e->present, key, &one)) {
-            e->report.n_present++;          /* the second case: twice in this very group */
+        } else if (p->result == MNI_PHOTO_KNOWN ||
+                   mni_idmap_get(&e->present, key, &one)) {
+            e->report.n_present++;         /* the second case: twice in this very group */
         } else {
             mni_new_row *r = &rows[n_rows++];
-            *r = (mni_new_row){ .vector = p->vector, .content_hash = p->content_hash, .time = p->mtime };
+            *r = (mni_new_row){ .vector = p->vector, .content_hash = p->content_hash,
+                                .time = p->mtime };
             r->source = e->set->path(e->set->ctx, first + i, &r->klass);
-            if (!mni_idmap_put(&e->present, key, 1)) s = mni_fail(err, MANN_E_NOMEM, "%s: list of contents", e->g->path);
+            if (!mni_idmap_put(&e->present, key, 1))
+                s = mni_fail(err, MANN_E_NOMEM, "%s: list of contents", e->g->path);
         }
     }
     if (s == MANN_OK && n_rows) s = mni_gallery_add(e->g, rows, n_rows, NULL, err);
@@ -110,23 +118,26 @@ static mann_status add_group(void *ctx, uint64_t first, size_t n, const mni_phot
     return s;
 }
 
-mann_status mni_gallery_enrol(mni_gallery *g, const mni_photos *photos, mni_pool *pool, const mann_hooks *h,
-                              mann_add_report *report, mann_error *err)
+mann_status mni_gallery_enrol(mni_gallery *g, const mni_photos *photos, mni_pool *pool,
+                              const mann_hooks *h, mann_add_report *report,
+                              mann_error *err)
 {
     enrolment e = { .g = g, .set = photos, .pool = pool, .hooks = h };
     mni_phase_seconds seconds = { 0, 0 };
     const mni_model *m;
     if (!g->writable)
-        return mni_fail(err, MANN_E_READ_ONLY, "%s: was opened for reading only", g->path);
+        return mni_fail(err, MANN_E_READ_ONLY, "%s: was opened for reading only",
+                        g->path);
     MNI_TRY(mni_gallery_model(g, &m, err));
     mann_status s = list_present(&e, err);
     if (s == MANN_OK && photos->root) s = mni_gallery_add_root(g, photos->root, err);
     if (s == MANN_OK)
-        s = mni_embed_photos(m, &g->recipe, photos, "embed", is_present, add_group, &e, pool, h, &seconds, err);
+        s = mni_embed_photos(m, &g->recipe, photos, "embed", is_present, add_group, &e,
+                             pool, h, &seconds, err);
     e.report.decode_seconds = seconds.decode;
     e.report.embed_seconds = seconds.embed;
     e.report.struct_size = sizeof e.report;
-    if (report) *report = e.report;         /* also after a stop: what was added is there */
+    if (report) *report = e.report;       /* also after a stop: what was added is there */
     mni_idmap_fini(&e.present);
     return s;
 }

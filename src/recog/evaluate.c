@@ -1,9 +1,10 @@
 /* evaluate.c - labelled photos asked of a gallery, or split into references and queries.
  *
- * Both ways end in one question, asked per query: given exact distances to all references, where does the
- * right class stand, and would the verdict have accepted the answer? Exact distances keep the error of the
- * model apart from that of the index, which is measured beside it (ann_recall).
- * Definitions: src/eval/README.md. SPDX-License-Identifier: MIT */
+ * Both ways end in one question, asked per query: given exact distances to all
+ * references, where does the right class stand, and would the verdict have accepted the
+ * answer? Exact distances keep the error of the model apart from that of the index, which
+ * is measured beside it (ann_recall). Definitions: src/eval/README.md.
+ * SPDX-License-Identifier: MIT */
 #include "recog/evaluate.h"
 
 #include <math.h>
@@ -15,7 +16,7 @@
 #include "os/try.h"
 #include "recog/embed.h"
 
-/* --- all photos of a set as vectors --------------------------------------------------------------------------- */
+/* --- all photos of a set as vectors ------------------------------------------------- */
 
 typedef struct vectors {
     float *rows;                /* n x dim, prepared */
@@ -34,22 +35,24 @@ static void vectors_fini(vectors *v)
     mni_free(v->hashes);
 }
 
-static mann_status keep_group(void *ctx, uint64_t first, size_t n, const mni_photo *photos, mann_error *err)
+static mann_status keep_group(void *ctx, uint64_t first, size_t n,
+                              const mni_photo *photos, mann_error *err)
 {
     vectors *v = ctx;
     for (size_t i = 0; i < n; i++) {
         if (photos[i].result != MNI_PHOTO_OK) { v->n_bad++; continue; }
         float *row = v->rows + v->n * v->dim;
         memcpy(row, photos[i].vector, v->dim * sizeof *row);
-        MNI_TRY(mni_rows_prepare(v->metric, row, (uint32_t)v->dim, "photo", first + i, err));
+        MNI_TRY(
+            mni_rows_prepare(v->metric, row, (uint32_t)v->dim, "photo", first + i, err));
         v->labels[v->n] = v->set->labels[first + i];
         v->hashes[v->n++] = photos[i].content_hash;
     }
     return MANN_OK;
 }
 
-static mann_status embed_set(vectors *v, mni_gallery *g, const mni_labelled *set, mni_pool *pool,
-                             const mann_hooks *h, mann_error *err)
+static mann_status embed_set(vectors *v, mni_gallery *g, const mni_labelled *set,
+                             mni_pool *pool, const mann_hooks *h, mann_error *err)
 {
     const mni_model *m;
     *v = (vectors){ .set = set, .metric = MANN_COSINE };
@@ -64,18 +67,19 @@ static mann_status embed_set(vectors *v, mni_gallery *g, const mni_labelled *set
     v->hashes = mni_alloc(n + 1, sizeof *v->hashes);
     if (!v->rows || !v->labels || !v->hashes)
         return mni_fail(err, MANN_E_NOMEM, "eval: vectors of %zu photos", n);
-    return mni_embed_photos(m, &g->recipe, &set->photos, "embed", NULL, keep_group, v, pool, h, NULL, err);
+    return mni_embed_photos(m, &g->recipe, &set->photos, "embed", NULL, keep_group, v,
+                            pool, h, NULL, err);
 }
 
-/* --- one question ------------------------------------------------------------------------------------------------ */
+/* --- one question ------------------------------------------------------------------- */
 
 /* The references, however they came about. */
 typedef struct exam {
     mni_query_scores *scores;   /* n_queries */
     uint8_t *verdict;           /* n_queries: see below */
-    uint32_t *found;            /* n_queries: of the exact 10 nearest, how many the index found */
+    uint32_t *found;    /* n_queries: of the exact 10 nearest, how many the index found */
     const float *queries;       /* n_queries x dim */
-    const uint32_t *truth;      /* class among the references; MANN_NO_CLASS: a stranger */
+    const uint32_t *truth;     /* class among the references; MANN_NO_CLASS: a stranger */
     const uint32_t *self;       /* own row, or MNI_NO_ROW; NULL: nobody has one */
     const uint32_t *row_labels; /* n_rows */
     size_t n_queries, n_rows, dim, recall_step;
@@ -88,9 +92,11 @@ typedef struct exam {
 } exam;
 
 enum { REFUSED = 0, ACCEPTED_RIGHT = 1, ACCEPTED_WRONG = 2 };
-/* Queries of a chunk share each block of rows while it is in the cache; the index is measured on every
- * n-th query, at most so many: exact search is what costs. */
-enum { NEAREST = 10, QUERIES_A_CHUNK = 16, ROWS_A_BLOCK = 128, MOST_RECALL_QUERIES = 1000 };
+/* Queries of a chunk share each block of rows while it is in the cache; the index is
+ * measured on every n-th query, at most so many: exact search is what costs. */
+enum {
+    NEAREST = 10, QUERIES_A_CHUNK = 16, ROWS_A_BLOCK = 128, MOST_RECALL_QUERIES = 1000
+};
 
 typedef struct desk {           /* one thread's work space */
     float *distances;           /* QUERIES_A_CHUNK x n_rows */
@@ -100,20 +106,26 @@ typedef struct desk {           /* one thread's work space */
     mni_scratch *ann;
 } desk;
 
-static void scan_block(const exam *e, const mni_rows *rows, uint32_t from, size_t begin, size_t end, float *out)
+static void scan_block(const exam *e, const mni_rows *rows, uint32_t from, size_t begin,
+                       size_t end, float *out)
 {
     uint32_t to = rows->n - from < ROWS_A_BLOCK ? rows->n : from + ROWS_A_BLOCK;
     for (size_t q = begin; q < end; q++)
-        mni_rows_scan(rows, e->queries + q * e->dim, from, to, out + (q - begin) * e->n_rows + from);
+        mni_rows_scan(rows, e->queries + q * e->dim, from, to,
+                      out + (q - begin) * e->n_rows + from);
 }
 
 /* Exact distances of queries [begin, end) to all references, n_rows floats each. */
 static void scan_all(const exam *e, size_t begin, size_t end, float *out)
 {
-    mni_rows own = { .data = e->rows, .n = (uint32_t)e->n_rows, .dim = (uint32_t)e->dim, .dtype = MNI_F32,
+    mni_rows own = { .data = e->rows,
+                     .n = (uint32_t)e->n_rows,
+                     .dim = (uint32_t)e->dim,
+                     .dtype = MNI_F32,
                      .metric = e->metric };
     const mni_rows *rows = e->state ? &e->state->base->rows : &own;
-    for (uint32_t from = 0; from < rows->n; from += ROWS_A_BLOCK) scan_block(e, rows, from, begin, end, out);
+    for (uint32_t from = 0; from < rows->n; from += ROWS_A_BLOCK)
+        scan_block(e, rows, from, begin, end, out);
     if (!e->state) return;
     for (size_t q = begin; q < end; q++) {
         float *mine = out + (q - begin) * e->n_rows;
@@ -130,7 +142,8 @@ static uint8_t judge(const exam *e, size_t q, desk *d)
     for (uint32_t k = 0; k < e->n_classes; k++) d->best[k] = INFINITY;
     for (size_t i = 0; i < e->n_rows; i++) {
         uint32_t k = e->row_labels[i];
-        if (k < e->n_classes && i != self && d->distance[i] < d->best[k]) d->best[k] = d->distance[i];
+        if (k < e->n_classes && i != self && d->distance[i] < d->best[k])
+            d->best[k] = d->distance[i];
     }
     float near = INFINITY, second = INFINITY;
     for (uint32_t k = 0; k < e->n_classes; k++) {
@@ -140,7 +153,8 @@ static uint8_t judge(const exam *e, size_t q, desk *d)
     if (first == MANN_NO_CLASS || isnan(e->threshold)) return REFUSED;
     float score = mni_score(e->metric, near);
     float lead = isinf(second) ? INFINITY : score - mni_score(e->metric, second);
-    if (score < e->threshold || lead < (e->metric == MANN_COSINE ? e->min_margin : 0)) return REFUSED;
+    if (score < e->threshold || lead < (e->metric == MANN_COSINE ? e->min_margin : 0))
+        return REFUSED;
     return first == e->truth[q] ? ACCEPTED_RIGHT : ACCEPTED_WRONG;
 }
 
@@ -157,12 +171,19 @@ static mann_status index_recall(const exam *e, size_t q, desk *d, mann_error *er
     for (uint32_t i = 0; i < b->rows.n; i++)
         if (isfinite(d->distance[i])) mni_topk_push(&best, d->distance[i], i);
     size_t n_exact = mni_topk_sort(&best);
-    mni_ann_params p = { .k = NEAREST, .ef = e->search->ef, .nprobe = e->search->nprobe,
-                         .keep = e->state->dead ? keep_alive : NULL, .keep_ctx = (void *)(uintptr_t)e->state };
-    MNI_TRY(mni_ann_search(b->ann, &b->rows, e->queries + q * e->dim, &p, d->ann, found, &n, err));
+    mni_ann_params p = { .k = NEAREST,
+                         .ef = e->search->ef,
+                         .nprobe = e->search->nprobe,
+                         .keep = e->state->dead ? keep_alive : NULL,
+                         .keep_ctx = (void *)(uintptr_t)e->state };
+    MNI_TRY(mni_ann_search(b->ann, &b->rows, e->queries + q * e->dim, &p, d->ann, found,
+                           &n, err));
     for (size_t i = 0; i < n_exact; i++)        /* equal distances are as good */
         for (size_t k = 0; k < n; k++)
-            if (found[k].row == exact[i].row || found[k].distance == exact[i].distance) { e->found[q]++; break; }
+            if (found[k].row == exact[i].row || found[k].distance == exact[i].distance) {
+                e->found[q]++;
+                break;
+            }
     if (n_exact < NEAREST && e->found[q] == n_exact) e->found[q] = NEAREST;
     return MANN_OK;
 }
@@ -172,22 +193,26 @@ static mann_status ask(const exam *e, size_t q, desk *d, mann_error *err)
     uint32_t self = e->self ? e->self[q] : MNI_NO_ROW;
     if (e->found && q % e->recall_step == 0) MNI_TRY(index_recall(e, q, d, err));
     if (e->truth[q] != MANN_NO_CLASS)
-        mni_metrics_query(d->distance, e->row_labels, e->n_rows, e->n_classes, e->truth[q], self, d->scratch,
-                          &e->scores[q]);
+        mni_metrics_query(d->distance, e->row_labels, e->n_rows, e->n_classes,
+                          e->truth[q], self, d->scratch, &e->scores[q]);
     e->verdict[q] = judge(e, q, d);
     return MANN_OK;
 }
 
-static mann_status ask_range(void *ctx, size_t begin, size_t end, size_t chunk, mann_error *err)
+static mann_status ask_range(void *ctx, size_t begin, size_t end, size_t chunk,
+                             mann_error *err)
 {
     const exam *e = ctx;
     desk d = { 0 };
     (void)chunk;
-    d.distances = mni_alloc_aligned(e->n_rows + 1, QUERIES_A_CHUNK * sizeof *d.distances, 0);
+    d.distances =
+        mni_alloc_aligned(e->n_rows + 1, QUERIES_A_CHUNK * sizeof *d.distances, 0);
     d.best = mni_alloc((size_t)e->n_classes + 1, sizeof *d.best);
     d.scratch = mni_alloc(mni_metrics_scratch_bytes(e->n_rows, e->n_classes), 1);
-    mann_status s = d.distances && d.best && d.scratch
-        ? mni_scratch_new(&d.ann, err) : mni_fail(err, MANN_E_NOMEM, "eval: distances to %zu rows", e->n_rows);
+    mann_status s =
+        d.distances && d.best && d.scratch
+            ? mni_scratch_new(&d.ann, err)
+            : mni_fail(err, MANN_E_NOMEM, "eval: distances to %zu rows", e->n_rows);
     if (s == MANN_OK) scan_all(e, begin, end, d.distances);
     for (size_t q = begin; q < end && s == MANN_OK; q++) {
         d.distance = d.distances + (q - begin) * e->n_rows;
@@ -200,7 +225,7 @@ static mann_status ask_range(void *ctx, size_t begin, size_t end, size_t chunk, 
     return s;
 }
 
-/* --- all questions -------------------------------------------------------------------------------------------------- */
+/* --- all questions ------------------------------------------------------------------ */
 
 static void add_up(const exam *e, mann_scores *out)
 {
@@ -229,7 +254,8 @@ static void add_up(const exam *e, mann_scores *out)
     out->top1 = t.top1; out->top5 = t.top5; out->top10 = t.top10; out->mrr = t.mrr;
     out->map = t.map; out->map_at_r = t.map_at_r; out->r_precision = t.r_precision;
     int judged = !isnan(e->threshold);
-    out->fpir = judged && out->n_strangers ? (double)accepted / (double)out->n_strangers : NAN;
+    out->fpir =
+        judged && out->n_strangers ? (double)accepted / (double)out->n_strangers : NAN;
     out->fnir = judged && n_members ? (double)refused / (double)n_members : NAN;
     out->wrong_known = judged && n_members ? (double)wrong / (double)n_members : NAN;
     out->ann_recall = sought ? (double)found / (double)sought : NAN;
@@ -251,24 +277,26 @@ static mann_status sit(exam *e, mni_pool *pool, mann_scores *out, mann_error *er
     return s;
 }
 
-/* --- against the gallery ---------------------------------------------------------------------------------------------- */
+/* --- against the gallery ------------------------------------------------------------ */
 
 /* The gallery's number of each class of the set; MANN_NO_CLASS where it has none. */
-static mann_status map_classes(mni_gallery *g, const mni_state *s, const mni_labelled *set, uint32_t **map,
-                               mann_error *err)
+static mann_status map_classes(mni_gallery *g, const mni_state *s,
+                               const mni_labelled *set, uint32_t **map, mann_error *err)
 {
     *map = mni_alloc((size_t)set->n_classes + 1, sizeof **map);
     if (!*map) return mni_fail(err, MANN_E_NOMEM, "eval: classes");
     mni_mutex_lock(&g->lock);
     for (uint32_t k = 0; k < set->n_classes; k++)
-        if (!mni_state_find_class(s, set->names[k], &(*map)[k])) (*map)[k] = MANN_NO_CLASS;
+        if (!mni_state_find_class(s, set->names[k], &(*map)[k]))
+            (*map)[k] = MANN_NO_CLASS;
     mni_mutex_unlock(&g->lock);
     return MANN_OK;
 }
 
-/* Row of the same content and class, if the gallery holds the very photo that is asked. */
-static mann_status find_selves(const mni_state *s, const vectors *v, const uint32_t *truth, uint32_t *self,
-                               mann_error *err)
+/* Row of the same content and class, if the gallery holds the very photo that is
+ * asked. */
+static mann_status find_selves(const mni_state *s, const vectors *v,
+                               const uint32_t *truth, uint32_t *self, mann_error *err)
 {
     mni_idmap by_content = { 0 };
     int ok = 1;
@@ -286,22 +314,35 @@ static mann_status find_selves(const mni_state *s, const vectors *v, const uint3
     return ok ? MANN_OK : mni_fail(err, MANN_E_NOMEM, "eval: list of contents");
 }
 
-static mann_status against_gallery(mni_gallery *g, const mni_labelled *set, const vectors *v,
-                                   const mann_search *search, mni_pool *pool, mann_scores *out, mann_error *err)
+static mann_status against_gallery(mni_gallery *g, const mni_labelled *set,
+                                   const vectors *v, const mann_search *search,
+                                   mni_pool *pool, mann_scores *out, mann_error *err)
 {
     mni_state *s = mni_gallery_state(g);
     uint32_t n_rows = mni_state_rows(s), *map = NULL;
     uint32_t *labels = mni_alloc((size_t)n_rows + 1, sizeof *labels);
-    uint32_t *truth = mni_alloc(v->n + 1, sizeof *truth), *self = mni_alloc(v->n + 1, sizeof *self);
+    uint32_t *truth = mni_alloc(v->n + 1, sizeof *truth),
+             *self = mni_alloc(v->n + 1, sizeof *self);
     float unsure;
-    exam e = { .queries = v->rows, .truth = truth, .self = self, .row_labels = labels, .n_queries = v->n,
-               .n_rows = n_rows, .dim = v->dim, .n_classes = s->n_classes, .min_margin = search->min_margin,
-               .metric = v->metric, .state = s, .search = search };
-    mann_status status = labels && truth && self ? map_classes(g, s, set, &map, err)
-                                                 : mni_fail(err, MANN_E_NOMEM, "eval: %zu queries", v->n);
+    exam e = { .queries = v->rows,
+               .truth = truth,
+               .self = self,
+               .row_labels = labels,
+               .n_queries = v->n,
+               .n_rows = n_rows,
+               .dim = v->dim,
+               .n_classes = s->n_classes,
+               .min_margin = search->min_margin,
+               .metric = v->metric,
+               .state = s,
+               .search = search };
+    mann_status status = labels && truth && self
+                             ? map_classes(g, s, set, &map, err)
+                             : mni_fail(err, MANN_E_NOMEM, "eval: %zu queries", v->n);
     if (status == MANN_OK) {
         for (uint32_t row = 0; row < n_rows; row++)
-            labels[row] = mni_state_alive(s, row) ? mni_state_class(s, row) : MANN_NO_CLASS;
+            labels[row] =
+                mni_state_alive(s, row) ? mni_state_class(s, row) : MANN_NO_CLASS;
         for (size_t q = 0; q < v->n; q++)
             truth[q] = v->labels[q] == MANN_NO_CLASS ? MANN_NO_CLASS : map[v->labels[q]];
         mni_gallery_thresholds(g, s, search->false_accept, &e.threshold, &unsure);
@@ -316,14 +357,14 @@ static mann_status against_gallery(mni_gallery *g, const mni_labelled *set, cons
     return status;
 }
 
-/* --- references and queries from one set -------------------------------------------------------------------------------- */
+/* --- references and queries from one set -------------------------------------------- */
 
 typedef struct split {
     float *refs, *queries;
     uint32_t *ref_labels, *truth;
     size_t n_refs, n_queries;
     uint32_t n_known;
-    uint32_t *number;           /* of a class among the known ones; MANN_NO_CLASS: held out */
+    uint32_t *number;       /* of a class among the known ones; MANN_NO_CLASS: held out */
     uint32_t *taken;            /* references of a class so far */
 } split;
 
@@ -338,7 +379,8 @@ static void split_fini(split *p)
 }
 
 /* Open set: every second class of a random order is held out. */
-static mann_status choose_classes(split *p, uint32_t n_classes, const mann_eval_config *c, mann_error *err)
+static mann_status choose_classes(split *p, uint32_t n_classes, const mann_eval_config *c,
+                                  mann_error *err)
 {
     uint32_t *order = mni_alloc((size_t)n_classes + 1, sizeof *order);
     p->number = mni_alloc((size_t)n_classes + 1, sizeof *p->number);
@@ -355,8 +397,8 @@ static mann_status choose_classes(split *p, uint32_t n_classes, const mann_eval_
     return MANN_OK;
 }
 
-static mann_status make_split(split *p, const vectors *v, uint32_t n_classes, const mann_eval_config *c,
-                              mann_error *err)
+static mann_status make_split(split *p, const vectors *v, uint32_t n_classes,
+                              const mann_eval_config *c, mann_error *err)
 {
     MNI_TRY(choose_classes(p, n_classes, c, err));
     size_t row_bytes = v->dim * sizeof *v->rows;
@@ -366,7 +408,7 @@ static mann_status make_split(split *p, const vectors *v, uint32_t n_classes, co
     p->truth = mni_alloc(v->n + 1, sizeof *p->truth);
     if (!p->refs || !p->queries || !p->ref_labels || !p->truth)
         return mni_fail(err, MANN_E_NOMEM, "eval: %zu vectors", v->n);
-    for (size_t i = 0; i < v->n; i++) {             /* photos come in order of their paths */
+    for (size_t i = 0; i < v->n; i++) {          /* photos come in order of their paths */
         uint32_t k = v->labels[i];
         const float *row = v->rows + i * v->dim;
         if (k == MANN_NO_CLASS) continue;
@@ -382,63 +424,77 @@ static mann_status make_split(split *p, const vectors *v, uint32_t n_classes, co
     return MANN_OK;
 }
 
-static mann_status from_split(mni_gallery *g, const vectors *v, uint32_t n_classes, const mann_eval_config *c,
-                              const mann_search *search, mni_pool *pool, mann_scores *out, mann_error *err)
+static mann_status from_split(mni_gallery *g, const vectors *v, uint32_t n_classes,
+                              const mann_eval_config *c, const mann_search *search,
+                              mni_pool *pool, mann_scores *out, mann_error *err)
 {
     split p = { 0 };
     mni_calib calib = g->model_calib;
     mann_status s = make_split(&p, v, n_classes, c, err);
     if (s == MANN_OK && p.n_queries == 0)
-        s = mni_fail(err, MANN_E_NOT_FOUND, "eval: with %u references a class no photo is left to ask",
+        s = mni_fail(err, MANN_E_NOT_FOUND,
+                     "eval: with %u references a class no photo is left to ask",
                      (unsigned)c->refs);
     if (s == MANN_OK && !calib.n_sizes && p.n_known >= 8)
-        s = mni_calib_measure(&calib, p.refs, p.ref_labels, p.n_refs, (uint32_t)v->dim, p.n_known, v->metric, 0,
-                              c->seed, pool, err);
+        s = mni_calib_measure(&calib, p.refs, p.ref_labels, p.n_refs, (uint32_t)v->dim,
+                              p.n_known, v->metric, 0, c->seed, pool, err);
     if (s == MANN_OK) {
         mni_state *state = mni_gallery_state(g);
-        float rate = search->false_accept > 0 ? search->false_accept : state->base->meta.false_accept;
+        float rate = search->false_accept > 0 ? search->false_accept
+                                              : state->base->meta.false_accept;
         mni_state_release(state);
-        exam e = { .queries = p.queries, .truth = p.truth, .row_labels = p.ref_labels,
-                   .n_queries = p.n_queries, .n_rows = p.n_refs, .dim = v->dim, .n_classes = p.n_known,
+        exam e = { .queries = p.queries,
+                   .truth = p.truth,
+                   .row_labels = p.ref_labels,
+                   .n_queries = p.n_queries,
+                   .n_rows = p.n_refs,
+                   .dim = v->dim,
+                   .n_classes = p.n_known,
                    .threshold = mni_calib_threshold(&calib, p.n_known, rate),
-                   .min_margin = search->min_margin, .metric = v->metric, .rows = p.refs, .search = search };
+                   .min_margin = search->min_margin,
+                   .metric = v->metric,
+                   .rows = p.refs,
+                   .search = search };
         s = sit(&e, pool, out, err);
     }
     split_fini(&p);
     return s;
 }
 
-/* --- the two calls -------------------------------------------------------------------------------------------------------- */
+/* --- the two calls ------------------------------------------------------------------ */
 
-mann_status mni_gallery_evaluate(mni_gallery *g, const mni_labelled *set, const mann_eval_config *c,
-                                 const mann_search *search, mni_pool *pool, const mann_hooks *h,
-                                 mann_scores *out, mann_error *err)
+mann_status mni_gallery_evaluate(mni_gallery *g, const mni_labelled *set,
+                                 const mann_eval_config *c, const mann_search *search,
+                                 mni_pool *pool, const mann_hooks *h, mann_scores *out,
+                                 mann_error *err)
 {
     vectors v;
     mann_scores scores = { .struct_size = sizeof scores };
     mann_status s = embed_set(&v, g, set, pool, h, err);
     scores.n_bad = v.n_bad;
     if (s == MANN_OK)
-        s = c->refs || c->open_set ? from_split(g, &v, set->n_classes, c, search, pool, &scores, err)
-                                   : against_gallery(g, set, &v, search, pool, &scores, err);
+        s = c->refs || c->open_set
+                ? from_split(g, &v, set->n_classes, c, search, pool, &scores, err)
+                : against_gallery(g, set, &v, search, pool, &scores, err);
     vectors_fini(&v);
     if (s == MANN_OK) *out = scores;
     return s;
 }
 
-mann_status mni_gallery_episodes(mni_gallery *g, const mni_labelled *set, const mann_episodes_config *c,
-                                 mni_pool *pool, const mann_hooks *h, mann_episodes_result *out,
+mann_status mni_gallery_episodes(mni_gallery *g, const mni_labelled *set,
+                                 const mann_episodes_config *c, mni_pool *pool,
+                                 const mann_hooks *h, mann_episodes_result *out,
                                  mann_error *err)
 {
     vectors v;
     mni_episodes_out e;
     mann_status s = embed_set(&v, g, set, pool, h, err);
     if (s == MANN_OK)
-        s = mni_episodes(v.rows, v.labels, v.n, (uint32_t)v.dim, set->n_classes, v.metric, c->episodes, c->way,
-                         c->shot, c->query, c->seed, pool, &e, err);
+        s = mni_episodes(v.rows, v.labels, v.n, (uint32_t)v.dim, set->n_classes, v.metric,
+                         c->episodes, c->way, c->shot, c->query, c->seed, pool, &e, err);
     if (s == MANN_OK)
-        *out = (mann_episodes_result){ sizeof *out, e.n_episodes, e.n_classes, v.n_bad, e.accuracy,
-                                       e.interval95 };
+        *out = (mann_episodes_result){ sizeof *out, e.n_episodes, e.n_classes, v.n_bad,
+                                       e.accuracy, e.interval95 };
     vectors_fini(&v);
     return s;
 }

@@ -1,4 +1,5 @@
-/* evaluate.h - how good is a gallery (or a model) on labelled photos? SPDX-License-Identifier: MIT */
+/* evaluate.h - how good is a gallery (or a model) on labelled photos?
+ * SPDX-License-Identifier: MIT */
 #ifndef MNI_RECOG_EVALUATE_H
 #define MNI_RECOG_EVALUATE_H
 
@@ -12,11 +13,13 @@ typedef struct mni_labelled {
     uint32_t n_classes;
 } mni_labelled;
 
-mann_status mni_gallery_evaluate(mni_gallery *g, const mni_labelled *set, const mann_eval_config *c,
-                                 const mann_search *s, mni_pool *pool, const mann_hooks *h, mann_scores *out,
+mann_status mni_gallery_evaluate(mni_gallery *g, const mni_labelled *set,
+                                 const mann_eval_config *c, const mann_search *s,
+                                 mni_pool *pool, const mann_hooks *h, mann_scores *out,
                                  mann_error *err);
-mann_status mni_gallery_episodes(mni_gallery *g, const mni_labelled *set, const mann_episodes_config *c,
-                                 mni_pool *pool, const mann_hooks *h, mann_episodes_result *out,
+mann_status mni_gallery_episodes(mni_gallery *g, const mni_labelled *set,
+                                 const mann_episodes_config *c, mni_pool *pool,
+                                 const mann_hooks *h, mann_episodes_result *out,
                                  mann_error *err);
 
 #endif

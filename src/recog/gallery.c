@@ -1,5 +1,6 @@
-/* gallery.c - a gallery from open to free: base, journal, lock, published state. See state.h for what
- * readers see and change.c for how it changes. SPDX-License-Identifier: MIT */
+/* gallery.c - a gallery from open to free: base, journal, lock, published state. See
+ * state.h for what readers see and change.c for how it changes.
+ * SPDX-License-Identifier: MIT */
 #include "recog/gallery.h"
 
 #include <math.h>
@@ -9,7 +10,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-/* --- state ------------------------------------------------------------------------------------------------- */
+/* --- state -------------------------------------------------------------------------- */
 
 mni_state *mni_gallery_state(mni_gallery *g)
 {
@@ -20,9 +21,10 @@ mni_state *mni_gallery_state(mni_gallery *g)
     return s;
 }
 
-/* The model's calibration, measured on many held-out classes, comes before the gallery's own. */
-void mni_gallery_thresholds(mni_gallery *g, const mni_state *s, float false_accept, float *known,
-                            float *unsure)
+/* The model's calibration, measured on many held-out classes, comes before the gallery's
+ * own. */
+void mni_gallery_thresholds(mni_gallery *g, const mni_state *s, float false_accept,
+                            float *known, float *unsure)
 {
     mni_mutex_lock(&g->lock);
     mni_calib c = g->model_calib.n_sizes ? g->model_calib : s->base->calib;
@@ -30,7 +32,8 @@ void mni_gallery_thresholds(mni_gallery *g, const mni_state *s, float false_acce
     if (false_accept <= 0) false_accept = s->base->meta.false_accept;
     float lax = 5 * false_accept < 0.5f ? 5 * false_accept : 0.5f;
     *known = mni_calib_threshold(&c, s->n_live_classes, false_accept);
-    *unsure = mni_calib_threshold(&c, s->n_live_classes, lax > false_accept ? lax : false_accept);
+    if (lax < false_accept) lax = false_accept;
+    *unsure = mni_calib_threshold(&c, s->n_live_classes, lax);
 }
 
 uint64_t mni_gallery_fingerprint(mni_gallery *g)
@@ -49,7 +52,7 @@ uint32_t mni_gallery_dim(mni_gallery *g)
     return dim;
 }
 
-/* --- the object ---------------------------------------------------------------------------------------------- */
+/* --- the object --------------------------------------------------------------------- */
 
 static char *with_ending(const char *path, const char *ending)
 {
@@ -61,7 +64,8 @@ static char *with_ending(const char *path, const char *ending)
     return copy;
 }
 
-static mann_status new_object(mni_gallery **out, const mni_vfs *v, const char *path, mann_error *err)
+static mann_status new_object(mni_gallery **out, const mni_vfs *v, const char *path,
+                              mann_error *err)
 {
     mni_gallery *g = *out = mni_alloc(1, sizeof *g);
     if (!g) return mni_fail(err, MANN_E_NOMEM, "%s: gallery", path);
@@ -71,16 +75,19 @@ static mann_status new_object(mni_gallery **out, const mni_vfs *v, const char *p
     g->lock_path = with_ending(path, "-lock");
     int ok = g->path && g->journal_path && g->lock_path;
     if (ok && mni_mutex_init(&g->lock)) g->n_sync_objects = 1;
-    if (ok && g->n_sync_objects == 1 && mni_mutex_init(&g->writing)) g->n_sync_objects = 2;
-    return g->n_sync_objects == 2 ? MANN_OK : mni_fail(err, MANN_E_NOMEM, "%s: gallery", path);
+    if (ok && g->n_sync_objects == 1 && mni_mutex_init(&g->writing))
+        g->n_sync_objects = 2;
+    return g->n_sync_objects == 2 ? MANN_OK
+                                  : mni_fail(err, MANN_E_NOMEM, "%s: gallery", path);
 }
 
 void mni_gallery_free(mni_gallery *g)
 {
     if (!g) return;
     mni_journal_close(g->journal, NULL);
-    mni_stat st;                                /* an empty journal says nothing: it need not lie about */
-    if (g->has_lock && g->vfs->ops->stat(g->vfs, g->journal_path, &st, NULL) == MANN_OK && st.n_bytes == 0)
+    mni_stat st;                /* an empty journal says nothing: it need not lie about */
+    if (g->has_lock && g->vfs->ops->stat(g->vfs, g->journal_path, &st, NULL) == MANN_OK &&
+        st.n_bytes == 0)
         g->vfs->ops->remove(g->vfs, g->journal_path, NULL);
     mni_state_release(g->state);
     mni_model_free(g->model);
@@ -96,7 +103,7 @@ void mni_gallery_free(mni_gallery *g)
     mni_free(g);
 }
 
-/* --- the model ------------------------------------------------------------------------------------------------- */
+/* --- the model ---------------------------------------------------------------------- */
 
 /* What the gallery needs from a model that it now owns. */
 static mann_status adopt_model(mni_gallery *g, mni_model *m, mann_error *err)
@@ -123,33 +130,38 @@ static mann_status load_model(mni_gallery *g, const mni_base *b, mann_error *err
     mni_reader *r;
     mni_model *m;
     if (b->model.n_bytes == 0) return MANN_OK;
-    MNI_TRY(mni_reader_open_bytes(&r, b->model.data, (size_t)b->model.n_bytes, "model inside the gallery",
+    MNI_TRY(mni_reader_open_bytes(&r, b->model.data, (size_t)b->model.n_bytes,
+    "model inside the gallery",
                                   0, err));
     mann_status s = mni_model_read(&m, r, err);
     mni_reader_free(r);
     if (s == MANN_OK && mni_model_fingerprint(m) != b->meta.fingerprint)
-        s = mni_fail(err, MANN_E_FORMAT, "the model inside has fingerprint %016llx, the vectors were made "
-                     "with %016llx", (unsigned long long)mni_model_fingerprint(m),
+        s = mni_fail(err, MANN_E_FORMAT,
+                     "the model inside has fingerprint %016llx, the vectors were made "
+                     "with %016llx",
+                     (unsigned long long)mni_model_fingerprint(m),
                      (unsigned long long)b->meta.fingerprint);
     if (s == MANN_OK) s = adopt_model(g, m, err);
     if (s != MANN_OK) mni_model_free(m);
     return s;
 }
 
-/* A private copy: models are saved to memory and read back, so that no architecture needs a copier. */
+/* A private copy: models are saved to memory and read back, so that no architecture needs
+ * a copier. */
 static mann_status copy_model(mni_model **out, const mni_model *m, mann_error *err)
 {
     mni_buf buf = { 0 };
     mni_writer *w;
     mni_reader *r = NULL;
     *out = NULL;
-    mann_status s = mni_writer_new_buf(&w, &buf, MNI_FILE_MODEL,
-                                       mni_uuid_from(0, mni_model_fingerprint(m)), 0, err);
+    mann_status s = mni_writer_new_buf(
+        &w, &buf, MNI_FILE_MODEL, mni_uuid_from(0, mni_model_fingerprint(m)), 0, err);
     if (s == MANN_OK) {
         mni_model_write(m, w);
         s = mni_writer_finish(w, err);
     }
-    if (s == MANN_OK) s = mni_reader_open_bytes(&r, buf.bytes, buf.n_bytes, "model", 0, err);
+    if (s == MANN_OK)
+        s = mni_reader_open_bytes(&r, buf.bytes, buf.n_bytes, "model", 0, err);
     if (s == MANN_OK) s = mni_model_read(out, r, err);
     mni_reader_free(r);
     mni_buf_fini(&buf);
@@ -161,7 +173,8 @@ mann_status mni_gallery_use_model(mni_gallery *g, const mni_model *m, mann_error
     uint64_t mine = mni_gallery_fingerprint(g), theirs = mni_model_fingerprint(m);
     mni_model *copy;
     if (mine != theirs)
-        return mni_fail(err, MANN_E_MISMATCH, "%s: its vectors were made with model %016llx, not with %016llx",
+        return mni_fail(err, MANN_E_MISMATCH,
+                        "%s: its vectors were made with model %016llx, not with %016llx",
                         g->path, (unsigned long long)mine, (unsigned long long)theirs);
     if (g->model) return MANN_OK;
     MNI_TRY(copy_model(&copy, m, err));
@@ -170,7 +183,7 @@ mann_status mni_gallery_use_model(mni_gallery *g, const mni_model *m, mann_error
     return s;
 }
 
-/* --- open ---------------------------------------------------------------------------------------------------------- */
+/* --- open --------------------------------------------------------------------------- */
 
 /* The lock file goes with its owner; who locked it just when it went opens it anew. */
 static mann_status take_lock(mni_gallery *g, mann_error *err)
@@ -179,12 +192,14 @@ static mann_status take_lock(mni_gallery *g, mann_error *err)
     for (int attempt = 0; attempt < 100 && s == MANN_E_NOT_FOUND; attempt++) {
         mni_close(g->lock_file, NULL);
         g->lock_file = NULL;
-        MNI_TRY(mni_open(g->vfs, g->lock_path, MNI_OPEN_WRITE | MNI_OPEN_CREATE, &g->lock_file, err));
+        MNI_TRY(mni_open(g->vfs, g->lock_path, MNI_OPEN_WRITE | MNI_OPEN_CREATE,
+                         &g->lock_file, err));
         s = g->vfs->ops->lock(g->lock_file, err);
     }
     g->has_lock = s == MANN_OK;
     if (s == MANN_E_LOCKED)
-        return mni_fail(err, s, "%s: is being written by another process (or handle)", g->path);
+        return mni_fail(err, s, "%s: is being written by another process (or handle)",
+                        g->path);
     return s;
 }
 
@@ -194,7 +209,9 @@ static mann_status load_roots(mni_gallery *g, const mni_base *b, mann_error *err
     size_t left = (size_t)b->roots.n_bytes;
     while (left && g->n_roots < MNI_MAX_ROOTS) {
         const char *end = memchr(at, '\0', left);
-        if (!end) return mni_fail(err, MANN_E_FORMAT, "%s: the list of folders has no end", g->path);
+        if (!end)
+            return mni_fail(err, MANN_E_FORMAT, "%s: the list of folders has no end",
+                            g->path);
         char *copy = mni_strdup(at);
         if (!copy) return mni_fail(err, MANN_E_NOMEM, "%s: gallery", g->path);
         g->roots[g->n_roots++] = copy;
@@ -219,11 +236,12 @@ static mann_status first_state(mni_state **out, mni_base *b, mann_error *err)
     return s;
 }
 
-/* The journal is tied to the very content of its base: uuid and generation alone would let a journal fit
- * a gallery that was built twice from different photos. */
+/* The journal is tied to the very content of its base: uuid and generation alone would
+ * let a journal fit a gallery that was built twice from different photos. */
 static mni_uuid journal_uuid(const mni_base *b)
 {
-    return mni_uuid_from(b->meta.stamp, mni_hash_bytes(mni_reader_uuid(b->reader).bytes, 12, 0));
+    return mni_uuid_from(b->meta.stamp,
+                         mni_hash_bytes(mni_reader_uuid(b->reader).bytes, 12, 0));
 }
 
 static mann_status read_journal(mni_gallery *g, mann_error *err)
@@ -231,11 +249,12 @@ static mann_status read_journal(mni_gallery *g, mann_error *err)
     const mni_base *b = g->state->base;
     uint64_t generation = mni_reader_generation(b->reader);
     mni_uuid uuid = journal_uuid(b);
-    mann_status s = g->writable
-        ? mni_journal_open(&g->journal, g->vfs, g->journal_path, uuid, generation, mni_gallery_replay, g,
-                           &g->replayed, err)
-        : mni_journal_replay(g->vfs, g->journal_path, uuid, generation, mni_gallery_replay, g, &g->replayed,
-                             err);
+    mann_status s =
+        g->writable
+            ? mni_journal_open(&g->journal, g->vfs, g->journal_path, uuid, generation,
+                               mni_gallery_replay, g, &g->replayed, err)
+            : mni_journal_replay(g->vfs, g->journal_path, uuid, generation,
+                                 mni_gallery_replay, g, &g->replayed, err);
     if (s == MANN_OK) g->journal_bytes = g->replayed.n_bytes;
     return s;
 }
@@ -243,11 +262,12 @@ static mann_status read_journal(mni_gallery *g, mann_error *err)
 mann_status mni_gallery_reset_journal(mni_gallery *g, mann_error *err)
 {
     const mni_base *b = g->state->base;
-    return mni_journal_reset(g->journal, journal_uuid(b), mni_reader_generation(b->reader), err);
+    return mni_journal_reset(g->journal, journal_uuid(b),
+                             mni_reader_generation(b->reader), err);
 }
 
-static mann_status open_once(mni_gallery **out, const mni_vfs *v, const char *path, unsigned flags,
-                             mann_error *err)
+static mann_status open_once(mni_gallery **out, const mni_vfs *v, const char *path,
+                             unsigned flags, mann_error *err)
 {
     mni_gallery *g;
     mni_base *b;
@@ -256,7 +276,7 @@ static mann_status open_once(mni_gallery **out, const mni_vfs *v, const char *pa
     if (s != MANN_OK) goto fail;
     g->writable = (flags & MANN_OPEN_WRITE) != 0;
     if (g->writable) {
-        mni_stat st;                            /* a lock file beside a typing error would be litter */
+        mni_stat st;               /* a lock file beside a typing error would be litter */
         s = v->ops->stat(v, path, &st, err);
         if (s == MANN_OK) s = take_lock(g, err);
         if (s != MANN_OK) goto fail;
@@ -277,10 +297,11 @@ fail:
     return s;
 }
 
-/* A reader may open the base just before a writer of another process replaces it, and the journal just
- * after: a journal of a later generation means that there is a newer base to be read. */
-mann_status mni_gallery_open(mni_gallery **out, const mni_vfs *v, const char *path, unsigned flags,
-                             mann_error *err)
+/* A reader may open the base just before a writer of another process replaces it, and the
+ * journal just after: a journal of a later generation means that there is a newer base to
+ * be read. */
+mann_status mni_gallery_open(mni_gallery **out, const mni_vfs *v, const char *path,
+                             unsigned flags, mann_error *err)
 {
     for (int attempt = 0;; attempt++) {
         MNI_TRY(open_once(out, v, path, flags, err));
@@ -293,7 +314,8 @@ mann_status mni_gallery_open(mni_gallery **out, const mni_vfs *v, const char *pa
     }
 }
 
-/* Everything is read again into a second object, whose state then takes the place of the first's. */
+/* Everything is read again into a second object, whose state then takes the place of the
+ * first's. */
 mann_status mni_gallery_refresh(mni_gallery *g, mann_error *err)
 {
     mni_gallery *fresh;
@@ -302,7 +324,8 @@ mann_status mni_gallery_refresh(mni_gallery *g, mann_error *err)
     mann_status s = MANN_OK;
     if (mni_gallery_dim(fresh) != mni_gallery_dim(g) ||
         mni_gallery_fingerprint(fresh) != mni_gallery_fingerprint(g))
-        s = mni_fail(err, MANN_E_MISMATCH, "%s: was replaced by a gallery of another model", g->path);
+        s = mni_fail(err, MANN_E_MISMATCH,
+                     "%s: was replaced by a gallery of another model", g->path);
     if (s == MANN_OK) {
         mni_mutex_lock(&g->lock);
         mni_state *old = g->state;
@@ -316,24 +339,28 @@ mann_status mni_gallery_refresh(mni_gallery *g, mann_error *err)
     return s;
 }
 
-/* --- questions ------------------------------------------------------------------------------------------------------ */
+/* --- questions ---------------------------------------------------------------------- */
 
-static mann_status copy_out(const char *chars, size_t n, char *out, size_t size, mann_error *err)
+static mann_status copy_out(const char *chars, size_t n, char *out, size_t size,
+                            mann_error *err)
 {
     if (n + 1 > size)
-        return mni_fail(err, MANN_E_LIMIT, "gallery: a text of %zu bytes does not fit into %zu", n + 1, size);
+        return mni_fail(err, MANN_E_LIMIT,
+                        "gallery: a text of %zu bytes does not fit into %zu", n + 1,
+                        size);
     memcpy(out, chars, n);
     out[n] = '\0';
     return MANN_OK;
 }
 
-mann_status mni_gallery_class_name(mni_gallery *g, uint32_t klass, char *out, size_t size, mann_error *err)
+mann_status mni_gallery_class_name(mni_gallery *g, uint32_t klass, char *out, size_t size,
+                                   mann_error *err)
 {
     mni_state *s = mni_gallery_state(g);
     mann_status status;
     if (klass >= s->n_classes) {
-        status = mni_fail(err, MANN_E_NOT_FOUND, "%s: no class %u; it has %u", g->path, (unsigned)klass,
-                          (unsigned)s->n_classes);
+        status = mni_fail(err, MANN_E_NOT_FOUND, "%s: no class %u; it has %u", g->path,
+                          (unsigned)klass, (unsigned)s->n_classes);
     } else {
         uint32_t n;
         const char *name = mni_state_name(s, klass, &n);
@@ -343,7 +370,8 @@ mann_status mni_gallery_class_name(mni_gallery *g, uint32_t klass, char *out, si
     return status;
 }
 
-mann_status mni_gallery_source(mni_gallery *g, uint64_t id, char *out, size_t size, mann_error *err)
+mann_status mni_gallery_source(mni_gallery *g, uint64_t id, char *out, size_t size,
+                               mann_error *err)
 {
     uint32_t row;
     mni_mutex_lock(&g->lock);
@@ -364,13 +392,14 @@ mann_status mni_gallery_source(mni_gallery *g, uint64_t id, char *out, size_t si
     return status;
 }
 
-mann_status mni_gallery_each(mni_gallery *g, int (*fn)(void *user, const mann_record *r), void *user,
-                             mann_error *err)
+mann_status mni_gallery_each(mni_gallery *g, int (*fn)(void *user, const mann_record *r),
+                             void *user, mann_error *err)
 {
     mni_state *s = mni_gallery_state(g);
     mni_text name = { 0 }, source = { 0 };
     float *vector = mni_alloc(s->base->meta.dim, sizeof *vector);
-    mann_status status = vector ? MANN_OK : mni_fail(err, MANN_E_NOMEM, "%s: a record", g->path);
+    mann_status status =
+        vector ? MANN_OK : mni_fail(err, MANN_E_NOMEM, "%s: a record", g->path);
     for (uint32_t row = 0; status == MANN_OK && row < mni_state_rows(s); row++) {
         if (!mni_state_alive(s, row)) continue;
         mni_record r;
@@ -388,8 +417,12 @@ mann_status mni_gallery_each(mni_gallery *g, int (*fn)(void *user, const mann_re
             status = mni_fail(err, MANN_E_NOMEM, "%s: a record", g->path);
             break;
         }
-        mann_record out = { r.id, r.content_hash, r.time, r.klass,
-                            r.klass == MANN_NO_CLASS ? NULL : mni_text_get(&name), mni_text_get(&source),
+        mann_record out = { r.id,
+                            r.content_hash,
+                            r.time,
+                            r.klass,
+                            r.klass == MANN_NO_CLASS ? NULL : mni_text_get(&name),
+                            mni_text_get(&source),
                             vector };
         if (fn(user, &out)) break;
     }
@@ -423,7 +456,8 @@ mann_status mni_gallery_describe(mni_gallery *g, mann_gallery_info *info, mann_e
     snprintf(i.index, sizeof i.index, "%s", mni_ann_spec(b->ann));
     mni_mutex_lock(&g->lock);
     i.journal_bytes = g->journal_bytes;
-    snprintf(i.model, sizeof i.model, "%s", g->model ? mni_model_shape_of(g->model).architecture : "");
+    snprintf(i.model, sizeof i.model, "%s",
+             g->model ? mni_model_shape_of(g->model).architecture : "");
     mni_mutex_unlock(&g->lock);
     mni_uuid_text(mni_reader_uuid(b->reader), i.uuid);
     i.journal_cut_bytes = g->replayed.n_cut_bytes;

@@ -1,6 +1,6 @@
-/* gallery.h - the gallery inside the house: what api/ calls, and what the files of this room share.
- * Contracts of the calls are those of metricann.h, chapter 6. Arguments have been checked by api/.
- * SPDX-License-Identifier: MIT */
+/* gallery.h - the gallery inside the house: what api/ calls, and what the files of this
+ * room share. Contracts of the calls are those of metricann.h, chapter 6. Arguments have
+ * been checked by api/. SPDX-License-Identifier: MIT */
 #ifndef MNI_RECOG_GALLERY_H
 #define MNI_RECOG_GALLERY_H
 
@@ -20,7 +20,7 @@ struct mann_gallery {
     char *path, *journal_path, *lock_path;
     int writable, n_sync_objects;
 
-    mni_mutex lock;                     /* guards: state, maps of the tail, model, roots */
+    mni_mutex lock;                    /* guards: state, maps of the tail, model, roots */
     mni_state *state;
     mni_model *model;                   /* owned; NULL: vectors only, or not given yet */
     mni_recipe recipe;                  /* of the model */
@@ -29,11 +29,11 @@ struct mann_gallery {
     uint32_t n_roots;
 
     mni_mutex writing;                  /* writers take turns; guards what follows */
-    mni_file *lock_file;                /* held open; its name goes when the gallery is closed */
+    mni_file *lock_file;         /* held open; its name goes when the gallery is closed */
     int has_lock;
     mni_journal *journal;
     uint64_t next_id;
-    uint32_t *live;                     /* live rows per class; NULL until the first change */
+    uint32_t *live;                 /* live rows per class; NULL until the first change */
     size_t live_cap;
     uint64_t journal_bytes;             /* also read under `lock` */
     mni_journal_report replayed;        /* what open found in the journal */
@@ -41,27 +41,31 @@ struct mann_gallery {
 
 mann_status mni_gallery_create(mni_gallery **out, const mni_vfs *v, const char *path,
                                const mann_gallery_config *c, mann_error *err);
-mann_status mni_gallery_open(mni_gallery **out, const mni_vfs *v, const char *path, unsigned flags,
-                             mann_error *err);
+mann_status mni_gallery_open(mni_gallery **out, const mni_vfs *v, const char *path,
+                             unsigned flags, mann_error *err);
 mann_status mni_gallery_refresh(mni_gallery *g, mann_error *err);
 void        mni_gallery_free(mni_gallery *g);
 mann_status mni_gallery_use_model(mni_gallery *g, const mni_model *m, mann_error *err);
-mann_status mni_gallery_describe(mni_gallery *g, mann_gallery_info *info, mann_error *err);
-mann_status mni_gallery_class_name(mni_gallery *g, uint32_t klass, char *out, size_t size, mann_error *err);
-mann_status mni_gallery_source(mni_gallery *g, uint64_t id, char *out, size_t size, mann_error *err);
-mann_status mni_gallery_each(mni_gallery *g, int (*fn)(void *user, const mann_record *r), void *user,
-                             mann_error *err);
+mann_status mni_gallery_describe(mni_gallery *g, mann_gallery_info *info,
+                                 mann_error *err);
+mann_status mni_gallery_class_name(mni_gallery *g, uint32_t klass, char *out, size_t size,
+                                   mann_error *err);
+mann_status mni_gallery_source(mni_gallery *g, uint64_t id, char *out, size_t size,
+                               mann_error *err);
+mann_status mni_gallery_each(mni_gallery *g, int (*fn)(void *user, const mann_record *r),
+                             void *user, mann_error *err);
 mann_status mni_gallery_verify(mni_gallery *g, const mann_hooks *h, mann_error *err);
 uint64_t    mni_gallery_fingerprint(mni_gallery *g);            /* 0: no model */
 uint32_t    mni_gallery_dim(mni_gallery *g);
 
 /* One reference to the present state; give it back with mni_state_release. */
 mni_state *mni_gallery_state(mni_gallery *g);
-/* Thresholds for this state: score for `known`, score for `unsure`; NaN without calibration. */
-void mni_gallery_thresholds(mni_gallery *g, const mni_state *s, float false_accept, float *known,
-                            float *unsure);
+/* Thresholds for this state: score for `known`, score for `unsure`; NaN without
+ * calibration. */
+void mni_gallery_thresholds(mni_gallery *g, const mni_state *s, float false_accept,
+                            float *known, float *unsure);
 
-/* --- changes (change.c): durable when they return ------------------------------------------------------ */
+/* --- changes (change.c): durable when they return ----------------------------------- */
 typedef struct mni_new_row {
     const char *klass, *source;         /* klass NULL: none; source NULL: "" */
     const float *vector;                /* dim floats, not yet prepared */
@@ -70,52 +74,60 @@ typedef struct mni_new_row {
     int has_id;
 } mni_new_row;
 /* ids_out may be NULL. */
-mann_status mni_gallery_add(mni_gallery *g, const mni_new_row *rows, size_t n, uint64_t *ids_out,
-                            mann_error *err);
-mann_status mni_gallery_remove(mni_gallery *g, const uint64_t *ids, size_t n, size_t *removed,
-                               mann_error *err);
-mann_status mni_gallery_remove_class(mni_gallery *g, const char *klass, size_t *removed, mann_error *err);
-mann_status mni_gallery_relabel(mni_gallery *g, const uint64_t *ids, size_t n, const char *klass,
-                                mann_error *err);
+mann_status mni_gallery_add(mni_gallery *g, const mni_new_row *rows, size_t n,
+                            uint64_t *ids_out, mann_error *err);
+mann_status mni_gallery_remove(mni_gallery *g, const uint64_t *ids, size_t n,
+                               size_t *removed, mann_error *err);
+mann_status mni_gallery_remove_class(mni_gallery *g, const char *klass, size_t *removed,
+                                     mann_error *err);
+mann_status mni_gallery_relabel(mni_gallery *g, const uint64_t *ids, size_t n,
+                                const char *klass, mann_error *err);
 mann_status mni_gallery_add_root(mni_gallery *g, const char *folder, mann_error *err);
 /* Replay of one journal record into g->state, single-threaded (at open). */
-mann_status mni_gallery_replay(void *gallery, uint32_t type, const void *bytes, size_t n_bytes,
-                               mann_error *err);
+mann_status mni_gallery_replay(void *gallery, uint32_t type, const void *bytes,
+                               size_t n_bytes, mann_error *err);
 
 /* The journal starts over for the base of the present state. Under `writing`. */
 mann_status mni_gallery_reset_journal(mni_gallery *g, mann_error *err);
 
-/* --- a new base (compact.c) -------------------------------------------------------------------------------- */
+/* --- a new base (compact.c) --------------------------------------------------------- */
 typedef enum mni_measure {
     MNI_MEASURE_NO,             /* keep the calibration as it is */
-    MNI_MEASURE_DUE,            /* measure if there is none, or twice as many rows as there were then */
+    /* measure if there is none, or twice as many rows as there were then */
+    MNI_MEASURE_DUE,
     MNI_MEASURE_YES
 } mni_measure;
-/* spec NULL: as before. path NULL: in place. measure: how near strangers come, on the gallery's own rows. */
-mann_status mni_gallery_build(mni_gallery *g, const char *path, const char *spec, mni_measure measure,
-                              mni_pool *pool, const mann_hooks *h, mann_error *err);
-
-/* --- search (search.c, identify.c) ---------------------------------------------------------------------------- */
-mann_status mni_gallery_search(mni_gallery *g, mann_matrix queries, const mann_search *s, mni_pool *pool,
-                               mann_hit *hits, mann_answer *answers, mann_error *err);
-mann_status mni_gallery_identify(mni_gallery *g, mann_matrix queries, const mann_search *s, mni_pool *pool,
-                                 mann_hit *hits, mann_answer *answers, mann_error *err);
-
-/* --- photos (embed.c, enrol.c) ----------------------------------------------------------------------------------- */
-mann_status mni_gallery_embed(mni_gallery *g, const mann_image *images, size_t n, mni_pool *pool, float *out,
+/* spec NULL: as before. path NULL: in place. measure: how near strangers come, on the
+ * gallery's own rows. */
+mann_status mni_gallery_build(mni_gallery *g, const char *path, const char *spec,
+                              mni_measure measure, mni_pool *pool, const mann_hooks *h,
                               mann_error *err);
+
+/* --- search (search.c, identify.c) -------------------------------------------------- */
+mann_status mni_gallery_search(mni_gallery *g, mann_matrix queries, const mann_search *s,
+                               mni_pool *pool, mann_hit *hits, mann_answer *answers,
+                               mann_error *err);
+mann_status mni_gallery_identify(mni_gallery *g, mann_matrix queries,
+                                 const mann_search *s, mni_pool *pool, mann_hit *hits,
+                                 mann_answer *answers, mann_error *err);
+
+/* --- photos (embed.c, enrol.c) ------------------------------------------------------ */
+mann_status mni_gallery_embed(mni_gallery *g, const mann_image *images, size_t n,
+                              mni_pool *pool, float *out, mann_error *err);
 
 /* A set of photos that somebody can list and read: a data set, a list of files. */
 typedef struct mni_photos {
     void *ctx;
     uint64_t n;
     const char *root;                   /* what paths are relative to; NULL: nothing */
-    const char *(*path)(void *ctx, uint64_t i, const char **klass);     /* *klass NULL: none */
+    /* *klass NULL: none */
+    const char *(*path)(void *ctx, uint64_t i, const char **klass);
     /* Whole file: bytes owned by the caller (mni_free); *mtime its time. Thread-safe. */
-    mann_status (*read)(void *ctx, uint64_t i, uint8_t **bytes, size_t *n_bytes, uint64_t *mtime,
-                        mann_error *err);
+    mann_status (*read)(void *ctx, uint64_t i, uint8_t **bytes, size_t *n_bytes,
+                        uint64_t *mtime, mann_error *err);
 } mni_photos;
-mann_status mni_gallery_enrol(mni_gallery *g, const mni_photos *photos, mni_pool *pool, const mann_hooks *h,
-                              mann_add_report *report, mann_error *err);
+mann_status mni_gallery_enrol(mni_gallery *g, const mni_photos *photos, mni_pool *pool,
+                              const mann_hooks *h, mann_add_report *report,
+                              mann_error *err);
 
 #endif

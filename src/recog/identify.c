@@ -1,15 +1,19 @@
 /* identify.c - the central query: the k best distinct classes, and a verdict.
  *
- * Rows are fetched nearest first until k distinct classes are among them; where a class has many rows, that
- * takes several rounds, each asking for four times as many. Then rows speak for their class:
+ * Rows are fetched nearest first until k distinct classes are among them; where a class
+ * has many rows, that takes several rounds, each asking for four times as many. Then rows
+ * speak for their class:
  *
  *   max   the nearest row alone. Exact whenever the rows are.
- *   mean  the mean score of the best m rows of the class (all it has, if fewer). Candidates are the classes
- *         met while fetching; for these every row is looked at, also those that were not fetched.
- *   vote  the share of the m nearest rows; classes without a vote follow in order of distance.
+ *   mean  the mean score of the best m rows of the class (all it has, if fewer).
+ *   Candidates are the classes
+ *         met while fetching; for these every row is looked at, also those that were not
+ *         fetched.
+ *   vote  the share of the m nearest rows; classes without a vote follow in order of
+ *   distance.
  *
- * The verdict is always about the best row of the first class: that is what the calibration was measured on.
- * SPDX-License-Identifier: MIT */
+ * The verdict is always about the best row of the first class: that is what the
+ * calibration was measured on. SPDX-License-Identifier: MIT */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,10 +39,14 @@ typedef struct judge {
     size_t top_cap;
 } judge;
 
-static mann_status no_memory(mann_error *err) { return mni_fail(err, MANN_E_NOMEM, "identify: candidates"); }
+static mann_status no_memory(mann_error *err)
+{
+    return mni_fail(err, MANN_E_NOMEM, "identify: candidates");
+}
 
 /* Distinct classes of the rows, in order of their nearest row. */
-static mann_status distinct(judge *j, const mni_query_view *v, const mni_near *rows, size_t n, mann_error *err)
+static mann_status distinct(judge *j, const mni_query_view *v, const mni_near *rows,
+                            size_t n, mann_error *err)
 {
     mni_idmap_fini(&j->seen);
     j->n = 0;
@@ -54,8 +62,9 @@ static mann_status distinct(judge *j, const mni_query_view *v, const mni_near *r
 }
 
 /* Widens until `want` classes are found or no row is left. */
-static mann_status find_classes(judge *j, const mni_query_view *v, const float *query, size_t want,
-                                size_t n_rows, const mni_near **rows, size_t *n, mann_error *err)
+static mann_status find_classes(judge *j, const mni_query_view *v, const float *query,
+                                size_t want, size_t n_rows, const mni_near **rows,
+                                size_t *n, mann_error *err)
 {
     size_t most = mni_state_rows(v->state);
     if (want > v->state->n_live_classes) want = v->state->n_live_classes;
@@ -66,7 +75,7 @@ static mann_status find_classes(judge *j, const mni_query_view *v, const float *
     }
 }
 
-/* --- mean of the best m ------------------------------------------------------------------------------------ */
+/* --- mean of the best m ------------------------------------------------------------- */
 
 /* Insertion into the sorted m best distances of one candidate. */
 static void offer(candidate *c, float *top, uint32_t m, float distance)
@@ -79,18 +88,22 @@ static void offer(candidate *c, float *top, uint32_t m, float distance)
     top[i] = distance;
 }
 
-static mann_status mean_of_best(judge *j, const mni_query_view *v, const float *query, uint32_t m, mann_error *err)
+static mann_status mean_of_best(judge *j, const mni_query_view *v, const float *query,
+                                uint32_t m, mann_error *err)
 {
     const mni_state *s = v->state;
     const mni_base *b = s->base;
-    if (!mni_grow((void **)&j->top, &j->top_cap, j->n * m + 1, sizeof *j->top)) return no_memory(err);
+    if (!mni_grow((void **)&j->top, &j->top_cap, j->n * m + 1, sizeof *j->top))
+        return no_memory(err);
     for (size_t i = 0; i < j->n; i++) {
         candidate *c = &j->list[i];
         float *top = j->top + i * m, distance;
         if (c->klass >= b->meta.n_classes) continue;
-        for (uint32_t at = b->class_at[c->klass]; at < b->class_at[c->klass + 1] && at < b->rows.n; at++) {
+        for (uint32_t at = b->class_at[c->klass];
+             at < b->class_at[c->klass + 1] && at < b->rows.n; at++) {
             uint32_t row = b->class_rows[at];
-            if (row >= b->rows.n || (v->keep && !v->keep((void *)(uintptr_t)v, row))) continue;
+            if (row >= b->rows.n || (v->keep && !v->keep((void *)(uintptr_t)v, row)))
+                continue;
             mni_rows_scan(&b->rows, query, row, row + 1, &distance);
             offer(c, top, m, distance);
         }
@@ -112,19 +125,22 @@ static mann_status mean_of_best(judge *j, const mni_query_view *v, const float *
     return MANN_OK;
 }
 
-/* --- vote --------------------------------------------------------------------------------------------------- */
+/* --- vote --------------------------------------------------------------------------- */
 
-static void count_votes(judge *j, const mni_query_view *v, const mni_near *rows, size_t n, uint32_t voters)
+static void count_votes(judge *j, const mni_query_view *v, const mni_near *rows, size_t n,
+                        uint32_t voters)
 {
     size_t m = n < voters ? n : voters;
     for (size_t i = 0; i < m; i++) {
         uint32_t at;
-        if (mni_idmap_get(&j->seen, mni_state_class(v->state, rows[i].row), &at)) j->list[at].votes++;
+        if (mni_idmap_get(&j->seen, mni_state_class(v->state, rows[i].row), &at))
+            j->list[at].votes++;
     }
-    for (size_t i = 0; i < j->n; i++) j->list[i].score = m ? (float)j->list[i].votes / (float)m : 0;
+    for (size_t i = 0; i < j->n; i++)
+        j->list[i].score = m ? (float)j->list[i].votes / (float)m : 0;
 }
 
-/* --- one query ------------------------------------------------------------------------------------------------ */
+/* --- one query ---------------------------------------------------------------------- */
 
 static int better(const void *a, const void *b)
 {
@@ -133,19 +149,24 @@ static int better(const void *a, const void *b)
     return mni_nearer(x->best, y->best) ? -1 : 1;
 }
 
-static mann_status judge_query(judge *j, const mni_query_view *v, const float *query, mann_error *err)
+static mann_status judge_query(judge *j, const mni_query_view *v, const float *query,
+                               mann_error *err)
 {
     const mann_search *s = v->search;
-    uint32_t m = s->best_m ? s->best_m : s->aggregate == MANN_AGGREGATE_VOTE ? DEFAULT_VOTERS : DEFAULT_BEST_M;
-    size_t want = s->k < 2 ? 2 : s->k, n_rows, n;       /* the margin needs a second class */
+    uint32_t m = s->best_m                             ? s->best_m
+                 : s->aggregate == MANN_AGGREGATE_VOTE ? DEFAULT_VOTERS
+                                                       : DEFAULT_BEST_M;
+    size_t want = s->k < 2 ? 2 : s->k, n_rows, n;    /* the margin needs a second class */
     const mni_near *rows;
     j->asker.tail_query = NULL;
-    if (s->aggregate == MANN_AGGREGATE_MEAN && want < 32) want = 4 * want < 32 ? 32 : 4 * want;
+    if (s->aggregate == MANN_AGGREGATE_MEAN && want < 32)
+        want = 4 * want < 32 ? 32 : 4 * want;
     n_rows = WIDEN * want;
     if (s->aggregate == MANN_AGGREGATE_VOTE && n_rows < m) n_rows = m;
     MNI_TRY(find_classes(j, v, query, want, n_rows, &rows, &n, err));
     mann_metric metric = (mann_metric)v->state->base->meta.metric;
-    for (size_t i = 0; i < j->n; i++) j->list[i].score = mni_score(metric, j->list[i].best.distance);
+    for (size_t i = 0; i < j->n; i++)
+        j->list[i].score = mni_score(metric, j->list[i].best.distance);
     if (s->aggregate == MANN_AGGREGATE_MEAN) MNI_TRY(mean_of_best(j, v, query, m, err));
     if (s->aggregate == MANN_AGGREGATE_VOTE) count_votes(j, v, rows, n, m);
     qsort(j->list, j->n, sizeof *j->list, better);
@@ -158,7 +179,8 @@ typedef struct job {
     mann_answer *answers;
 } job;
 
-static void write_answer(const judge *j, const mni_query_view *v, mann_hit *hits, mann_answer *answer)
+static void write_answer(const judge *j, const mni_query_view *v, mann_hit *hits,
+                         mann_answer *answer)
 {
     size_t k = v->search->k, n = j->n < k ? j->n : k;
     for (size_t i = 0; i < k; i++) {
@@ -166,15 +188,18 @@ static void write_answer(const judge *j, const mni_query_view *v, mann_hit *hits
         if (i < n) hits[i].score = j->list[i].score;
     }
     if (!answer) return;
-    *answer = (mann_answer){ MANN_UNKNOWN, (uint32_t)n, INFINITY, v->known_above, v->unsure_above };
+    *answer = (mann_answer){ MANN_UNKNOWN, (uint32_t)n, INFINITY, v->known_above,
+                             v->unsure_above };
     if (j->n > 1) answer->margin = j->list[0].score - j->list[1].score;
     if (j->n > 0) {
         mann_metric metric = (mann_metric)v->state->base->meta.metric;
-        answer->verdict = mni_query_verdict(v, mni_score(metric, j->list[0].best.distance), answer->margin);
+        answer->verdict = mni_query_verdict(
+            v, mni_score(metric, j->list[0].best.distance), answer->margin);
     }
 }
 
-static mann_status identify_range(void *ctx, size_t begin, size_t end, size_t chunk, mann_error *err)
+static mann_status identify_range(void *ctx, size_t begin, size_t end, size_t chunk,
+                                  mann_error *err)
 {
     const job *work = ctx;
     const mni_query_view *v = work->view;
@@ -184,7 +209,8 @@ static mann_status identify_range(void *ctx, size_t begin, size_t end, size_t ch
     for (size_t q = begin; q < end && s == MANN_OK; q++) {
         s = judge_query(&j, v, v->queries + q * v->dim, err);
         if (s != MANN_OK) break;
-        write_answer(&j, v, work->hits + q * v->search->k, work->answers ? &work->answers[q] : NULL);
+        write_answer(&j, v, work->hits + q * v->search->k,
+                     work->answers ? &work->answers[q] : NULL);
     }
     mni_asker_fini(&j.asker);
     mni_idmap_fini(&j.seen);
@@ -193,13 +219,15 @@ static mann_status identify_range(void *ctx, size_t begin, size_t end, size_t ch
     return s;
 }
 
-mann_status mni_gallery_identify(mni_gallery *g, mann_matrix queries, const mann_search *s, mni_pool *pool,
-                                 mann_hit *hits, mann_answer *answers, mann_error *err)
+mann_status mni_gallery_identify(mni_gallery *g, mann_matrix queries,
+                                 const mann_search *s, mni_pool *pool, mann_hit *hits,
+                                 mann_answer *answers, mann_error *err)
 {
     mni_query_view v;
     mann_status status = mni_query_view_init(&v, g, queries, s, err);
     job j = { &v, hits, answers };
-    if (status == MANN_OK) status = mni_parallel_try(pool, v.n, QUERIES_A_CHUNK, identify_range, &j, err);
+    if (status == MANN_OK)
+        status = mni_parallel_try(pool, v.n, QUERIES_A_CHUNK, identify_range, &j, err);
     mni_query_view_fini(&v);
     return status;
 }

@@ -1,11 +1,12 @@
-/* meta.h - limits of a gallery and the fixed block at its head. SPDX-License-Identifier: MIT */
+/* meta.h - limits of a gallery and the fixed block at its head.
+ * SPDX-License-Identifier: MIT */
 #ifndef MNI_RECOG_META_H
 #define MNI_RECOG_META_H
 
 #include "recog/state.h"
 
 #define MNI_MAX_DIM  65536u
-#define MNI_MAX_ROWS 0xFFFFFF00u            /* rows are u32; the last few numbers mean "none" */
+#define MNI_MAX_ROWS 0xFFFFFF00u      /* rows are u32; the last few numbers mean "none" */
 enum { MNI_MAX_NAME = 4096, MNI_MAX_SOURCE = 65535 };
 
 void      mni_meta_encode(const mni_meta *m, uint8_t out[MNI_META_BYTES]);

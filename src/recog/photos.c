@@ -2,7 +2,8 @@
  *
  *   read, hash, decode, prepare   in parallel, one photo a chunk, each into its own slot
  *   forward                       the good ones, packed, in one batch
- *   group function                in order, on the caller's thread: rows are numbered as if alone
+ *   group function                in order, on the caller's thread: rows are numbered as
+ *   if alone
  *
  * A group is always GROUP photos, whatever the number of threads: so are the commits.
  * SPDX-License-Identifier: MIT */
@@ -26,7 +27,8 @@ typedef struct work {
     float *input, *vectors;
 } work;
 
-static mann_status load(const work *w, uint64_t i, mni_photo *p, float *input, mann_error *err)
+static mann_status load(const work *w, uint64_t i, mni_photo *p, float *input,
+                        mann_error *err)
 {
     uint8_t *bytes;
     size_t n_bytes;
@@ -56,7 +58,8 @@ static void load_range(void *ctx, size_t begin, size_t end, size_t chunk)
         mni_photo *p = &w->photos[i];
         double start = mni_clock_seconds();
         *p = (mni_photo){ .result = MNI_PHOTO_OK };
-        mann_status s = load(w, w->first + i, p, w->input + i * w->input_floats, &p->error);
+        mann_status s =
+            load(w, w->first + i, p, w->input + i * w->input_floats, &p->error);
         if (s != MANN_OK) {
             p->result = MNI_PHOTO_BAD;
             p->error.code = s;
@@ -66,7 +69,8 @@ static void load_range(void *ctx, size_t begin, size_t end, size_t chunk)
 }
 
 /* Packs the inputs of the good photos to the front and embeds them in one batch. */
-static mann_status forward(work *w, const mni_model *m, size_t n, mni_pool *pool, mann_error *err)
+static mann_status forward(work *w, const mni_model *m, size_t n, mni_pool *pool,
+                           mann_error *err)
 {
     size_t good = 0;
     uint32_t dim = mni_model_shape_of(m).dim;
@@ -81,19 +85,20 @@ static mann_status forward(work *w, const mni_model *m, size_t n, mni_pool *pool
     return good ? mni_model_forward(m, w->input, good, pool, w->vectors, err) : MANN_OK;
 }
 
-static mann_status tell_progress(const mann_hooks *h, const char *task, uint64_t done, uint64_t total,
-                                 double start, mann_error *err)
+static mann_status tell_progress(const mann_hooks *h, const char *task, uint64_t done,
+                                 uint64_t total, double start, mann_error *err)
 {
     mann_progress p = { .task = task, .done = done, .total = total,
                         .seconds = mni_clock_seconds() - start };
     if (h && h->progress && h->progress(h->user, &p))
-        return mni_fail(err, MANN_E_CANCELLED, "stopped after %llu of %llu photos", (unsigned long long)done,
-                        (unsigned long long)total);
+        return mni_fail(err, MANN_E_CANCELLED, "stopped after %llu of %llu photos",
+                        (unsigned long long)done, (unsigned long long)total);
     return MANN_OK;
 }
 
-static mann_status run_groups(work *w, const mni_model *m, const char *task, mni_group_fn group, mni_pool *pool,
-                              const mann_hooks *h, mni_phase_seconds *seconds, mann_error *err)
+static mann_status run_groups(work *w, const mni_model *m, const char *task,
+                              mni_group_fn group, mni_pool *pool, const mann_hooks *h,
+                              mni_phase_seconds *seconds, mann_error *err)
 {
     double start = mni_clock_seconds();
     for (w->first = 0; w->first < w->set->n; w->first += GROUP) {
@@ -103,9 +108,10 @@ static mann_status run_groups(work *w, const mni_model *m, const char *task, mni
         mni_parallel_for(pool, n, 1, load_range, w);
         for (size_t i = 0; i < n; i++) {
             seconds->decode += (double)w->photos[i].decode_seconds;
-            if (w->photos[i].result == MNI_PHOTO_BAD && w->photos[i].error.code == MANN_E_NOMEM) {
+            if (w->photos[i].result == MNI_PHOTO_BAD &&
+                w->photos[i].error.code == MANN_E_NOMEM) {
                 *(err ? err : &w->photos[i].error) = w->photos[i].error;
-                return MANN_E_NOMEM;            /* the photo may be fine: do not call it bad */
+                return MANN_E_NOMEM;       /* the photo may be fine: do not call it bad */
             }
         }
         double before = mni_clock_seconds();
@@ -116,9 +122,11 @@ static mann_status run_groups(work *w, const mni_model *m, const char *task, mni
     return tell_progress(h, task, w->set->n, w->set->n, start, err);
 }
 
-mann_status mni_embed_photos(const mni_model *m, const mni_recipe *recipe, const mni_photos *set,
-                             const char *task, mni_known_fn known, mni_group_fn group, void *ctx,
-                             mni_pool *pool, const mann_hooks *h, mni_phase_seconds *seconds, mann_error *err)
+mann_status mni_embed_photos(const mni_model *m, const mni_recipe *recipe,
+                             const mni_photos *set, const char *task, mni_known_fn known,
+                             mni_group_fn group, void *ctx, mni_pool *pool,
+                             const mann_hooks *h, mni_phase_seconds *seconds,
+                             mann_error *err)
 {
     mni_phase_seconds ignored = { 0, 0 };
     work *w = mni_alloc(1, sizeof *w);
@@ -129,7 +137,8 @@ mann_status mni_embed_photos(const mni_model *m, const mni_recipe *recipe, const
     w->ctx = ctx;
     w->input_floats = mni_input_floats(m);
     w->input = mni_alloc_aligned(GROUP, w->input_floats * sizeof *w->input, 0);
-    w->vectors = mni_alloc_aligned(GROUP, mni_model_shape_of(m).dim * sizeof *w->vectors, 0);
+    w->vectors =
+        mni_alloc_aligned(GROUP, mni_model_shape_of(m).dim * sizeof *w->vectors, 0);
     mann_status s = w->input && w->vectors
         ? run_groups(w, m, task, group, pool, h, seconds ? seconds : &ignored, err)
         : mni_fail(err, MANN_E_NOMEM, "embed: input of %d images", GROUP);

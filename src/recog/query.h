@@ -1,5 +1,6 @@
-/* query.h - what search.c (rows) and identify.c (classes) share: one call's view of the gallery, and the
- * nearest live rows of one query over base and tail. SPDX-License-Identifier: MIT */
+/* query.h - what search.c (rows) and identify.c (classes) share: one call's view of the
+ * gallery, and the nearest live rows of one query over base and tail.
+ * SPDX-License-Identifier: MIT */
 #ifndef MNI_RECOG_QUERY_H
 #define MNI_RECOG_QUERY_H
 
@@ -14,8 +15,8 @@ typedef struct mni_query_view {
     mni_row_filter keep;                /* NULL: every row */
 } mni_query_view;
 
-mann_status mni_query_view_init(mni_query_view *v, mni_gallery *g, mann_matrix queries, const mann_search *s,
-                                mann_error *err);
+mann_status mni_query_view_init(mni_query_view *v, mni_gallery *g, mann_matrix queries,
+                                const mann_search *s, mann_error *err);
 void mni_query_view_fini(mni_query_view *v);
 
 /* What one thread needs to ask; {0} to begin with. */
@@ -29,10 +30,11 @@ typedef struct mni_asker {
 mann_status mni_asker_init(mni_asker *a, const mni_query_view *v, mann_error *err);
 void mni_asker_fini(mni_asker *a);
 
-/* The k nearest kept rows of base and tail, nearest first; *rows is borrowed until the next call.
- * fewer than k: there are no more. */
-mann_status mni_asker_nearest(mni_asker *a, const mni_query_view *v, const float *query, size_t k,
-                              const mni_near **rows, size_t *n, mann_error *err);
+/* The k nearest kept rows of base and tail, nearest first; *rows is borrowed until the
+ * next call. fewer than k: there are no more. */
+mann_status mni_asker_nearest(mni_asker *a, const mni_query_view *v, const float *query,
+                              size_t k, const mni_near **rows, size_t *n,
+                              mann_error *err);
 
 mann_hit mni_query_hit(const mni_query_view *v, mni_near near);
 extern const mann_hit mni_no_hit;

@@ -1,10 +1,10 @@
-/* replay.c - what the journal remembers, applied again at open; and the folders that sources are relative
- * to. Every record is a change of its own (change.h), published at once: nobody else looks yet.
+/* replay.c - what the journal remembers, applied again at open; and the folders that
+ * sources are relative to. Every record is a change of its own (change.h), published at
+ * once: nobody else looks yet.
  *
- *   ADD      u64 id, u64 content hash, u64 time, text class, text source, text key, f32 x dim
- *   REMOVE   u64 id
- *   RELABEL  u64 id, text class
- *   ROOT     text folder            text: u32 bytes (all ones: none), then the bytes
+ *   ADD      u64 id, u64 content hash, u64 time, text class, text source, text key, f32 x
+ *   dim REMOVE   u64 id RELABEL  u64 id, text class ROOT     text folder            text:
+ *   u32 bytes (all ones: none), then the bytes
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>
@@ -12,9 +12,10 @@
 #include "base/mem.h"
 #include "recog/change.h"
 
-/* --- folders ------------------------------------------------------------------------------------------------------------------ */
+/* --- folders ------------------------------------------------------------------------ */
 
-static mann_status remember_root(mni_gallery *g, const char *folder, size_t n_chars, mann_error *err)
+static mann_status remember_root(mni_gallery *g, const char *folder, size_t n_chars,
+                                 mann_error *err)
 {
     char *copy = mni_alloc(n_chars + 1, 1);
     if (!copy) return mni_fail(err, MANN_E_NOMEM, "%s: a folder", g->path);
@@ -50,7 +51,7 @@ mann_status mni_gallery_add_root(mni_gallery *g, const char *folder, mann_error 
     return s;
 }
 
-/* --- replay --------------------------------------------------------------------------------------------------------------------- */
+/* --- replay ------------------------------------------------------------------------- */
 
 static const char *take_text(mni_cursor *in, uint32_t *n, int *none)
 {
@@ -62,32 +63,39 @@ static const char *take_text(mni_cursor *in, uint32_t *n, int *none)
 static mann_status replay_add(mni_change *c, mni_cursor *in, mann_error *err)
 {
     mni_gallery *g = c->g;
-    uint32_t n_class, n_source, n_key, row, klass = MANN_NO_CLASS, dim = c->next->tail->dim;
+    uint32_t n_class, n_source, n_key, row, klass = MANN_NO_CLASS,
+                                            dim = c->next->tail->dim;
     int no_class, none;
-    uint64_t id = mni_cursor_u64(in), hash = mni_cursor_u64(in), time = mni_cursor_u64(in);
+    uint64_t id = mni_cursor_u64(in), hash = mni_cursor_u64(in),
+             time = mni_cursor_u64(in);
     const char *name = take_text(in, &n_class, &no_class);
     const char *source = take_text(in, &n_source, &none);
     if (none) n_source = 0;
     take_text(in, &n_key, &none);
     const uint8_t *bytes = mni_cursor_take(in, (size_t)dim * sizeof(float));
-    if (in->bad) return mni_fail(err, MANN_E_FORMAT, "%s: a record of the journal is too short", g->path);
+    if (in->bad)
+        return mni_fail(err, MANN_E_FORMAT, "%s: a record of the journal is too short",
+                        g->path);
     float *vector = mni_alloc(dim, sizeof *vector);
     if (!vector) return mni_fail(err, MANN_E_NOMEM, "%s: a row", g->path);
     for (uint32_t i = 0; i < dim; i++) {
         uint32_t bits = mni_get32(bytes + 4 * (size_t)i);
         memcpy(&vector[i], &bits, sizeof bits);
     }
-    mann_status s = mni_rows_prepare((mann_metric)c->next->base->meta.metric, vector, dim, "journal row", id,
-                                     err);
+    mann_status s = mni_rows_prepare((mann_metric)c->next->base->meta.metric, vector, dim,
+                                     "journal row", id, err);
     if (s == MANN_OK && !no_class) s = mni_change_class(c, name, n_class, &klass, err);
-    if (s == MANN_OK && mni_state_find_id(c->next, id, &row)) s = mni_change_kill(c, row, err);
-    if (s == MANN_OK) s = mni_change_add(c, id, hash, time, klass, source, n_source, vector, err);
+    if (s == MANN_OK && mni_state_find_id(c->next, id, &row))
+        s = mni_change_kill(c, row, err);
+    if (s == MANN_OK)
+        s = mni_change_add(c, id, hash, time, klass, source, n_source, vector, err);
     if (s == MANN_OK && id >= g->next_id && id < UINT64_MAX - 1) g->next_id = id + 1;
     mni_free(vector);
     return s;
 }
 
-static mann_status replay_one(mni_change *c, uint32_t type, mni_cursor *in, mann_error *err)
+static mann_status replay_one(mni_change *c, uint32_t type, mni_cursor *in,
+                              mann_error *err)
 {
     uint32_t row, n, klass;
     int none;
@@ -97,18 +105,23 @@ static mann_status replay_one(mni_change *c, uint32_t type, mni_cursor *in, mann
         return in->bad || none ? MANN_OK : remember_root(c->g, folder, n, err);
     }
     if (type != MNI_RECORD_REMOVE && type != MNI_RECORD_RELABEL)
-        return mni_fail(err, MANN_E_VERSION, "%s: the journal holds a record of kind %u, which this version "
-                        "does not know", c->g->path, (unsigned)type);
+        return mni_fail(err, MANN_E_VERSION,
+                        "%s: the journal holds a record of kind %u, which this version "
+                        "does not know",
+                        c->g->path, (unsigned)type);
     uint64_t id = mni_cursor_u64(in);
     int found = !in->bad && mni_state_find_id(c->next, id, &row);
     if (type == MNI_RECORD_REMOVE) return found ? mni_change_kill(c, row, err) : MANN_OK;
     const char *name = take_text(in, &n, &none);
-    if (in->bad || none) return mni_fail(err, MANN_E_FORMAT, "%s: a record of the journal is too short", c->g->path);
+    if (in->bad || none)
+        return mni_fail(err, MANN_E_FORMAT, "%s: a record of the journal is too short",
+                        c->g->path);
     MNI_TRY(mni_change_class(c, name, n, &klass, err));
     return found ? mni_change_relabel(c, row, klass, err) : MANN_OK;
 }
 
-mann_status mni_gallery_replay(void *gallery, uint32_t type, const void *bytes, size_t n_bytes, mann_error *err)
+mann_status mni_gallery_replay(void *gallery, uint32_t type, const void *bytes,
+                               size_t n_bytes, mann_error *err)
 {
     mni_change c;
     mni_cursor in = mni_cursor_of(bytes, n_bytes);

@@ -1,5 +1,5 @@
-/* search.c - the k nearest rows: base by its index, tail by exact scan, merged. See query.h.
- * SPDX-License-Identifier: MIT */
+/* search.c - the k nearest rows: base by its index, tail by exact scan, merged. See
+ * query.h. SPDX-License-Identifier: MIT */
 #include <math.h>
 #include <string.h>
 
@@ -9,10 +9,10 @@
 
 const mann_hit mni_no_hit = { UINT64_MAX, MANN_NO_CLASS, -INFINITY, INFINITY };
 
-/* --- one call's view -------------------------------------------------------------------------------------- */
+/* --- one call's view ---------------------------------------------------------------- */
 
-/* Tombstones and the caller's filter, asked inside the walk: a row that is not kept never takes a place
- * among the k, and never bounds the search. */
+/* Tombstones and the caller's filter, asked inside the walk: a row that is not kept never
+ * takes a place among the k, and never bounds the search. */
 static int keep_row(void *ctx, uint32_t row)
 {
     const mni_query_view *v = ctx;
@@ -29,14 +29,16 @@ static int keep_row(void *ctx, uint32_t row)
                              klass != MANN_NO_CLASS ? name : NULL);
 }
 
-mann_status mni_query_view_init(mni_query_view *v, mni_gallery *g, mann_matrix queries, const mann_search *s,
-                                mann_error *err)
+mann_status mni_query_view_init(mni_query_view *v, mni_gallery *g, mann_matrix queries,
+                                const mann_search *s, mann_error *err)
 {
-    *v = (mni_query_view){ .state = mni_gallery_state(g), .search = s, .n = queries.rows };
+    *v = (mni_query_view){ .state = mni_gallery_state(g), .search = s };
+    v->n = queries.rows;
     const mni_meta *m = &v->state->base->meta;
     v->dim = m->dim;
     if (queries.rows && queries.cols != m->dim)
-        return mni_fail(err, MANN_E_MISMATCH, "%s: queries of %zu dimensions, the gallery has %u", g->path,
+        return mni_fail(err, MANN_E_MISMATCH,
+                        "%s: queries of %zu dimensions, the gallery has %u", g->path,
                         queries.cols, (unsigned)m->dim);
     v->queries = mni_alloc_aligned(v->n, v->dim * sizeof(float), 0);
     if (!v->queries) return mni_fail(err, MANN_E_NOMEM, "%s: %zu queries", g->path, v->n);
@@ -47,7 +49,8 @@ mann_status mni_query_view_init(mni_query_view *v, mni_gallery *g, mann_matrix q
         MNI_TRY(mni_rows_prepare((mann_metric)m->metric, q, m->dim, "query", i, err));
     }
     if (v->state->dead || s->filter) v->keep = keep_row;
-    mni_gallery_thresholds(g, v->state, s->false_accept, &v->known_above, &v->unsure_above);
+    mni_gallery_thresholds(g, v->state, s->false_accept, &v->known_above,
+                           &v->unsure_above);
     return MANN_OK;
 }
 
@@ -60,27 +63,31 @@ void mni_query_view_fini(mni_query_view *v)
 mann_hit mni_query_hit(const mni_query_view *v, mni_near near)
 {
     mann_metric metric = (mann_metric)v->state->base->meta.metric;
-    return (mann_hit){ mni_state_id(v->state, near.row), mni_state_class(v->state, near.row),
+    return (mann_hit){ mni_state_id(v->state, near.row),
+                       mni_state_class(v->state, near.row),
                        mni_score(metric, near.distance), near.distance };
 }
 
 mann_verdict mni_query_verdict(const mni_query_view *v, float score, float margin)
 {
-    if (isnan(v->known_above)) return MANN_UNSURE;          /* nobody knows how near strangers come */
-    /* The lead is in units of the score: stated for cosine; elsewhere any lead will do. */
+    /* nobody knows how near strangers come */
+    if (isnan(v->known_above)) return MANN_UNSURE;
+    /* The lead is in units of the score: stated for cosine; elsewhere any lead will
+     * do. */
     float lead = v->state->base->meta.metric == MANN_COSINE ? v->search->min_margin : 0;
     if (score >= v->known_above) return margin >= lead ? MANN_KNOWN : MANN_UNSURE;
     return score >= v->unsure_above ? MANN_UNSURE : MANN_UNKNOWN;
 }
 
-/* --- one thread -------------------------------------------------------------------------------------------- */
+/* --- one thread --------------------------------------------------------------------- */
 
 mann_status mni_asker_init(mni_asker *a, const mni_query_view *v, mann_error *err)
 {
     *a = (mni_asker){ 0 };
     MNI_TRY(mni_scratch_new(&a->scratch, err));
     a->tail = mni_alloc((size_t)v->state->n_tail + 1, sizeof *a->tail);
-    return a->tail ? MANN_OK : mni_fail(err, MANN_E_NOMEM, "search: distances to the tail");
+    return a->tail ? MANN_OK
+                   : mni_fail(err, MANN_E_NOMEM, "search: distances to the tail");
 }
 
 void mni_asker_fini(mni_asker *a)
@@ -92,8 +99,8 @@ void mni_asker_fini(mni_asker *a)
     *a = (mni_asker){ 0 };
 }
 
-mann_status mni_asker_nearest(mni_asker *a, const mni_query_view *v, const float *query, size_t k,
-                              const mni_near **rows, size_t *n, mann_error *err)
+mann_status mni_asker_nearest(mni_asker *a, const mni_query_view *v, const float *query,
+                              size_t k, const mni_near **rows, size_t *n, mann_error *err)
 {
     const mni_state *s = v->state;
     size_t most = mni_state_rows(s), n_base;
@@ -105,15 +112,22 @@ mann_status mni_asker_nearest(mni_asker *a, const mni_query_view *v, const float
         mni_state_scan_tail(s, query, a->tail);
         a->tail_query = query;
     }
-    mni_ann_params p = { .k = (uint32_t)k, .ef = v->search->ef, .nprobe = v->search->nprobe,
-                         .keep = v->keep, .keep_ctx = (void *)(uintptr_t)v };
-    MNI_TRY(mni_ann_search(s->base->ann, &s->base->rows, query, &p, a->scratch, a->near, &n_base, err));
+    mni_ann_params p = { .k = (uint32_t)k,
+                         .ef = v->search->ef,
+                         .nprobe = v->search->nprobe,
+                         .keep = v->keep,
+                         .keep_ctx = (void *)(uintptr_t)v };
+    MNI_TRY(mni_ann_search(s->base->ann, &s->base->rows, query, &p, a->scratch, a->near,
+                           &n_base, err));
     mni_topk best;
     mni_topk_init(&best, a->merged, k);
-    for (size_t i = 0; i < n_base; i++) mni_topk_push(&best, a->near[i].distance, a->near[i].row);
+    for (size_t i = 0; i < n_base; i++)
+        mni_topk_push(&best, a->near[i].distance, a->near[i].row);
     for (uint32_t i = 0; i < s->n_tail; i++) {
         uint32_t row = s->base->rows.n + i;
-        if (!mni_topk_wants(&best, a->tail[i]) || (v->keep && !keep_row((void *)(uintptr_t)v, row))) continue;
+        if (!mni_topk_wants(&best, a->tail[i]) ||
+            (v->keep && !keep_row((void *)(uintptr_t)v, row)))
+            continue;
         mni_topk_push(&best, a->tail[i], row);
     }
     *n = mni_topk_sort(&best);
@@ -121,7 +135,7 @@ mann_status mni_asker_nearest(mni_asker *a, const mni_query_view *v, const float
     return MANN_OK;
 }
 
-/* --- rows ---------------------------------------------------------------------------------------------------- */
+/* --- rows --------------------------------------------------------------------------- */
 
 typedef struct job {
     const mni_query_view *view;
@@ -137,7 +151,8 @@ static float margin_of(const mann_hit *hits, size_t n)
     return INFINITY;
 }
 
-static mann_status search_range(void *ctx, size_t begin, size_t end, size_t chunk, mann_error *err)
+static mann_status search_range(void *ctx, size_t begin, size_t end, size_t chunk,
+                                mann_error *err)
 {
     const job *j = ctx;
     const mni_query_view *v = j->view;
@@ -150,11 +165,13 @@ static mann_status search_range(void *ctx, size_t begin, size_t end, size_t chun
         s = mni_asker_nearest(&a, v, v->queries + q * v->dim, k, &rows, &n, err);
         if (s != MANN_OK) break;
         mann_hit *hits = j->hits + q * k;
-        for (size_t i = 0; i < k; i++) hits[i] = i < n ? mni_query_hit(v, rows[i]) : mni_no_hit;
+        for (size_t i = 0; i < k; i++)
+            hits[i] = i < n ? mni_query_hit(v, rows[i]) : mni_no_hit;
         if (!j->answers) continue;
         float margin = margin_of(hits, n);
-        j->answers[q] = (mann_answer){ n ? mni_query_verdict(v, hits[0].score, margin) : MANN_UNKNOWN,
-                                       (uint32_t)n, margin, v->known_above, v->unsure_above };
+        j->answers[q] =
+            (mann_answer){ n ? mni_query_verdict(v, hits[0].score, margin) : MANN_UNKNOWN,
+                           (uint32_t)n, margin, v->known_above, v->unsure_above };
     }
     mni_asker_fini(&a);
     return s;
@@ -162,13 +179,15 @@ static mann_status search_range(void *ctx, size_t begin, size_t end, size_t chun
 
 enum { QUERIES_A_CHUNK = 8 };
 
-mann_status mni_gallery_search(mni_gallery *g, mann_matrix queries, const mann_search *s, mni_pool *pool,
-                               mann_hit *hits, mann_answer *answers, mann_error *err)
+mann_status mni_gallery_search(mni_gallery *g, mann_matrix queries, const mann_search *s,
+                               mni_pool *pool, mann_hit *hits, mann_answer *answers,
+                               mann_error *err)
 {
     mni_query_view v;
     mann_status status = mni_query_view_init(&v, g, queries, s, err);
     job j = { &v, hits, answers };
-    if (status == MANN_OK) status = mni_parallel_try(pool, v.n, QUERIES_A_CHUNK, search_range, &j, err);
+    if (status == MANN_OK)
+        status = mni_parallel_try(pool, v.n, QUERIES_A_CHUNK, search_range, &j, err);
     mni_query_view_fini(&v);
     return status;
 }

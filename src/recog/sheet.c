@@ -1,5 +1,5 @@
-/* sheet.c - contact sheets: thumbnails, the PNG kind, and the file. See sheet.h; sheet_html.c has the
- * other kind.
+/* sheet.c - contact sheets: thumbnails, the PNG kind, and the file. See sheet.h;
+ * sheet_html.c has the other kind.
  *
  *   +--------+   +--------+ +--------+ +--------+
  *   | query  |   | hit 1  | | hit 2  | | hit 3  |    a line per query
@@ -23,7 +23,8 @@
 
 enum { GAP = 8, LINES = 3, MAX_SHEET_BYTES = 1 << 29, MAX_PHOTO_BYTES = 1 << 28 };
 
-static const mni_colour white = { 255, 255, 255 }, black = { 20, 20, 20 }, grey = { 205, 205, 205 };
+static const mni_colour white = { 255, 255, 255 }, black = { 20, 20, 20 },
+                        grey = { 205, 205, 205 };
 
 const char *mni_verdict_word(mann_verdict v)
 {
@@ -32,18 +33,19 @@ const char *mni_verdict_word(mann_verdict v)
 
 static mni_colour verdict_colour(mann_verdict v)
 {
-    static const mni_colour green = { 30, 140, 60 }, amber = { 215, 140, 0 }, red = { 200, 40, 40 };
+    static const mni_colour green = { 30, 140, 60 }, amber = { 215, 140, 0 },
+                            red = { 200, 40, 40 };
     return v == MANN_KNOWN ? green : v == MANN_UNSURE ? amber : red;
 }
 
-/* --- thumbnails ----------------------------------------------------------------------------------------------- */
+/* --- thumbnails --------------------------------------------------------------------- */
 
 static mann_status grey_box(mann_image *out, mann_error *err)
 {
     MNI_TRY(mni_image_new(out, MNI_THUMB, MNI_THUMB, 3, err));
     mni_draw_fill(out, grey);
-    mni_draw_text(out, MNI_THUMB / 2 - mni_text_width("no picture", 1) / 2, MNI_THUMB / 2 - MNI_FONT_H / 2,
-                  "no picture", 1, black);
+    mni_draw_text(out, MNI_THUMB / 2 - mni_text_width("no picture", 1) / 2,
+                  MNI_THUMB / 2 - MNI_FONT_H / 2, "no picture", 1, black);
     return MANN_OK;
 }
 
@@ -58,13 +60,15 @@ static mann_status fit(const mann_image *in, mann_image *out, mann_error *err)
     if (s == MANN_OK) s = mni_image_new(out, MNI_THUMB, MNI_THUMB, 3, err);
     if (s == MANN_OK) {
         mni_draw_fill(out, white);
-        mni_draw_image(out, &small, (int)(MNI_THUMB - small.width) / 2, (int)(MNI_THUMB - small.height) / 2);
+        mni_draw_image(out, &small, (int)(MNI_THUMB - small.width) / 2,
+                       (int)(MNI_THUMB - small.height) / 2);
     }
     mann_image_clear(&small);
     return s;
 }
 
-mann_status mni_sheet_thumb_file(mni_gallery *g, const char *path, mann_image *out, mann_error *err)
+mann_status mni_sheet_thumb_file(mni_gallery *g, const char *path, mann_image *out,
+                                 mann_error *err)
 {
     uint8_t *bytes = NULL;
     size_t n_bytes;
@@ -78,26 +82,31 @@ mann_status mni_sheet_thumb_file(mni_gallery *g, const char *path, mann_image *o
 }
 
 /* A hit's picture is its source, below one of the folders that photos were taken from. */
-mann_status mni_sheet_thumb_hit(mni_gallery *g, uint64_t id, mann_image *out, mann_error *err)
+mann_status mni_sheet_thumb_hit(mni_gallery *g, uint64_t id, mann_image *out,
+                                mann_error *err)
 {
     char source[4096];
     mni_text path = { 0 };
     mni_stat st;
     int found = 0;
-    if (mni_gallery_source(g, id, source, sizeof source, NULL) != MANN_OK) return grey_box(out, err);
+    if (mni_gallery_source(g, id, source, sizeof source, NULL) != MANN_OK)
+        return grey_box(out, err);
     mni_mutex_lock(&g->lock);
-    for (uint32_t i = g->n_roots + 1; i-- > 0 && !found;) {     /* newest first; then the path itself */
+    /* newest first; then the path itself */
+    for (uint32_t i = g->n_roots + 1; i-- > 0 && !found;) {
         mni_text_clear(&path);
         mni_path_join(&path, i > 0 ? g->roots[i - 1] : "", source);
-        found = !path.failed && g->vfs->ops->stat(g->vfs, mni_text_get(&path), &st, NULL) == MANN_OK;
+        found = !path.failed &&
+                g->vfs->ops->stat(g->vfs, mni_text_get(&path), &st, NULL) == MANN_OK;
     }
     mni_mutex_unlock(&g->lock);
-    mann_status s = found ? mni_sheet_thumb_file(g, mni_text_get(&path), out, err) : grey_box(out, err);
+    mann_status s = found ? mni_sheet_thumb_file(g, mni_text_get(&path), out, err)
+                          : grey_box(out, err);
     mni_text_fini(&path);
     return s;
 }
 
-/* --- PNG ---------------------------------------------------------------------------------------------------------- */
+/* --- PNG ---------------------------------------------------------------------------- */
 
 /* Text cut to the width of a cell. */
 static void label(mann_image *sheet, int x, int y, const char *text, mni_colour c)
@@ -112,11 +121,13 @@ static void label(mann_image *sheet, int x, int y, const char *text, mni_colour 
 
 static void class_label(mni_gallery *g, const mann_hit *hit, char *out, size_t size)
 {
-    if (hit->klass == MANN_NO_CLASS || mni_gallery_class_name(g, hit->klass, out, size, NULL) != MANN_OK)
+    if (hit->klass == MANN_NO_CLASS ||
+        mni_gallery_class_name(g, hit->klass, out, size, NULL) != MANN_OK)
         snprintf(out, size, "#%llu", (unsigned long long)hit->id);
 }
 
-static mann_status draw_row(mni_gallery *g, const mann_sheet_row *r, mann_image *sheet, int y, mann_error *err)
+static mann_status draw_row(mni_gallery *g, const mann_sheet_row *r, mann_image *sheet,
+                            int y, mann_error *err)
 {
     char text[MNI_MAX_NAME + 1];
     mann_image thumb = { 0, 0, 0, NULL };
@@ -126,7 +137,8 @@ static mann_status draw_row(mni_gallery *g, const mann_sheet_row *r, mann_image 
     mni_draw_frame(sheet, GAP - 3, y - 3, MNI_THUMB + 6, MNI_THUMB + 6, 3, c);
     mann_image_clear(&thumb);
     label(sheet, GAP, y + MNI_THUMB + 4, mni_path_name(r->query_path), black);
-    label(sheet, GAP, y + MNI_THUMB + 4 + MNI_FONT_H, mni_verdict_word(r->answer.verdict), c);
+    label(sheet, GAP, y + MNI_THUMB + 4 + MNI_FONT_H, mni_verdict_word(r->answer.verdict),
+          c);
     if (isfinite(r->answer.margin)) {
         snprintf(text, sizeof text, "margin %.3f", (double)r->answer.margin);
         label(sheet, GAP, y + MNI_THUMB + 4 + 2 * MNI_FONT_H, text, black);
@@ -145,15 +157,20 @@ static mann_status draw_row(mni_gallery *g, const mann_sheet_row *r, mann_image 
     return MANN_OK;
 }
 
-mann_status mni_sheet_png(mni_gallery *g, const mann_sheet_row *rows, size_t n, mni_buf *out, mann_error *err)
+mann_status mni_sheet_png(mni_gallery *g, const mann_sheet_row *rows, size_t n,
+                          mni_buf *out, mann_error *err)
 {
     uint32_t most = 0;
     for (size_t i = 0; i < n; i++) most = rows[i].n_hits > most ? rows[i].n_hits : most;
     uint64_t row_height = MNI_THUMB + LINES * MNI_FONT_H + 2 * GAP;
-    uint64_t width = 4 * GAP + (uint64_t)(most + 1) * (MNI_THUMB + GAP), height = GAP + n * row_height;
+    uint64_t width = 4 * GAP + (uint64_t)(most + 1) * (MNI_THUMB + GAP),
+             height = GAP + n * row_height;
     if (width > 65535 || height > 65535 || width * height * 3 > MAX_SHEET_BYTES)
-        return mni_fail(err, MANN_E_LIMIT, "contact sheet: %zu queries x %u hits do not fit into one picture; "
-                        "ask for fewer, or write .html", n, (unsigned)most);
+        return mni_fail(
+            err, MANN_E_LIMIT,
+            "contact sheet: %zu queries x %u hits do not fit into one picture; "
+            "ask for fewer, or write .html",
+            n, (unsigned)most);
     mann_image sheet = { 0, 0, 0, NULL };
     MNI_TRY(mni_image_new(&sheet, (uint32_t)width, (uint32_t)height, 3, err));
     mni_draw_fill(&sheet, white);
@@ -165,18 +182,22 @@ mann_status mni_sheet_png(mni_gallery *g, const mann_sheet_row *rows, size_t n, 
     return s;
 }
 
-/* --- file --------------------------------------------------------------------------------------------------------- */
+/* --- file --------------------------------------------------------------------------- */
 
-mann_status mni_sheet_write(mni_gallery *g, const mann_sheet_row *rows, size_t n, const char *path,
-                            mann_error *err)
+mann_status mni_sheet_write(mni_gallery *g, const mann_sheet_row *rows, size_t n,
+                            const char *path, mann_error *err)
 {
     mni_buf out = { 0 };
     mann_status s;
     if (n == 0) return mni_fail(err, MANN_E_ARG, "contact sheet: nothing to show");
     if (mni_text_ends(path, ".png")) s = mni_sheet_png(g, rows, n, &out, err);
-    else if (mni_text_ends(path, ".html") || mni_text_ends(path, ".htm")) s = mni_sheet_html(g, rows, n, &out, err);
-    else s = mni_fail(err, MANN_E_ARG, "%s: a contact sheet is written as .png or .html", path);
-    if (s == MANN_OK && out.failed) s = mni_fail(err, MANN_E_NOMEM, "%s: contact sheet", path);
+    else if (mni_text_ends(path, ".html") || mni_text_ends(path, ".htm"))
+        s = mni_sheet_html(g, rows, n, &out, err);
+    else
+        s = mni_fail(err, MANN_E_ARG, "%s: a contact sheet is written as .png or .html",
+                     path);
+    if (s == MANN_OK && out.failed)
+        s = mni_fail(err, MANN_E_NOMEM, "%s: contact sheet", path);
     if (s == MANN_OK) s = mni_replace_file(g->vfs, path, out.bytes, out.n_bytes, err);
     mni_buf_fini(&out);
     return s;

@@ -7,16 +7,20 @@
 
 enum { MNI_THUMB = 112 };               /* pixels a side */
 
-mann_status mni_sheet_write(mni_gallery *g, const mann_sheet_row *rows, size_t n, const char *path,
-                            mann_error *err);
+mann_status mni_sheet_write(mni_gallery *g, const mann_sheet_row *rows, size_t n,
+                            const char *path, mann_error *err);
 
-/* For both kinds of sheet: a picture fitted into MNI_THUMB x MNI_THUMB on white; what cannot be read
- * becomes a grey box. */
-mann_status mni_sheet_thumb_file(mni_gallery *g, const char *path, mann_image *out, mann_error *err);
-mann_status mni_sheet_thumb_hit(mni_gallery *g, uint64_t id, mann_image *out, mann_error *err);
+/* For both kinds of sheet: a picture fitted into MNI_THUMB x MNI_THUMB on white; what
+ * cannot be read becomes a grey box. */
+mann_status mni_sheet_thumb_file(mni_gallery *g, const char *path, mann_image *out,
+                                 mann_error *err);
+mann_status mni_sheet_thumb_hit(mni_gallery *g, uint64_t id, mann_image *out,
+                                mann_error *err);
 const char *mni_verdict_word(mann_verdict v);
 
-mann_status mni_sheet_png(mni_gallery *g, const mann_sheet_row *rows, size_t n, mni_buf *out, mann_error *err);
-mann_status mni_sheet_html(mni_gallery *g, const mann_sheet_row *rows, size_t n, mni_buf *out, mann_error *err);
+mann_status mni_sheet_png(mni_gallery *g, const mann_sheet_row *rows, size_t n,
+                          mni_buf *out, mann_error *err);
+mann_status mni_sheet_html(mni_gallery *g, const mann_sheet_row *rows, size_t n,
+                           mni_buf *out, mann_error *err);
 
 #endif

@@ -1,5 +1,5 @@
-/* sheet_html.c - the contact sheet as one HTML page that carries its pictures (data URLs): no server, no
- * network, no script. SPDX-License-Identifier: MIT */
+/* sheet_html.c - the contact sheet as one HTML page that carries its pictures (data
+ * URLs): no server, no network, no script. SPDX-License-Identifier: MIT */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +11,8 @@
 
 static void put(mni_buf *b, const char *text) { mni_buf_add(b, text, strlen(text)); }
 
-/* Names are bytes from a file system: markup is escaped, what is not UTF-8 is replaced. */
+/* Names are bytes from a file system: markup is escaped, what is not UTF-8 is
+ * replaced. */
 static void put_escaped(mni_buf *b, const char *text)
 {
     size_t n = strlen(text);
@@ -32,13 +33,15 @@ static void put_escaped(mni_buf *b, const char *text)
 /* RFC 4648, section 4. */
 static void put_base64(mni_buf *b, const uint8_t *bytes, size_t n)
 {
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for (size_t i = 0; i < n; i += 3) {
         uint32_t three = (uint32_t)bytes[i] << 16;
         if (i + 1 < n) three |= (uint32_t)bytes[i + 1] << 8;
         if (i + 2 < n) three |= bytes[i + 2];
         char four[4] = { letters[three >> 18], letters[three >> 12 & 63],
-                         i + 1 < n ? letters[three >> 6 & 63] : '=', i + 2 < n ? letters[three & 63] : '=' };
+                         i + 1 < n ? letters[three >> 6 & 63] : '=',
+                         i + 2 < n ? letters[three & 63] : '=' };
         mni_buf_add(b, four, sizeof four);
     }
 }
@@ -55,15 +58,19 @@ static mann_status put_picture(mni_buf *b, const mann_image *im, mann_error *err
 }
 
 static const char head[] =
-    "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>MetricANN contact sheet</title>\n"
+    "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
+    "<title>MetricANN contact sheet</title>\n"
     "<style>\nbody{font:13px/1.35 sans-serif;margin:16px;color:#222}\n"
     ".row{display:flex;gap:8px;margin-bottom:14px;flex-wrap:wrap}\n"
-    ".cell{width:112px;overflow-wrap:anywhere}\n.cell img{display:block;border:1px solid #ccc}\n"
+    ".cell{width:112px;overflow-wrap:anywhere}\n"
+    ".cell img{display:block;border:1px solid #ccc}\n"
     ".query img{border:3px solid #c82828;margin:-2px}\n.known img{border-color:#1e8c3c}\n"
-    ".unsure img{border-color:#d78c00}\n.verdict{font-weight:bold}\n</style></head>\n<body>\n"
+    ".unsure img{border-color:#d78c00}\n.verdict{font-weight:bold}\n"
+    "</style></head>\n<body>\n"
     "<h1>Contact sheet</h1>\n";
 
-static mann_status put_hit(mni_gallery *g, const mann_hit *hit, mni_buf *b, mann_error *err)
+static mann_status put_hit(mni_gallery *g, const mann_hit *hit, mni_buf *b,
+                           mann_error *err)
 {
     char text[MNI_MAX_NAME + 1];
     mann_image thumb = { 0, 0, 0, NULL };
@@ -71,7 +78,8 @@ static mann_status put_hit(mni_gallery *g, const mann_hit *hit, mni_buf *b, mann
     put(b, "<div class=\"cell\">");
     mann_status s = put_picture(b, &thumb, err);
     mann_image_clear(&thumb);
-    if (hit->klass == MANN_NO_CLASS || mni_gallery_class_name(g, hit->klass, text, sizeof text, NULL) != MANN_OK)
+    if (hit->klass == MANN_NO_CLASS ||
+        mni_gallery_class_name(g, hit->klass, text, sizeof text, NULL) != MANN_OK)
         snprintf(text, sizeof text, "#%llu", (unsigned long long)hit->id);
     put_escaped(b, text);
     snprintf(text, sizeof text, "<br>%.3f</div>\n", (double)hit->score);
@@ -79,7 +87,8 @@ static mann_status put_hit(mni_gallery *g, const mann_hit *hit, mni_buf *b, mann
     return s;
 }
 
-static mann_status put_row(mni_gallery *g, const mann_sheet_row *r, mni_buf *b, mann_error *err)
+static mann_status put_row(mni_gallery *g, const mann_sheet_row *r, mni_buf *b,
+                           mann_error *err)
 {
     char text[64];
     mann_image thumb = { 0, 0, 0, NULL };
@@ -99,12 +108,14 @@ static mann_status put_row(mni_gallery *g, const mann_sheet_row *r, mni_buf *b, 
         put(b, text);
     }
     put(b, "</div>\n");
-    for (uint32_t i = 0; i < r->n_hits && s == MANN_OK; i++) s = put_hit(g, &r->hits[i], b, err);
+    for (uint32_t i = 0; i < r->n_hits && s == MANN_OK; i++)
+        s = put_hit(g, &r->hits[i], b, err);
     put(b, "</div>\n");
     return s;
 }
 
-mann_status mni_sheet_html(mni_gallery *g, const mann_sheet_row *rows, size_t n, mni_buf *out, mann_error *err)
+mann_status mni_sheet_html(mni_gallery *g, const mann_sheet_row *rows, size_t n,
+                           mni_buf *out, mann_error *err)
 {
     put(out, head);
     for (size_t i = 0; i < n; i++) MNI_TRY(put_row(g, &rows[i], out, err));

@@ -3,7 +3,10 @@
 
 #include "base/mem.h"
 
-void mni_stable_init(mni_stable *s, size_t item_bytes) { *s = (mni_stable){ .item_bytes = item_bytes }; }
+void mni_stable_init(mni_stable *s, size_t item_bytes)
+{
+    *s = (mni_stable){ .item_bytes = item_bytes };
+}
 
 void mni_stable_fini(mni_stable *s)
 {

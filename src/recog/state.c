@@ -1,6 +1,7 @@
-/* state.c - reading one published state. See state.h. Numbers that come from the file (classes, heap
- * offsets) are compared with their limits as they are followed: a damaged file gives "no class" or an
- * empty path, never an access outside. SPDX-License-Identifier: MIT */
+/* state.c - reading one published state. See state.h. Numbers that come from the file
+ * (classes, heap offsets) are compared with their limits as they are followed: a damaged
+ * file gives "no class" or an empty path, never an access outside.
+ * SPDX-License-Identifier: MIT */
 #include "recog/state.h"
 
 #include <math.h>
@@ -27,7 +28,8 @@ void mni_tail_release(mni_tail *t)
     if (!t || atomic_fetch_sub(&t->refs, 1) != 1) return;
     for (uint32_t i = 0; i < t->n_rows; i++)
         mni_free(((mni_tail_row *)mni_stable_at(&t->rows, i))->source);
-    for (uint32_t i = 0; i < t->n_names; i++) mni_free(*(char **)mni_stable_at(&t->names, i));
+    for (uint32_t i = 0; i < t->n_names; i++)
+        mni_free(*(char **)mni_stable_at(&t->names, i));
     mni_stable_fini(&t->rows);
     mni_stable_fini(&t->vectors);
     mni_stable_fini(&t->names);
@@ -82,8 +84,8 @@ uint64_t mni_state_id(const mni_state *s, uint32_t row)
     return mni_get64(s->base->records + (size_t)row * MNI_RECORD_BYTES);
 }
 
-/*  0 id u64 | 8 content hash u64 | 16 time u64 | 24 place in HEAP u64 | 32 source bytes u32 |
- * 36 key bytes u32 | 40 class u32 | 44 flags u32 */
+/* 0 id u64 | 8 content hash u64 | 16 time u64 | 24 place in HEAP u64 | 32 source bytes
+ * u32 | 36 key bytes u32 | 40 class u32 | 44 flags u32 */
 void mni_state_record(const mni_state *s, uint32_t row, mni_record *out)
 {
     if (row >= s->base->rows.n) {
@@ -96,8 +98,12 @@ void mni_state_record(const mni_state *s, uint32_t row, mni_record *out)
     uint64_t at = mni_get64(p + 24);
     uint32_t n = mni_get32(p + 32);
     int fits = mni_span_fits(at, n, 1, s->base->heap.n_bytes);
-    *out = (mni_record){ mni_get64(p), mni_get64(p + 8), mni_get64(p + 16), mni_state_class(s, row),
-                         fits ? (const char *)s->base->heap.data + at : "", fits ? n : 0 };
+    *out = (mni_record){ mni_get64(p),
+                         mni_get64(p + 8),
+                         mni_get64(p + 16),
+                         mni_state_class(s, row),
+                         fits ? (const char *)s->base->heap.data + at : "",
+                         fits ? n : 0 };
 }
 
 void mni_state_vector(const mni_state *s, uint32_t row, float *out)
@@ -119,7 +125,8 @@ static const char *base_name(const mni_base *b, uint32_t klass, uint32_t *n_char
 const char *mni_state_name(const mni_state *s, uint32_t klass, uint32_t *n_chars)
 {
     if (klass < s->base->meta.n_classes) return base_name(s->base, klass, n_chars);
-    const char *name = *(char **)mni_stable_at(&s->tail->names, klass - s->base->meta.n_classes);
+    const char *name =
+        *(char **)mni_stable_at(&s->tail->names, klass - s->base->meta.n_classes);
     *n_chars = (uint32_t)strlen(name);
     return name;
 }
@@ -170,8 +177,10 @@ int mni_state_find_class(const mni_state *s, const char *name, uint32_t *klass)
         if (order < 0) low = mid + 1;
         else high = mid;
     }
-    /* Two names of one hash: the next free key is tried, as when it was put in (change.c). */
-    for (uint64_t key = mni_hash_bytes(name, n, 0); mni_idmap_get(&s->tail->by_name, key, klass); key++) {
+    /* Two names of one hash: the next free key is tried, as when it was put in
+     * (change.c). */
+    for (uint64_t key = mni_hash_bytes(name, n, 0);
+         mni_idmap_get(&s->tail->by_name, key, klass); key++) {
         const char *here = mni_state_name(s, *klass, &n_chars);
         if (compare_name(here, n_chars, name, n) == 0) return *klass < s->n_classes;
     }

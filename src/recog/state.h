@@ -1,13 +1,14 @@
 /* state.h - what a search sees: one published state of a gallery, counted, never changed.
  *
  *      gallery ----> state ----> base   the mapped file: records, vectors, names, index
- *                          ----> tail   rows added since, in memory; the state sees the first n_tail
- *                          ----> dead   bitmap of removed rows (base rows first, then tail rows)
+ *                          ----> tail   rows added since, in memory; the state sees the
+ *                          first n_tail ----> dead   bitmap of removed rows (base rows
+ *                          first, then tail rows)
  *
- * A reader takes a reference under the gallery's mutex and then needs no lock at all. A writer makes a new
- * state and swaps the pointer; base, tail and bitmap are shared between states and go with their last
- * user. Tail rows are written before the state that shows them is published; the mutex orders the two.
- * SPDX-License-Identifier: MIT */
+ * A reader takes a reference under the gallery's mutex and then needs no lock at all. A
+ * writer makes a new state and swaps the pointer; base, tail and bitmap are shared
+ * between states and go with their last user. Tail rows are written before the state that
+ * shows them is published; the mutex orders the two. SPDX-License-Identifier: MIT */
 #ifndef MNI_RECOG_STATE_H
 #define MNI_RECOG_STATE_H
 
@@ -19,14 +20,14 @@
 #include "recog/stable.h"
 #include "store/container.h"
 
-/* --- base: the file ------------------------------------------------------------------------------------ */
+/* --- base: the file ----------------------------------------------------------------- */
 
 enum { MNI_META_BYTES = 128, MNI_RECORD_BYTES = 48 };
 
 typedef struct mni_meta {
     uint32_t metric, dim, store, n_classes, n_live_classes, embedded_model;
-    uint64_t n_rows, next_id, fingerprint, stamp, seed;     /* stamp: hash of all records */
-    uint32_t n_calibrated_rows;                             /* rows there were when calibration ran */
+    uint64_t n_rows, next_id, fingerprint, stamp, seed;   /* stamp: hash of all records */
+    uint32_t n_calibrated_rows;                 /* rows there were when calibration ran */
     float false_accept;
 } mni_meta;
 
@@ -44,15 +45,16 @@ typedef struct mni_base {
     const uint32_t *class_at;           /* n_classes + 1 offsets into class_rows */
     const uint32_t *class_rows;         /* rows in order of class, then row */
     mni_section model;                  /* a whole model file, or empty */
-    mni_section roots;                  /* folders that sources are relative to: NUL-terminated, in a row */
+    /* folders that sources are relative to: NUL-terminated, in a row */
+    mni_section roots;
     mni_calib calib;                    /* of this gallery's own rows; n_sizes 0: none */
 } mni_base;
 
-mann_status mni_base_open(mni_base **out, const mni_vfs *v, const char *path, unsigned flags,
-                          mann_error *err);
+mann_status mni_base_open(mni_base **out, const mni_vfs *v, const char *path,
+                          unsigned flags, mann_error *err);
 void mni_base_release(mni_base *b);     /* NULL ok */
 
-/* --- tail: added rows ------------------------------------------------------------------------------------ */
+/* --- tail: added rows --------------------------------------------------------------- */
 
 typedef struct mni_tail_row {
     uint64_t id, content_hash, time;
@@ -65,22 +67,26 @@ typedef struct mni_tail {
     uint32_t dim;
     mni_stable rows;                    /* mni_tail_row */
     mni_stable vectors;                 /* dim floats each, prepared */
-    mni_stable names;                   /* char *: classes that the base does not know, owned */
+    mni_stable names;             /* char *: classes that the base does not know, owned */
     /* for the writer, and for readers that hold the gallery's mutex: */
     uint32_t n_rows, n_names;
     mni_idmap by_id;                    /* id -> newest tail row */
-    mni_idmap by_name;                  /* hash of the name -> class, for classes of the tail */
+    mni_idmap by_name;            /* hash of the name -> class, for classes of the tail */
 } mni_tail;
 
 mann_status mni_tail_new(mni_tail **out, uint32_t dim, mann_error *err);
 void mni_tail_release(mni_tail *t);     /* NULL ok */
 
-/* --- dead rows -------------------------------------------------------------------------------------------- */
+/* --- dead rows ---------------------------------------------------------------------- */
 
-typedef struct mni_dead { atomic_long refs; uint32_t n_bits, n_dead; uint64_t words[]; } mni_dead;
+typedef struct mni_dead {
+    atomic_long refs;
+    uint32_t n_bits, n_dead;
+    uint64_t words[];
+} mni_dead;
 void mni_dead_release(mni_dead *d);     /* NULL ok */
 
-/* --- state ------------------------------------------------------------------------------------------------- */
+/* --- state -------------------------------------------------------------------------- */
 
 typedef struct mni_state {
     atomic_long refs;
@@ -91,11 +97,15 @@ typedef struct mni_state {
     uint64_t n_live;
 } mni_state;
 
-/* Takes over the references to base, tail, dead; NULL when memory ends (references stay the caller's). */
+/* Takes over the references to base, tail, dead; NULL when memory ends (references stay
+ * the caller's). */
 mni_state *mni_state_new(mni_base *base, mni_tail *tail, mni_dead *dead);
 void mni_state_release(mni_state *s);   /* NULL ok */
 
-static inline uint32_t mni_state_rows(const mni_state *s) { return s->base->rows.n + s->n_tail; }
+static inline uint32_t mni_state_rows(const mni_state *s)
+{
+    return s->base->rows.n + s->n_tail;
+}
 
 static inline int mni_state_alive(const mni_state *s, uint32_t row)
 {
@@ -103,7 +113,8 @@ static inline int mni_state_alive(const mni_state *s, uint32_t row)
     return !d || row >= d->n_bits || !(d->words[row / 64] >> row % 64 & 1);
 }
 
-/* One record, by row; strings are borrowed from the state and not NUL-terminated in the base. */
+/* One record, by row; strings are borrowed from the state and not NUL-terminated in the
+ * base. */
 typedef struct mni_record {
     uint64_t id, content_hash, time;
     uint32_t klass;
@@ -114,16 +125,19 @@ void     mni_state_record(const mni_state *s, uint32_t row, mni_record *out);
 uint32_t mni_state_class(const mni_state *s, uint32_t row);
 uint64_t mni_state_id(const mni_state *s, uint32_t row);
 void     mni_state_vector(const mni_state *s, uint32_t row, float *out);
-/* Name of a class < n_classes: borrowed, *n_chars long, not NUL-terminated in the base. */
+/* Name of a class < n_classes: borrowed, *n_chars long, not NUL-terminated in the
+ * base. */
 const char *mni_state_name(const mni_state *s, uint32_t klass, uint32_t *n_chars);
-/* Row of a live id: 1 if found. Caller holds the gallery's mutex (the tail's map is read). */
+/* Row of a live id: 1 if found. Caller holds the gallery's mutex (the tail's map is
+ * read). */
 int mni_state_find_id(const mni_state *s, uint64_t id, uint32_t *row);
 /* Class of a name: 1 if found. Caller holds the gallery's mutex. */
 int mni_state_find_class(const mni_state *s, const char *name, uint32_t *klass);
 
 /* Distances of a prepared query to the tail's rows, into out[0 .. n_tail). */
 void mni_state_scan_tail(const mni_state *s, const float *query, float *out);
-/* Distances to all rows, base then tail; dead rows are +infinity. out: mni_state_rows floats. */
+/* Distances to all rows, base then tail; dead rows are +infinity. out: mni_state_rows
+ * floats. */
 void mni_state_scan_all(const mni_state *s, const float *query, float *out);
 
 #endif

@@ -8,8 +8,8 @@
  *       side/2.jpg     deeper folders belong to the class
  *     .cache/          dot files and folders are skipped
  *
- * A symbolic link to a folder is followed unless it leads back to a folder we are
- * inside of. SPDX-License-Identifier: MIT */
+ * A symbolic link to a folder is followed unless it leads back to a folder we are inside
+ * of. SPDX-License-Identifier: MIT */
 #include "train/dataset.h"
 
 #include <stdio.h>
@@ -23,10 +23,7 @@
 enum { MAX_DEPTH = 32, MAX_MANIFEST_BYTES = 1 << 30 };
 #define MAX_FILE_BYTES (1ull << 30)
 
-typedef struct image_ref {
-    char *path;
-    uint32_t klass;
-} image_ref;
+typedef struct image_ref { char *path; uint32_t klass; } image_ref;
 
 struct mann_dataset {
     const mni_vfs *vfs;
@@ -87,13 +84,9 @@ static mann_status add_class(mni_dataset *d, const char *name, uint32_t *klass,
     return MANN_OK;
 }
 
-/* --- one folder's names, sorted --------------------------------------------------- */
+/* --- one folder's names, sorted ----------------------------------------------------- */
 
-typedef struct names {
-    char **at;
-    size_t n, cap;
-    int failed;
-} names;
+typedef struct names { char **at; size_t n, cap; int failed; } names;
 
 static int keep_name(void *ctx, const char *name)
 {
@@ -102,10 +95,7 @@ static int keep_name(void *ctx, const char *name)
     char *copy = mni_grow((void **)&l->at, &l->cap, l->n + 1, sizeof *l->at)
                      ? mni_strdup(name)
                      : NULL;
-    if (!copy) {
-        l->failed = 1;
-        return 1;
-    }
+    if (!copy) { l->failed = 1; return 1; }
     l->at[l->n++] = copy;
     return 0;
 }
@@ -127,21 +117,17 @@ static mann_status list_names(const mni_vfs *v, const char *dir, names *l,
     *l = (names){ 0 };
     mann_status s = v->ops->list(v, dir, keep_name, l, err);
     if (s == MANN_OK && l->failed) s = no_memory(err);
-    if (s != MANN_OK) {
-        names_fini(l);
-        *l = (names){ 0 };
-        return s;
-    }
+    if (s != MANN_OK) { names_fini(l); *l = (names){ 0 }; return s; }
     if (l->n) qsort(l->at, l->n, sizeof *l->at, by_bytes);
     return MANN_OK;
 }
 
-/* --- walking ---------------------------------------------------------------------- */
+/* --- walking ------------------------------------------------------------------------ */
 
 typedef struct walk {
     mni_dataset *d;
     const mann_hooks *hooks;
-    mni_stat above[MAX_DEPTH]; /* the folders we are inside of */
+    mni_stat above[MAX_DEPTH];          /* the folders we are inside of */
     int depth;
     uint64_t n_odd;
 } walk;
@@ -201,8 +187,8 @@ static mann_status walk_folder(walk *w, const char *full, const char *relative,
     names l;
     mni_text path = { 0 }, below = { 0 };
     mann_status s = list_names(w->d->vfs, full, &l, err);
-    if (s != MANN_OK && s != MANN_E_NOMEM &&
-        w->depth > 1) { /* one unreadable folder is not the end */
+    /* one unreadable folder is not the end */
+    if (s != MANN_OK && s != MANN_E_NOMEM && w->depth > 1) {
         tell(w->hooks, MANN_NOTE_WARNING, relative, "cannot be listed; skipped");
         return MANN_OK;
     }
@@ -212,9 +198,8 @@ static mann_status walk_folder(walk *w, const char *full, const char *relative,
         mni_path_join(&path, full, l.at[i]);
         mni_path_join(&below, relative, l.at[i]);
         s = path.failed || below.failed
-                ? no_memory(err)
-                : visit(w, mni_text_get(&path), mni_text_get(&below), l.at[i], klass,
-                        err);
+            ? no_memory(err)
+            : visit(w, mni_text_get(&path), mni_text_get(&below), l.at[i], klass, err);
     }
     mni_text_fini(&path);
     mni_text_fini(&below);
@@ -222,12 +207,9 @@ static mann_status walk_folder(walk *w, const char *full, const char *relative,
     return s;
 }
 
-/* --- manifest --------------------------------------------------------------------- */
+/* --- manifest ----------------------------------------------------------------------- */
 
-typedef struct line {
-    const char *path, *klass;
-    size_t number;
-} line;
+typedef struct line { const char *path, *klass; size_t number; } line;
 
 static int by_class_then_path(const void *a, const void *b)
 {
@@ -282,8 +264,7 @@ static mann_status read_manifest(mni_dataset *d, const char *path, mann_error *e
     if (s == MANN_OK && n) qsort(lines, n, sizeof *lines, by_class_then_path);
     uint32_t klass = MANN_NO_CLASS;
     for (size_t i = 0; s == MANN_OK && i < n; i++) {
-        if (!lines[i].klass)
-            klass = MANN_NO_CLASS;
+        if (!lines[i].klass) klass = MANN_NO_CLASS;
         else if (i == 0 || strcmp(lines[i].klass, lines[i - 1].klass) != 0)
             s = add_class(d, lines[i].klass, &klass, err);
         if (s == MANN_OK) s = add_image(d, lines[i].path, klass, err);
@@ -293,7 +274,7 @@ static mann_status read_manifest(mni_dataset *d, const char *path, mann_error *e
     return s;
 }
 
-/* --- open ------------------------------------------------------------------------- */
+/* --- open --------------------------------------------------------------------------- */
 
 /* The walk meets classes and paths in order; images without a class go behind all
  * others. */
@@ -303,10 +284,8 @@ static mann_status classless_last(mni_dataset *d, mann_error *err)
     image_ref *loose = mni_alloc(d->n_images + 1, sizeof *loose);
     if (!loose) return no_memory(err);
     for (size_t i = 0; i < d->n_images; i++) {
-        if (d->images[i].klass == MANN_NO_CLASS)
-            loose[n_loose++] = d->images[i];
-        else
-            d->images[kept++] = d->images[i];
+        if (d->images[i].klass == MANN_NO_CLASS) loose[n_loose++] = d->images[i];
+        else d->images[kept++] = d->images[i];
     }
     if (n_loose) memcpy(d->images + kept, loose, n_loose * sizeof *loose);
     mni_free(loose);
@@ -317,10 +296,8 @@ static mann_status set_root(mni_dataset *d, const char *path, int is_folder,
                             mann_error *err)
 {
     mni_text root = { 0 };
-    if (is_folder)
-        mni_text_add(&root, path);
-    else
-        mni_path_dir(&root, path);
+    if (is_folder) mni_text_add(&root, path);
+    else mni_path_dir(&root, path);
     d->root = root.failed ? NULL : mni_strdup(mni_text_get(&root));
     mni_text_fini(&root);
     return d->root ? MANN_OK : no_memory(err);
@@ -349,10 +326,7 @@ mann_status mni_dataset_open(mni_dataset **out, const mni_vfs *v, const char *pa
                      "%s: holds no image (wanted class folders with PNG, JPEG, BMP or "
                      "PNM files, or a manifest)",
                      path);
-    if (s != MANN_OK) {
-        mni_dataset_free(d);
-        return s;
-    }
+    if (s != MANN_OK) { mni_dataset_free(d); return s; }
     *out = d;
     return MANN_OK;
 }
@@ -370,16 +344,13 @@ mann_status mni_dataset_files(mni_dataset **out, const mni_vfs *v,
     if (s == MANN_OK && klass) s = add_class(d, klass, &number, err);
     for (size_t i = 0; s == MANN_OK && i < n; i++)
         s = add_image(d, paths[i], number, err);
-    if (s != MANN_OK) {
-        mni_dataset_free(d);
-        return s;
-    }
+    if (s != MANN_OK) { mni_dataset_free(d); return s; }
     *out = d;
     return MANN_OK;
 }
 
-uint32_t mni_dataset_n_classes(const mni_dataset *d) { return (uint32_t)d->n_classes; }
-uint64_t mni_dataset_n_images(const mni_dataset *d) { return d->n_images; }
+uint32_t    mni_dataset_n_classes(const mni_dataset *d) { return (uint32_t)d->n_classes; }
+uint64_t    mni_dataset_n_images(const mni_dataset *d) { return d->n_images; }
 const char *mni_dataset_class(const mni_dataset *d, uint32_t klass)
 {
     return d->classes[klass];
@@ -399,10 +370,9 @@ mann_status mni_dataset_bytes(const mni_dataset *d, uint64_t image, uint8_t **by
     mni_text full = { 0 };
     mni_stat st;
     const char *path = d->images[image].path;
-    if (path[0] == '/')
-        mni_text_add(&full, path); /* a manifest may name absolute paths */
-    else
-        mni_path_join(&full, d->root, path);
+    /* a manifest may name absolute paths */
+    if (path[0] == '/') mni_text_add(&full, path);
+    else mni_path_join(&full, d->root, path);
     mann_status s = full.failed
                         ? no_memory(err)
                         : d->vfs->ops->stat(d->vfs, mni_text_get(&full), &st, err);

@@ -14,9 +14,9 @@ mann_status mni_dataset_open(mni_dataset **out, const mni_vfs *v, const char *pa
 mann_status mni_dataset_files(mni_dataset **out, const mni_vfs *v,
                               const char *const *paths, size_t n, const char *klass,
                               mann_error *err);
-void mni_dataset_free(mni_dataset *d);
-uint32_t mni_dataset_n_classes(const mni_dataset *d);
-uint64_t mni_dataset_n_images(const mni_dataset *d);
+void        mni_dataset_free(mni_dataset *d);
+uint32_t    mni_dataset_n_classes(const mni_dataset *d);
+uint64_t    mni_dataset_n_images(const mni_dataset *d);
 const char *mni_dataset_class(const mni_dataset *d, uint32_t klass);
 const char *mni_dataset_path(const mni_dataset *d, uint64_t image, uint32_t *klass);
 const char *mni_dataset_root(const mni_dataset *d);
