@@ -3,7 +3,8 @@
  * A checkpoint is a model file of the weights of that moment, and two more sections:
  *
  *   MOMT  f32     momentum, in the layout of the weights
- *   TRST  bytes   u32 layout 1, u32 miner, u64 key, u64 step, u32 collapses,
+ *   TRST  bytes   u32 layout 1, u32 miner, u64 key, u64 step,
+ *                 u64 step of the last collapse, u32 collapses,
  *                 u32 best epoch, u32 stale epochs, u32 stuck steps,
  *                 f64 sums of loss and of active share, u64 number of epochs,
  *                 then 5 f64 for each (mni_epoch)
@@ -59,6 +60,7 @@ static void encode(const mni_trainer *t, mni_buf *b)
     mni_buf_u32(b, st->miner);
     mni_buf_u64(b, t->key);
     mni_buf_u64(b, st->step);
+    mni_buf_u64(b, st->restarted);
     mni_buf_u32(b, st->n_collapses);
     mni_buf_u32(b, st->best_epoch);
     mni_buf_u32(b, st->n_stale);
@@ -82,6 +84,7 @@ static mann_status decode(mni_trainer *t, mni_cursor *c, const char *name,
     st.miner = mni_cursor_u32(c);
     const uint64_t key = mni_cursor_u64(c);
     st.step = mni_cursor_u64(c);
+    st.restarted = mni_cursor_u64(c);
     st.n_collapses = mni_cursor_u32(c);
     st.best_epoch = mni_cursor_u32(c);
     st.n_stale = mni_cursor_u32(c);
@@ -101,7 +104,8 @@ static mann_status decode(mni_trainer *t, mni_cursor *c, const char *name,
     const int fits = !c->bad && n <= MOST_EPOCHS && mni_cursor_left(c) == n * 40;
     if (!fits || st.step > t->schedule.n_steps ||
         n != st.step / t->config.steps_per_epoch || st.best_epoch > n ||
-        st.miner < MANN_MINE_HARD || st.miner > MANN_MINE_RANDOM)
+        st.restarted > st.step || st.miner < MANN_MINE_HARD ||
+        st.miner > MANN_MINE_RANDOM)
         return mni_fail(err, MANN_E_FORMAT, "%s: the training state contradicts itself",
                         name);
     st.epochs = mni_alloc((size_t)n, sizeof *st.epochs);

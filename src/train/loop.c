@@ -26,6 +26,14 @@ static mni_loss_config loss_config(const mni_trainer *t)
                               t->state.step };
 }
 
+float mni_trainer_rate(const mni_trainer *t, uint64_t step)
+{
+    const float rate = mni_schedule_rate(&t->schedule, step);
+    const uint64_t since = step - t->state.restarted, climb = t->schedule.n_warmup;
+    if (t->state.n_collapses == 0 || since >= climb) return rate;
+    return rate * (float)(since + 1) / (float)climb;
+}
+
 /* --- faults ----------------------------------------------------------------------- */
 
 static mann_status not_a_number(mni_trainer *t, const mni_batch *b, mann_error *err)
@@ -38,7 +46,7 @@ static mann_status not_a_number(mni_trainer *t, const mni_batch *b, mann_error *
         "training: the loss is not a number at step %llu (epoch %llu, rate %g); "
         "try a tenth of the rate, or clip gradients to 1%s",
         (unsigned long long)step, (unsigned long long)mni_trainer_epoch(t),
-        (double)mni_schedule_rate(&t->schedule, t->state.step),
+        (double)mni_trainer_rate(t, t->state.step),
         t->config.checkpoint_dir ? "; nan_batch.txt lists the images of the batch" : "");
 }
 
@@ -57,6 +65,8 @@ static mann_status collapsed(mni_trainer *t, mann_error *err)
             "another loss",
             (unsigned long long)t->state.step);
     t->state.miner = was + 1;
+    t->state.restarted = t->state.step;
+    t->state.n_stale = 0;
     MNI_TRY(mni_network_import(t->net, t->start, err));
     memset(mni_network_momentum(t->net), 0, mni_network_n_params(t->net) * sizeof(float));
     mni_train_note(
@@ -82,7 +92,7 @@ static mann_status learn(mni_trainer *t, mni_loss_result *r, mann_error *err)
                              t->d_embeddings, err));
     double norm = 0;
     if (isfinite(r->loss)) {
-        const mni_sgd sgd = { mni_schedule_rate(&t->schedule, t->state.step), c->momentum,
+        const mni_sgd sgd = { mni_trainer_rate(t, t->state.step), c->momentum,
                               c->weight_decay, c->clip, 1 };
         mni_network_zero_grads(t->net);
         mni_network_backward(t->net, t->d_embeddings);
@@ -187,7 +197,7 @@ static mann_status end_epoch(mni_trainer *t, mann_error *err)
         return mni_fail(err, MANN_E_NOMEM, "training: history");
     st->epochs[st->n_epochs++] =
         (mni_epoch){ st->sum_loss / n, st->sum_active / n, grade.loss, grade.recall,
-                     (double)mni_schedule_rate(&t->schedule, st->step - 1) };
+                     (double)mni_trainer_rate(t, st->step - 1) };
     st->sum_loss = st->sum_active = 0;
     MNI_TRY(keep_if_best(t, err));
     MNI_TRY(mni_train_log_epoch(t, &st->epochs[st->n_epochs - 1], err));

@@ -88,7 +88,7 @@ mann_status mni_train_log_step(mni_trainer *t, const mni_loss_result *r, double 
     number(&j, "positive", r->mean_positive);
     number(&j, "negative", r->mean_negative);
     number(&j, "norm", norm);
-    number(&j, "rate", (double)mni_schedule_rate(&t->schedule, t->state.step - 1));
+    number(&j, "rate", (double)mni_trainer_rate(t, t->state.step - 1));
     return end(t, &j, &line, err);
 }
 

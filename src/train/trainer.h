@@ -39,6 +39,7 @@ typedef struct mni_train_state {
     uint64_t step;  /* steps done */
     uint32_t miner; /* in force: a collapse may have changed it */
     uint32_t n_collapses;
+    uint64_t restarted; /* step of the last collapse: the rate climbs again from there */
     uint32_t best_epoch; /* counted from 1; 0: none yet */
     uint32_t n_stale;    /* epochs since */
     mni_watch watch;
@@ -80,11 +81,15 @@ mann_status mni_trainer_init(mni_trainer *t, const mni_model *m, const mni_datas
 void mni_trainer_fini(mni_trainer *t);
 mann_status mni_model_copy(mni_model **out, const mni_model *m,
                            mann_error *err); /* weights and PREP */
-static inline uint64_t mni_trainer_epoch(
-    const mni_trainer *t) /* running, counted from 1 */
+/* The running epoch, counted from 1. */
+static inline uint64_t mni_trainer_epoch(const mni_trainer *t)
 {
     return t->state.step / t->config.steps_per_epoch + 1;
 }
+
+/* loop.c. The learning rate of a step: the schedule's, and warm-up anew after a
+ * collapse. */
+float mni_trainer_rate(const mni_trainer *t, uint64_t step);
 
 /* checkpoint.c. A checkpoint is a model file (it can be used as one) with two more
  * sections. */
@@ -97,8 +102,8 @@ mann_status mni_checkpoint_path(const mni_trainer *t, const char *name, mni_text
 
 /* train_log.c */
 mann_status mni_train_log_open(mni_trainer *t, mann_error *err);
-void mni_train_note(const mni_trainer *t, mann_note_level level, const char *fmt, ...)
-    MNI_PRINTF(3, 4);
+void mni_train_note(const mni_trainer *t, mann_note_level level, const char *fmt,
+                    ...) MNI_PRINTF(3, 4);
 void mni_train_summary(mni_trainer *t);
 mann_status mni_train_log_step(mni_trainer *t, const mni_loss_result *r, double norm,
                                mann_error *err);
