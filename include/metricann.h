@@ -147,8 +147,8 @@ mann_status mann_model_new(mann_model **out, const char *architecture, uint32_t 
 mann_status mann_model_open(mann_model **out, const char *path, mann_error *err);
 mann_status mann_model_save(const mann_model *m, const char *path, mann_error *err);
 void        mann_model_free(mann_model *m);
-/* How save keeps the weights: f32, or f16 at half the size (MANN_STORE_*). f16 rounds them
- * at once: the model becomes another one, with a fingerprint of its own. */
+/* How save keeps the weights (MANN_STORE_*): f32, or f16 at half the size. f16 rounds
+ * them at once: the model becomes another one, with a fingerprint of its own. */
 mann_status mann_model_store_as(mann_model *m, uint32_t store, mann_error *err);
 uint32_t    mann_model_dim(const mann_model *m);
 /* out: n x dim unit vectors. The bits of a vector do not depend on n or on the pool. */
