@@ -19,7 +19,7 @@ typedef struct job {
     size_t n_bytes;
     mni_near near[QUERIES * K];
     size_t found[QUERIES];
-    uint32_t truth[ALONE * K];      /* from the uncoded vectors, in plain double arithmetic */
+    uint32_t truth[ALONE * K];  /* from the uncoded vectors, in plain double arithmetic */
 } job;
 
 /* Every word once, in lanes that the compiler may put side by side. */
@@ -109,7 +109,8 @@ static void measure(job *j, const char *dtype)
     bench_in_turn(many, 2, 0.4, t);
     batch(j);
     snprintf(name, sizeof name, "index.flat batch=%d %s dim=%u rows=%u recall=%.3f",
-             QUERIES, dtype, (unsigned)j->rows.dim, (unsigned)j->rows.n, recall(j, ALONE));
+             QUERIES, dtype, (unsigned)j->rows.dim, (unsigned)j->rows.n,
+             recall(j, ALONE));
     BENCH_LINE(name, simd, 1, t[1], QUERIES / t[1].median, "q/s",
                t[1].speed * QUERIES / ALONE);
 }
