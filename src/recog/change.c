@@ -40,6 +40,7 @@ static mann_status grow_live(mni_gallery *g, size_t n_classes, mann_error *err)
 mann_status mni_change_begin(mni_change *c, mni_gallery *g, mann_error *err)
 {
     *c = (mni_change){ .g = g };
+    MNI_TRY(mni_gallery_follow(g, err));
     const mni_state *s = g->state;      /* only writers swap it, and we are the writer */
     MNI_TRY(grow_live(g, s->n_classes, err));
     c->next = mni_state_new(s->base, s->tail, s->dead);
@@ -75,6 +76,7 @@ static mann_status new_class(mni_change *c, const char *name, uint32_t *klass,
     MNI_TRY(grow_live(g, (size_t)c->next->n_classes + 1, err));
     char **slot = mni_stable_make(&t->names, t->n_names + c->n_new_names);
     char *copy = slot ? mni_strdup(name) : NULL;
+    if (copy) *slot = copy;     /* before the map names it: a reader follows at once */
     mni_mutex_lock(&g->lock);           /* readers look names up in the same map */
     int ok = copy && mni_idmap_put(&t->by_name, free_name_key(t, name, n_chars),
                                    c->next->n_classes);
@@ -83,7 +85,6 @@ static mann_status new_class(mni_change *c, const char *name, uint32_t *klass,
         mni_free(copy);
         return mni_fail(err, MANN_E_NOMEM, "%s: class %s", g->path, name);
     }
-    *slot = copy;
     c->n_new_names++;
     *klass = c->next->n_classes++;
     return MANN_OK;

@@ -285,6 +285,7 @@ static mann_status publish_base(mni_gallery *g, mann_error *err)
     mni_state *old = g->state;
     g->state = fresh;
     mni_mutex_unlock(&g->lock);
+    g->behind = 0;
     mni_state_release(old);
     mni_free(g->live);
     g->live = NULL;
@@ -294,6 +295,23 @@ static mann_status publish_base(mni_gallery *g, mann_error *err)
     g->journal_bytes = mni_journal_bytes(g->journal);
     mni_mutex_unlock(&g->lock);
     return s;
+}
+
+/* The folder first: were it not on the medium, a power cut could bring the old base back,
+ * whose journal is about to be cut. */
+mann_status mni_gallery_follow(mni_gallery *g, mann_error *err)
+{
+    mni_base *there;
+    if (!g->behind) return MANN_OK;
+    MNI_TRY(mni_sync_dir_of(g->vfs, g->path, err));
+    MNI_TRY(mni_base_open(&there, g->vfs, g->path, 0, err));
+    const mni_base *mine = g->state->base;
+    int same = there->meta.stamp == mine->meta.stamp &&
+               mni_reader_generation(there->reader) == mni_reader_generation(mine->reader);
+    mni_base_release(there);
+    if (!same) return publish_base(g, err);
+    g->behind = 0;
+    return MANN_OK;
 }
 
 static void tell(const mann_hooks *h, mann_note_level level, const char *sentence)
@@ -337,10 +355,14 @@ mann_status mni_gallery_build(mni_gallery *g, const char *path, const char *spec
         return mni_fail(err, MANN_E_READ_ONLY, "%s: was opened for reading only",
                         g->path);
     mni_mutex_lock(&g->writing);
+    mann_status s = mni_gallery_follow(g, err);
     mni_state *state = mni_gallery_state(g);
     plan p = { .state = state };
-    mann_status s = make_plan(g, &p, spec, measure, pool, h, err);
-    if (s == MANN_OK) s = write_base(g, &p, in_place ? g->path : path, err);
+    if (s == MANN_OK) s = make_plan(g, &p, spec, measure, pool, h, err);
+    if (s == MANN_OK) {
+        g->behind = in_place;
+        s = write_base(g, &p, in_place ? g->path : path, err);
+    }
     plan_fini(&p);
     mni_state_release(state);
     if (s == MANN_OK && in_place) s = publish_base(g, err);

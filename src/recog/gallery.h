@@ -33,6 +33,7 @@ struct mann_gallery {
     int has_lock;
     mni_journal *journal;
     uint64_t next_id;
+    int behind;        /* 1: the file may have been replaced, and this handle not follow */
     uint32_t *live;                 /* live rows per class; NULL until the first change */
     size_t live_cap;
     uint64_t journal_bytes;             /* also read under `lock` */
@@ -87,6 +88,10 @@ mann_status mni_gallery_add_root(mni_gallery *g, const char *folder, mann_error 
 mann_status mni_gallery_replay(void *gallery, uint32_t type, const void *bytes,
                                size_t n_bytes, mann_error *err);
 
+/* After a fold that failed half-way: the handle takes the base that stands on the disk,
+ * since what is put into the journal of another base is ignored at the next open. Nothing
+ * to do otherwise. Under `writing`, before any record is written. */
+mann_status mni_gallery_follow(mni_gallery *g, mann_error *err);
 /* The journal starts over for the base of the present state. Under `writing`. */
 mann_status mni_gallery_reset_journal(mni_gallery *g, mann_error *err);
 

@@ -38,8 +38,8 @@ mann_status mni_gallery_add_root(mni_gallery *g, const char *folder, mann_error 
     mni_mutex_lock(&g->writing);
     int known = 0;
     for (uint32_t i = 0; i < g->n_roots; i++) known |= strcmp(g->roots[i], folder) == 0;
-    mann_status s = MANN_OK;
-    if (!known) {
+    mann_status s = mni_gallery_follow(g, err);
+    if (s == MANN_OK && !known) {
         mni_change_put_text(&buf, folder);
         s = mni_change_journal(g, MNI_RECORD_ROOT, &buf, err);
         if (s == MANN_OK) s = mni_journal_commit(g->journal, err);

@@ -1,0 +1,94 @@
+/* test_gallery_order.c - the gallery where order matters: what another thread, another
+ * handle or the next process sees of a change, also when a step of it failed.
+ * SPDX-License-Identifier: MIT */
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "gallery_help.h"
+#include "harness.h"
+#include "os/thread.h"
+
+/* --- names -------------------------------------------------------------------------- */
+
+enum { NAMES = 3000 };
+typedef struct lookup { mni_gallery *g; atomic_int stop; } lookup;
+
+static void *look_names_up(void *ctx)
+{
+    lookup *l = ctx;
+    char name[32];
+    uint32_t klass;
+    for (uint32_t k = 0; !atomic_load(&l->stop); k = (k + 1) % NAMES) {
+        snprintf(name, sizeof name, "class-%u", (unsigned)k);
+        mni_mutex_lock(&l->g->lock);
+        if (mni_state_find_class(l->g->state, name, &klass))
+            CHECK(klass < l->g->state->n_classes);
+        mni_mutex_unlock(&l->g->lock);
+    }
+    return NULL;
+}
+
+/* A name stands in the map before its class is published: whoever meets it there must
+ * find it whole. */
+static void names_are_looked_up_beside_a_writer(void)
+{
+    mni_vfs_mem *mem;
+    lookup l = { 0 };
+    mann_error e = { MANN_OK, "" };
+    mni_thread reader;
+    CHECK_OK(mni_vfs_mem_new(&mem, NULL));
+    CHECK_FINE(gallery_make(&l.g, mni_vfs_mem_vfs(mem), "a", MANN_STORE_F32, 1, 1, &e),
+               e);
+    CHECK(mni_thread_start(&reader, look_names_up, &l));
+    for (uint32_t k = 0; k < NAMES; k++)
+        CHECK_FINE(gallery_add_view(l.g, k, 0, NULL, &e), e);
+    atomic_store(&l.stop, 1);
+    mni_thread_join(reader);
+    mni_gallery_free(l.g);
+    mni_vfs_mem_free(mem);
+}
+
+/* --- a new base that came half ------------------------------------------------------ */
+
+/* Whatever step of a fold fails: the handle goes on, and what it acknowledges later is
+ * there at the next open. */
+static void a_failed_fold_loses_nothing_later(void)
+{
+    for (long n = 0;; n++) {
+        mni_vfs_mem *mem;
+        mni_gallery *g;
+        mni_vfs_faulty f;
+        mann_error e = { MANN_OK, "" };
+        mann_gallery_info info;
+        CHECK_OK(mni_vfs_mem_new(&mem, NULL));
+        const mni_vfs *v = mni_vfs_mem_vfs(mem);
+        CHECK_FINE(gallery_make(&g, v, "a", MANN_STORE_F32, 3, 2, &e), e);
+        mni_gallery_free(g);
+        mni_vfs_faulty_init(&f, v);
+        CHECK_FINE(mni_gallery_open(&g, &f.vfs, "a", MANN_OPEN_WRITE, &e), e);
+        f.which = MNI_FAULT_ANY;
+        f.fail_in = n;
+        mann_status s = mni_gallery_build(g, NULL, NULL, 0, NULL, NULL, &e);
+        f.fail_in = -1;
+        CHECK_FINE(gallery_add_view(g, 7, 0, NULL, &e), e);
+        CHECK_FINE(mni_gallery_add_root(g, "photos", &e), e);
+        mni_gallery_free(g);
+        CHECK_FINE(mni_gallery_open(&g, v, "a", MANN_OPEN_READ, &e), e);
+        CHECK_OK(mni_gallery_describe(g, &info, NULL));
+        CHECK_EQ(info.n_rows, 7);
+        CHECK_EQ(info.journal_ignored, 0);
+        CHECK_FINE(mni_gallery_verify(g, NULL, &e), e);
+        mni_gallery_free(g);
+        mni_vfs_mem_free(mem);
+        if (s == MANN_OK) break;
+        CHECK(n < 500);
+    }
+}
+
+const test_case gallery_order_tests[];
+const test_case gallery_order_tests[] = {
+    { "names_are_looked_up_beside_a_writer", names_are_looked_up_beside_a_writer, 0 },
+    { "a_failed_fold_loses_nothing_later", a_failed_fold_loses_nothing_later, 0 },
+    { 0 }
+};
