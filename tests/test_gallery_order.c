@@ -86,9 +86,61 @@ static void a_failed_fold_loses_nothing_later(void)
     }
 }
 
+/* --- what had the name before ------------------------------------------------------- */
+
+static void check_rows(mni_gallery *g, uint64_t want)
+{
+    mann_gallery_info info;
+    CHECK_OK(mni_gallery_describe(g, &info, NULL));
+    CHECK_EQ(info.n_rows, want);
+}
+
+/* Base files are removed by hand, journals are forgotten: a new gallery is empty. */
+static void a_new_gallery_ignores_an_old_journal(void)
+{
+    mni_vfs_mem *mem;
+    mni_gallery *g;
+    mann_error e = { MANN_OK, "" };
+    mann_gallery_config c = gallery_config(MANN_COSINE, MANN_STORE_F32);
+    CHECK_OK(mni_vfs_mem_new(&mem, NULL));
+    const mni_vfs *v = mni_vfs_mem_vfs(mem);
+    CHECK_FINE(gallery_make(&g, v, "a", MANN_STORE_F32, 3, 1, &e), e);
+    mni_gallery_free(g);
+    CHECK_OK(v->ops->remove(v, "a", NULL));
+    CHECK_FINE(mni_gallery_create(&g, v, "a", &c, &e), e);
+    check_rows(g, 0);
+    mni_gallery_free(g);
+    mni_vfs_mem_free(mem);
+}
+
+/* Built to a name twice: what was added to the first copy is not in the second. And no
+ * copy takes the place of a gallery that somebody is writing. */
+static void a_copy_ignores_an_old_journal(void)
+{
+    mni_vfs_mem *mem;
+    mni_gallery *g, *copy;
+    mann_error e = { MANN_OK, "" };
+    CHECK_OK(mni_vfs_mem_new(&mem, NULL));
+    const mni_vfs *v = mni_vfs_mem_vfs(mem);
+    CHECK_FINE(gallery_make(&g, v, "a", MANN_STORE_F32, 3, 1, &e), e);
+    CHECK_FINE(mni_gallery_build(g, "b", NULL, 0, NULL, NULL, &e), e);
+    CHECK_FINE(mni_gallery_open(&copy, v, "b", MANN_OPEN_WRITE, &e), e);
+    CHECK_FINE(gallery_add_view(copy, 8, 0, NULL, &e), e);
+    CHECK_IS(mni_gallery_build(g, "b", NULL, 0, NULL, NULL, &e), MANN_E_LOCKED);
+    mni_gallery_free(copy);
+    CHECK_FINE(mni_gallery_build(g, "b", NULL, 0, NULL, NULL, &e), e);
+    CHECK_FINE(mni_gallery_open(&copy, v, "b", MANN_OPEN_WRITE, &e), e);
+    check_rows(copy, 3);
+    mni_gallery_free(copy);
+    mni_gallery_free(g);
+    mni_vfs_mem_free(mem);
+}
+
 const test_case gallery_order_tests[];
 const test_case gallery_order_tests[] = {
     { "names_are_looked_up_beside_a_writer", names_are_looked_up_beside_a_writer, 0 },
     { "a_failed_fold_loses_nothing_later", a_failed_fold_loses_nothing_later, 0 },
+    { "a_new_gallery_ignores_an_old_journal", a_new_gallery_ignores_an_old_journal, 0 },
+    { "a_copy_ignores_an_old_journal", a_copy_ignores_an_old_journal, 0 },
     { 0 }
 };
