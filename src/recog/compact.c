@@ -306,8 +306,9 @@ mann_status mni_gallery_follow(mni_gallery *g, mann_error *err)
     MNI_TRY(mni_sync_dir_of(g->vfs, g->path, err));
     MNI_TRY(mni_base_open(&there, g->vfs, g->path, 0, err));
     const mni_base *mine = g->state->base;
+    uint64_t generation = mni_reader_generation(there->reader);
     int same = there->meta.stamp == mine->meta.stamp &&
-               mni_reader_generation(there->reader) == mni_reader_generation(mine->reader);
+               generation == mni_reader_generation(mine->reader);
     mni_base_release(there);
     if (!same) return publish_base(g, err);
     g->behind = 0;
@@ -334,10 +335,13 @@ static mann_status make_plan(mni_gallery *g, plan *p, const char *spec,
         measure == MNI_MEASURE_YES ||
         (measure == MNI_MEASURE_DUE &&
          (!old->calib.n_sizes || p->n >= 2 * (uint64_t)old->meta.n_calibrated_rows));
-    if (g->model_calib.n_sizes || p->state->n_live_classes == 0) due = 0;
+    mni_mutex_lock(&g->lock);
+    const int model_knows = g->model_calib.n_sizes != 0;
+    mni_mutex_unlock(&g->lock);
+    if (model_knows || p->state->n_live_classes == 0) due = 0;
     if (due && p->state->n_live_classes >= CALIBRATE_CLASSES)
         MNI_TRY(calibrate(p, pool, err));
-    else if (due)
+    else if (due && !p->calib.n_sizes)
         tell(
             h, MANN_NOTE_INFO,
             "too few classes to learn how near strangers come: every answer will be "

@@ -110,10 +110,16 @@ void mni_gallery_free(mni_gallery *g)
 
 /* --- the model ---------------------------------------------------------------------- */
 
-/* What the gallery needs from a model that it now owns. */
+/* What the gallery needs from a model; taken. The first one stays until the gallery goes:
+ * others are using it, without a lock. */
 static mann_status adopt_model(mni_gallery *g, mni_model *m, mann_error *err)
 {
     size_t n;
+    uint32_t makes = mni_model_shape_of(m).dim, wanted = mni_gallery_dim(g);
+    if (makes != wanted)
+        return mni_fail(err, MANN_E_FORMAT,
+                        "%s: vectors of %u dimensions, but its model makes %u", g->path,
+                        (unsigned)wanted, (unsigned)makes);
     mni_recipe recipe;
     mni_calib calib = { 0 };
     const void *prep = mni_model_attached(m, MNI_RECIPE_TAG, &n);
@@ -121,12 +127,14 @@ static mann_status adopt_model(mni_gallery *g, mni_model *m, mann_error *err)
     const void *tails = mni_model_attached(m, MNI_CALIB_TAG, &n);
     if (tails) MNI_TRY(mni_calib_decode(&calib, tails, n, err));
     mni_mutex_lock(&g->lock);
-    mni_model *old = g->model;
-    g->model = m;
-    g->recipe = recipe;
-    g->model_calib = calib;
+    const int first = g->model == NULL;
+    if (first) {
+        g->model = m;
+        g->recipe = recipe;
+        g->model_calib = calib;
+    }
     mni_mutex_unlock(&g->lock);
-    mni_model_free(old);
+    if (!first) mni_model_free(m);
     return MANN_OK;
 }
 
@@ -181,7 +189,10 @@ mann_status mni_gallery_use_model(mni_gallery *g, const mni_model *m, mann_error
         return mni_fail(err, MANN_E_MISMATCH,
                         "%s: its vectors were made with model %016llx, not with %016llx",
                         g->path, (unsigned long long)mine, (unsigned long long)theirs);
-    if (g->model) return MANN_OK;
+    mni_mutex_lock(&g->lock);
+    const int has_one = g->model != NULL;
+    mni_mutex_unlock(&g->lock);
+    if (has_one) return MANN_OK;
     MNI_TRY(copy_model(&copy, m, err));
     mann_status s = adopt_model(g, copy, err);
     if (s != MANN_OK) mni_model_free(copy);
@@ -369,6 +380,14 @@ mann_status mni_gallery_refresh(mni_gallery *g, mann_error *err)
         fresh->state = old;
         g->journal_bytes = fresh->journal_bytes;
         g->replayed = fresh->replayed;
+        for (uint32_t i = 0; i < MNI_MAX_ROOTS; i++) {
+            char *root = g->roots[i];
+            g->roots[i] = fresh->roots[i];
+            fresh->roots[i] = root;
+        }
+        uint32_t n_roots = g->n_roots;
+        g->n_roots = fresh->n_roots;
+        fresh->n_roots = n_roots;
         mni_mutex_unlock(&g->lock);
     }
     mni_gallery_free(fresh);
@@ -494,10 +513,10 @@ mann_status mni_gallery_describe(mni_gallery *g, mann_gallery_info *info, mann_e
     i.journal_bytes = g->journal_bytes;
     snprintf(i.model, sizeof i.model, "%s",
              g->model ? mni_model_shape_of(g->model).architecture : "");
-    mni_mutex_unlock(&g->lock);
-    mni_uuid_text(mni_reader_uuid(b->reader), i.uuid);
     i.journal_cut_bytes = g->replayed.n_cut_bytes;
     i.journal_ignored = (uint32_t)g->replayed.foreign;
+    mni_mutex_unlock(&g->lock);
+    mni_uuid_text(mni_reader_uuid(b->reader), i.uuid);
     *info = i;
     mni_state_release(s);
     return MANN_OK;

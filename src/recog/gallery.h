@@ -33,7 +33,7 @@ struct mann_gallery {
     int has_lock;
     mni_journal *journal;
     uint64_t next_id;
-    int behind;        /* 1: the file may have been replaced, and this handle not follow */
+    int behind;         /* 1: the file may be a newer one than this handle goes by */
     uint32_t *live;                 /* live rows per class; NULL until the first change */
     size_t live_cap;
     uint64_t journal_bytes;             /* also read under `lock` */
