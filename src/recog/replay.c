@@ -126,6 +126,8 @@ mann_status mni_gallery_replay(void *gallery, uint32_t type, const void *bytes,
     mni_change c;
     mni_cursor in = mni_cursor_of(bytes, n_bytes);
     mann_status s = mni_change_begin(&c, gallery, err);
+    /* Nobody else looks yet: the bitmap need not be copied for every record. */
+    c.own_dead = s == MANN_OK && c.next->dead != NULL;
     if (s == MANN_OK) s = replay_one(&c, type, &in, err);
     if (s == MANN_OK) s = mni_change_seal(&c, err);
     if (s == MANN_OK) mni_change_publish(&c);
