@@ -130,7 +130,8 @@ TEST_NN = tests/nn_oracle.c tests/test_nn_layers.c tests/test_nn_loss.c tests/te
 TEST_INDEX = tests/test_index.c tests/test_bare.c
 TEST_EVAL = tests/test_metrics.c tests/test_calib.c
 TEST_TRAIN = tests/train_set.c tests/test_train.c tests/test_train_loop.c
-TEST_RECOG = tests/gallery_help.c tests/test_gallery.c tests/test_gallery_files.c
+TEST_RECOG = tests/gallery_help.c tests/test_gallery.c tests/test_gallery_files.c \
+	tests/test_gallery_order.c
 TEST_API = tests/test_api.c
 TEST_CLI = tests/test_cli.c $(CLI_PARTS)
 

@@ -40,6 +40,7 @@ static mann_status grow_live(mni_gallery *g, size_t n_classes, mann_error *err)
 mann_status mni_change_begin(mni_change *c, mni_gallery *g, mann_error *err)
 {
     *c = (mni_change){ .g = g };
+    MNI_TRY(mni_gallery_follow(g, err));
     const mni_state *s = g->state;      /* only writers swap it, and we are the writer */
     MNI_TRY(grow_live(g, s->n_classes, err));
     c->next = mni_state_new(s->base, s->tail, s->dead);
@@ -75,6 +76,7 @@ static mann_status new_class(mni_change *c, const char *name, uint32_t *klass,
     MNI_TRY(grow_live(g, (size_t)c->next->n_classes + 1, err));
     char **slot = mni_stable_make(&t->names, t->n_names + c->n_new_names);
     char *copy = slot ? mni_strdup(name) : NULL;
+    if (copy) *slot = copy;     /* before the map names it: a reader follows at once */
     mni_mutex_lock(&g->lock);           /* readers look names up in the same map */
     int ok = copy && mni_idmap_put(&t->by_name, free_name_key(t, name, n_chars),
                                    c->next->n_classes);
@@ -83,7 +85,6 @@ static mann_status new_class(mni_change *c, const char *name, uint32_t *klass,
         mni_free(copy);
         return mni_fail(err, MANN_E_NOMEM, "%s: class %s", g->path, name);
     }
-    *slot = copy;
     c->n_new_names++;
     *klass = c->next->n_classes++;
     return MANN_OK;
@@ -118,12 +119,14 @@ mann_status mni_change_kill(mni_change *c, uint32_t row, mann_error *err)
     if (!c->own_dead || row >= bits) {
         /* Room for the tail to grow a little, so that replaying many removals copies
          * seldom. */
-        uint32_t want = mni_state_rows(c->next) + 1024;
-        size_t n_words = (size_t)(want > bits ? want : bits) / 64 + 1;
+        uint64_t want = (uint64_t)mni_state_rows(c->next) + 1024;
+        if (want < bits) want = bits;
+        if (want > MNI_MAX_ROWS) want = MNI_MAX_ROWS;
+        size_t n_words = (size_t)(want / 64 + 1);
         mni_dead *copy = mni_alloc(1, sizeof *copy + n_words * sizeof *copy->words);
         if (!copy)
-            return mni_fail(err, MANN_E_NOMEM, "%s: bitmap of %u rows", c->g->path,
-                            (unsigned)want);
+            return mni_fail(err, MANN_E_NOMEM, "%s: bitmap of %llu rows", c->g->path,
+                            (unsigned long long)want);
         atomic_init(&copy->refs, 1);
         copy->n_bits = (uint32_t)(n_words * 64);
         if (old) {
@@ -291,6 +294,7 @@ static mann_status round_vector(const mni_meta *m, const float *in, float *out,
     mni_dtype dtype = mni_store_dtype(m->store);
     memcpy(out, in, m->dim * sizeof *out);
     MNI_TRY(mni_rows_prepare((mann_metric)m->metric, out, m->dim, "row", number, err));
+    MNI_TRY(mni_rows_storable(dtype, out, m->dim, "row", number, err));
     if (dtype == MNI_F32) return MANN_OK;
     mni_rows_encode(dtype, out, m->dim, code, &scale);
     mni_rows one = { .data = code, .scale = &scale, .n = 1, .dim = m->dim, .dtype = dtype,
@@ -354,6 +358,13 @@ static mann_status add_rows(mni_change *c, const mni_new_row *rows, size_t n,
     uint8_t *code = mni_alloc(m->dim, sizeof(float));
     if (!vector || !code) s = mni_fail(err, MANN_E_NOMEM, "%s: a row", c->g->path);
     for (size_t i = 0; i < n && s == MANN_OK; i++) {
+        if (!rows[i].has_id && *next_id >= UINT64_MAX - 1) {
+            s = mni_fail(err, MANN_E_LIMIT,
+                         "%s: every id up to the last has been given; give one with "
+                         "the row",
+                         c->g->path);
+            break;
+        }
         uint64_t id = rows[i].has_id ? rows[i].id : (*next_id)++;
         s = round_vector(m, rows[i].vector, vector, code, i, err);
         if (s == MANN_OK) s = add_one(c, &rows[i], id, vector, &buf, err);
@@ -485,12 +496,14 @@ mann_status mni_gallery_relabel(mni_gallery *g, const uint64_t *ids, size_t n,
     mni_buf buf = { 0 };
     uint32_t number = 0, row;
     MNI_TRY(mni_gallery_must_write(g, err));
+    if (n == 0) return MANN_OK;     /* a class that no record names would be forgotten */
     mni_mutex_lock(&g->writing);
     mann_status s = mni_change_begin(&c, g, err);
     if (s == MANN_OK) {
         s = mni_change_class(&c, klass, strlen(klass), &number, err);
         for (size_t i = 0; i < n && s == MANN_OK; i++) {
             if (!mni_state_find_id(c.next, ids[i], &row)) {
+                if (mni_state_find_id(g->state, ids[i], &row)) continue;     /* twice */
                 s = mni_fail(err, MANN_E_NOT_FOUND, "%s: no record with id %llu", g->path,
                              (unsigned long long)ids[i]);
                 break;

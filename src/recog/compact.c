@@ -285,6 +285,7 @@ static mann_status publish_base(mni_gallery *g, mann_error *err)
     mni_state *old = g->state;
     g->state = fresh;
     mni_mutex_unlock(&g->lock);
+    g->behind = 0;
     mni_state_release(old);
     mni_free(g->live);
     g->live = NULL;
@@ -294,6 +295,24 @@ static mann_status publish_base(mni_gallery *g, mann_error *err)
     g->journal_bytes = mni_journal_bytes(g->journal);
     mni_mutex_unlock(&g->lock);
     return s;
+}
+
+/* The folder first: were it not on the medium, a power cut could bring the old base back,
+ * whose journal is about to be cut. */
+mann_status mni_gallery_follow(mni_gallery *g, mann_error *err)
+{
+    mni_base *there;
+    if (!g->behind) return MANN_OK;
+    MNI_TRY(mni_sync_dir_of(g->vfs, g->path, err));
+    MNI_TRY(mni_base_open(&there, g->vfs, g->path, 0, err));
+    const mni_base *mine = g->state->base;
+    uint64_t generation = mni_reader_generation(there->reader);
+    int same = there->meta.stamp == mine->meta.stamp &&
+               generation == mni_reader_generation(mine->reader);
+    mni_base_release(there);
+    if (!same) return publish_base(g, err);
+    g->behind = 0;
+    return MANN_OK;
 }
 
 static void tell(const mann_hooks *h, mann_note_level level, const char *sentence)
@@ -316,10 +335,13 @@ static mann_status make_plan(mni_gallery *g, plan *p, const char *spec,
         measure == MNI_MEASURE_YES ||
         (measure == MNI_MEASURE_DUE &&
          (!old->calib.n_sizes || p->n >= 2 * (uint64_t)old->meta.n_calibrated_rows));
-    if (g->model_calib.n_sizes || p->state->n_live_classes == 0) due = 0;
+    mni_mutex_lock(&g->lock);
+    const int model_knows = g->model_calib.n_sizes != 0;
+    mni_mutex_unlock(&g->lock);
+    if (model_knows || p->state->n_live_classes == 0) due = 0;
     if (due && p->state->n_live_classes >= CALIBRATE_CLASSES)
         MNI_TRY(calibrate(p, pool, err));
-    else if (due)
+    else if (due && !p->calib.n_sizes)
         tell(
             h, MANN_NOTE_INFO,
             "too few classes to learn how near strangers come: every answer will be "
@@ -328,19 +350,45 @@ static mann_status make_plan(mni_gallery *g, plan *p, const char *spec,
                          p->meta.seed, pool, h, err);
 }
 
+/* Another name of the gallery's own file, or the same. */
+static int is_own(const mni_gallery *g, const char *path)
+{
+    mni_stat a, b;
+    const mni_vfs *v = g->vfs;
+    if (path == NULL || strcmp(path, g->path) == 0) return 1;
+    return v->ops->stat(v, path, &a, NULL) == MANN_OK &&
+           v->ops->stat(v, g->path, &b, NULL) == MANN_OK && a.inode &&
+           a.inode == b.inode && a.device == b.device;
+}
+
+/* To another name: what had it before goes, its journal last. */
+static mann_status write_copy(mni_gallery *g, plan *p, const char *path, mann_error *err)
+{
+    mni_owned target;
+    MNI_TRY(mni_gallery_own(&target, g->vfs, path, err));
+    mann_status s = write_base(g, p, path, err);
+    if (s == MANN_OK) s = mni_gallery_forget_journal(&target, err);
+    mni_gallery_disown(&target);
+    return s;
+}
+
 mann_status mni_gallery_build(mni_gallery *g, const char *path, const char *spec,
                               mni_measure measure, mni_pool *pool, const mann_hooks *h,
                               mann_error *err)
 {
-    int in_place = path == NULL || strcmp(path, g->path) == 0;
+    const int in_place = is_own(g, path);
     if (in_place && !g->writable)
         return mni_fail(err, MANN_E_READ_ONLY, "%s: was opened for reading only",
                         g->path);
     mni_mutex_lock(&g->writing);
+    mann_status s = mni_gallery_follow(g, err);
     mni_state *state = mni_gallery_state(g);
     plan p = { .state = state };
-    mann_status s = make_plan(g, &p, spec, measure, pool, h, err);
-    if (s == MANN_OK) s = write_base(g, &p, in_place ? g->path : path, err);
+    if (s == MANN_OK) s = make_plan(g, &p, spec, measure, pool, h, err);
+    if (s == MANN_OK) {
+        g->behind = in_place;
+        s = in_place ? write_base(g, &p, g->path, err) : write_copy(g, &p, path, err);
+    }
     plan_fini(&p);
     mni_state_release(state);
     if (s == MANN_OK && in_place) s = publish_base(g, err);
@@ -409,12 +457,19 @@ mann_status mni_gallery_create(mni_gallery **out, const mni_vfs *v, const char *
     };
     uint64_t kind =
         mni_mix64(m.fingerprint ^ ((uint64_t)m.dim << 8 | m.metric << 4 | m.store));
-    MNI_TRY(mni_writer_new(&w, v, path, MNI_FILE_GALLERY, mni_uuid_from(c->seed, kind), 0,
-                           err));
-    mann_status s = write_empty(w, &m, c, err);
-    if (s != MANN_OK) { mni_writer_abort(w); return s; }
-    MNI_TRY(mni_writer_finish(w, err));
-    s = mni_gallery_open(out, v, path, MANN_OPEN_WRITE, err);
+    mni_owned target;
+    MNI_TRY(mni_gallery_own(&target, v, path, err));
+    mann_status s = mni_gallery_forget_journal(&target, err);
+    if (s == MANN_OK)
+        s = mni_writer_new(&w, v, path, MNI_FILE_GALLERY, mni_uuid_from(c->seed, kind), 0,
+                           err);
+    if (s == MANN_OK) {
+        s = write_empty(w, &m, c, err);
+        if (s == MANN_OK) s = mni_writer_finish(w, err);
+        else mni_writer_abort(w);
+    }
+    mni_gallery_disown(&target);
+    if (s == MANN_OK) s = mni_gallery_open(out, v, path, MANN_OPEN_WRITE, err);
     if (s == MANN_OK && c->model) s = mni_gallery_use_model(*out, c->model, err);
     if (s != MANN_OK) { mni_gallery_free(*out); *out = NULL; }
     return s;

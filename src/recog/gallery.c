@@ -64,6 +64,12 @@ static char *with_ending(const char *path, const char *ending)
     return copy;
 }
 
+static void drop_lock(const mni_vfs *v, const char *lock_path, mni_file *file)
+{
+    if (file) v->ops->remove(v, lock_path, NULL);
+    mni_close(file, NULL);
+}
+
 static mann_status new_object(mni_gallery **out, const mni_vfs *v, const char *path,
                               mann_error *err)
 {
@@ -92,8 +98,7 @@ void mni_gallery_free(mni_gallery *g)
     mni_state_release(g->state);
     mni_model_free(g->model);
     for (uint32_t i = 0; i < g->n_roots; i++) mni_free(g->roots[i]);
-    if (g->has_lock) g->vfs->ops->remove(g->vfs, g->lock_path, NULL);
-    mni_close(g->lock_file, NULL);
+    drop_lock(g->vfs, g->lock_path, g->lock_file);
     if (g->n_sync_objects >= 2) mni_mutex_fini(&g->writing);
     if (g->n_sync_objects >= 1) mni_mutex_fini(&g->lock);
     mni_free(g->live);
@@ -105,10 +110,16 @@ void mni_gallery_free(mni_gallery *g)
 
 /* --- the model ---------------------------------------------------------------------- */
 
-/* What the gallery needs from a model that it now owns. */
+/* What the gallery needs from a model; taken. The first one stays until the gallery goes:
+ * others are using it, without a lock. */
 static mann_status adopt_model(mni_gallery *g, mni_model *m, mann_error *err)
 {
     size_t n;
+    uint32_t makes = mni_model_shape_of(m).dim, wanted = mni_gallery_dim(g);
+    if (makes != wanted)
+        return mni_fail(err, MANN_E_FORMAT,
+                        "%s: vectors of %u dimensions, but its model makes %u", g->path,
+                        (unsigned)wanted, (unsigned)makes);
     mni_recipe recipe;
     mni_calib calib = { 0 };
     const void *prep = mni_model_attached(m, MNI_RECIPE_TAG, &n);
@@ -116,12 +127,14 @@ static mann_status adopt_model(mni_gallery *g, mni_model *m, mann_error *err)
     const void *tails = mni_model_attached(m, MNI_CALIB_TAG, &n);
     if (tails) MNI_TRY(mni_calib_decode(&calib, tails, n, err));
     mni_mutex_lock(&g->lock);
-    mni_model *old = g->model;
-    g->model = m;
-    g->recipe = recipe;
-    g->model_calib = calib;
+    const int first = g->model == NULL;
+    if (first) {
+        g->model = m;
+        g->recipe = recipe;
+        g->model_calib = calib;
+    }
     mni_mutex_unlock(&g->lock);
-    mni_model_free(old);
+    if (!first) mni_model_free(m);
     return MANN_OK;
 }
 
@@ -176,7 +189,10 @@ mann_status mni_gallery_use_model(mni_gallery *g, const mni_model *m, mann_error
         return mni_fail(err, MANN_E_MISMATCH,
                         "%s: its vectors were made with model %016llx, not with %016llx",
                         g->path, (unsigned long long)mine, (unsigned long long)theirs);
-    if (g->model) return MANN_OK;
+    mni_mutex_lock(&g->lock);
+    const int has_one = g->model != NULL;
+    mni_mutex_unlock(&g->lock);
+    if (has_one) return MANN_OK;
     MNI_TRY(copy_model(&copy, m, err));
     mann_status s = adopt_model(g, copy, err);
     if (s != MANN_OK) mni_model_free(copy);
@@ -186,21 +202,51 @@ mann_status mni_gallery_use_model(mni_gallery *g, const mni_model *m, mann_error
 /* --- open --------------------------------------------------------------------------- */
 
 /* The lock file goes with its owner; who locked it just when it went opens it anew. */
-static mann_status take_lock(mni_gallery *g, mann_error *err)
+static mann_status take_lock(const mni_vfs *v, const char *path, const char *lock_path,
+                             mni_file **file, mann_error *err)
 {
     mann_status s = MANN_E_NOT_FOUND;
+    *file = NULL;
     for (int attempt = 0; attempt < 100 && s == MANN_E_NOT_FOUND; attempt++) {
-        mni_close(g->lock_file, NULL);
-        g->lock_file = NULL;
-        MNI_TRY(mni_open(g->vfs, g->lock_path, MNI_OPEN_WRITE | MNI_OPEN_CREATE,
-                         &g->lock_file, err));
-        s = g->vfs->ops->lock(g->lock_file, err);
+        mni_close(*file, NULL);
+        *file = NULL;
+        MNI_TRY(mni_open(v, lock_path, MNI_OPEN_WRITE | MNI_OPEN_CREATE, file, err));
+        s = v->ops->lock(*file, err);
     }
-    g->has_lock = s == MANN_OK;
+    if (s == MANN_OK) return s;
+    mni_close(*file, NULL);
+    *file = NULL;
     if (s == MANN_E_LOCKED)
         return mni_fail(err, s, "%s: is being written by another process (or handle)",
-                        g->path);
+                        path);
     return s;
+}
+
+mann_status mni_gallery_own(mni_owned *o, const mni_vfs *v, const char *path,
+                            mann_error *err)
+{
+    *o = (mni_owned){ .vfs = v, .journal_path = with_ending(path, "-journal"),
+                      .lock_path = with_ending(path, "-lock") };
+    mann_status s = o->journal_path && o->lock_path
+                        ? take_lock(v, path, o->lock_path, &o->lock_file, err)
+                        : mni_fail(err, MANN_E_NOMEM, "%s: gallery", path);
+    if (s != MANN_OK) mni_gallery_disown(o);
+    return s;
+}
+
+mann_status mni_gallery_forget_journal(const mni_owned *o, mann_error *err)
+{
+    mann_status s = o->vfs->ops->remove(o->vfs, o->journal_path, err);
+    if (s == MANN_E_NOT_FOUND) return MANN_OK;
+    return s == MANN_OK ? mni_sync_dir_of(o->vfs, o->journal_path, err) : s;
+}
+
+void mni_gallery_disown(mni_owned *o)
+{
+    drop_lock(o->vfs, o->lock_path, o->lock_file);
+    mni_free(o->journal_path);
+    mni_free(o->lock_path);
+    *o = (mni_owned){ .vfs = NULL };
 }
 
 static mann_status load_roots(mni_gallery *g, const mni_base *b, mann_error *err)
@@ -278,7 +324,8 @@ static mann_status open_once(mni_gallery **out, const mni_vfs *v, const char *pa
     if (g->writable) {
         mni_stat st;               /* a lock file beside a typing error would be litter */
         s = v->ops->stat(v, path, &st, err);
-        if (s == MANN_OK) s = take_lock(g, err);
+        if (s == MANN_OK) s = take_lock(v, path, g->lock_path, &g->lock_file, err);
+        g->has_lock = s == MANN_OK;
         if (s != MANN_OK) goto fail;
     }
     s = mni_base_open(&b, v, path, flags & MANN_OPEN_VERIFY ? MNI_READ_VERIFY : 0, err);
@@ -333,6 +380,14 @@ mann_status mni_gallery_refresh(mni_gallery *g, mann_error *err)
         fresh->state = old;
         g->journal_bytes = fresh->journal_bytes;
         g->replayed = fresh->replayed;
+        for (uint32_t i = 0; i < MNI_MAX_ROOTS; i++) {
+            char *root = g->roots[i];
+            g->roots[i] = fresh->roots[i];
+            fresh->roots[i] = root;
+        }
+        uint32_t n_roots = g->n_roots;
+        g->n_roots = fresh->n_roots;
+        fresh->n_roots = n_roots;
         mni_mutex_unlock(&g->lock);
     }
     mni_gallery_free(fresh);
@@ -458,10 +513,10 @@ mann_status mni_gallery_describe(mni_gallery *g, mann_gallery_info *info, mann_e
     i.journal_bytes = g->journal_bytes;
     snprintf(i.model, sizeof i.model, "%s",
              g->model ? mni_model_shape_of(g->model).architecture : "");
-    mni_mutex_unlock(&g->lock);
-    mni_uuid_text(mni_reader_uuid(b->reader), i.uuid);
     i.journal_cut_bytes = g->replayed.n_cut_bytes;
     i.journal_ignored = (uint32_t)g->replayed.foreign;
+    mni_mutex_unlock(&g->lock);
+    mni_uuid_text(mni_reader_uuid(b->reader), i.uuid);
     *info = i;
     mni_state_release(s);
     return MANN_OK;

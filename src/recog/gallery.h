@@ -33,6 +33,7 @@ struct mann_gallery {
     int has_lock;
     mni_journal *journal;
     uint64_t next_id;
+    int behind;         /* 1: the file may be a newer one than this handle goes by */
     uint32_t *live;                 /* live rows per class; NULL until the first change */
     size_t live_cap;
     uint64_t journal_bytes;             /* also read under `lock` */
@@ -86,6 +87,24 @@ mann_status mni_gallery_add_root(mni_gallery *g, const char *folder, mann_error 
 /* Replay of one journal record into g->state, single-threaded (at open). */
 mann_status mni_gallery_replay(void *gallery, uint32_t type, const void *bytes,
                                size_t n_bytes, mann_error *err);
+
+/* After a fold that failed half-way: the handle takes the base that stands on the disk,
+ * since what is put into the journal of another base is ignored at the next open. Nothing
+ * to do otherwise. Under `writing`, before any record is written. */
+mann_status mni_gallery_follow(mni_gallery *g, mann_error *err);
+/* A name that a whole gallery is about to be written to: locked, so that no writer is at
+ * work there. */
+typedef struct mni_owned {
+    const mni_vfs *vfs;
+    char *journal_path, *lock_path;
+    mni_file *lock_file;
+} mni_owned;
+mann_status mni_gallery_own(mni_owned *o, const mni_vfs *v, const char *path,
+                            mann_error *err);
+/* What a gallery left there that was of this name before: uuids are made of seed and
+ * content, so its records could come back in the new one. */
+mann_status mni_gallery_forget_journal(const mni_owned *o, mann_error *err);
+void        mni_gallery_disown(mni_owned *o);
 
 /* The journal starts over for the base of the present state. Under `writing`. */
 mann_status mni_gallery_reset_journal(mni_gallery *g, mann_error *err);

@@ -38,8 +38,8 @@ mann_status mni_gallery_add_root(mni_gallery *g, const char *folder, mann_error 
     mni_mutex_lock(&g->writing);
     int known = 0;
     for (uint32_t i = 0; i < g->n_roots; i++) known |= strcmp(g->roots[i], folder) == 0;
-    mann_status s = MANN_OK;
-    if (!known) {
+    mann_status s = mni_gallery_follow(g, err);
+    if (s == MANN_OK && !known) {
         mni_change_put_text(&buf, folder);
         s = mni_change_journal(g, MNI_RECORD_ROOT, &buf, err);
         if (s == MANN_OK) s = mni_journal_commit(g->journal, err);
@@ -126,6 +126,8 @@ mann_status mni_gallery_replay(void *gallery, uint32_t type, const void *bytes,
     mni_change c;
     mni_cursor in = mni_cursor_of(bytes, n_bytes);
     mann_status s = mni_change_begin(&c, gallery, err);
+    /* Nobody else looks yet: the bitmap need not be copied for every record. */
+    c.own_dead = s == MANN_OK && c.next->dead != NULL;
     if (s == MANN_OK) s = replay_one(&c, type, &in, err);
     if (s == MANN_OK) s = mni_change_seal(&c, err);
     if (s == MANN_OK) mni_change_publish(&c);

@@ -163,7 +163,7 @@ mann_status mni_sheet_png(mni_gallery *g, const mann_sheet_row *rows, size_t n,
     uint32_t most = 0;
     for (size_t i = 0; i < n; i++) most = rows[i].n_hits > most ? rows[i].n_hits : most;
     uint64_t row_height = MNI_THUMB + LINES * MNI_FONT_H + 2 * GAP;
-    uint64_t width = 4 * GAP + (uint64_t)(most + 1) * (MNI_THUMB + GAP),
+    uint64_t width = 4 * GAP + ((uint64_t)most + 1) * (MNI_THUMB + GAP),
              height = GAP + n * row_height;
     if (width > 65535 || height > 65535 || width * height * 3 > MAX_SHEET_BYTES)
         return mni_fail(
