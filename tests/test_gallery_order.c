@@ -259,6 +259,31 @@ static void a_model_of_another_dimension_is_refused(void)
     mni_vfs_mem_free(mem);
 }
 
+/* To the bit: an index is built on what was searched before. */
+static void folding_changes_no_bit_of_a_rounded_row(void)
+{
+    enum { ROWS = 200 };
+    static float before[ROWS][DIM];
+    for (uint32_t store = MANN_STORE_F16; store <= MANN_STORE_INT8; store++) {
+        mni_vfs_mem *mem;
+        mni_gallery *g;
+        float after[DIM];
+        mann_error e = { MANN_OK, "" };
+        CHECK_OK(mni_vfs_mem_new(&mem, NULL));
+        CHECK_FINE(gallery_make(&g, mni_vfs_mem_vfs(mem), "a", (mann_store)store, ROWS, 1,
+                                &e),
+                   e);
+        for (uint32_t r = 0; r < ROWS; r++) mni_state_vector(g->state, r, before[r]);
+        CHECK_FINE(mni_gallery_build(g, NULL, NULL, 0, NULL, NULL, &e), e);
+        for (uint32_t r = 0; r < ROWS; r++) {
+            mni_state_vector(g->state, r, after);
+            CHECK(memcmp(before[r], after, sizeof after) == 0);
+        }
+        mni_gallery_free(g);
+        mni_vfs_mem_free(mem);
+    }
+}
+
 /* --- another handle ----------------------------------------------------------------- */
 
 static void a_refresh_brings_the_folders_too(void)
@@ -291,6 +316,8 @@ const test_case gallery_order_tests[] = {
     { "a_number_beyond_f16_is_refused", a_number_beyond_f16_is_refused, 0 },
     { "a_model_of_another_dimension_is_refused",
       a_model_of_another_dimension_is_refused, 0 },
+    { "folding_changes_no_bit_of_a_rounded_row",
+      folding_changes_no_bit_of_a_rounded_row, 0 },
     { "a_refresh_brings_the_folders_too", a_refresh_brings_the_folders_too, 0 },
     { 0 }
 };
