@@ -70,6 +70,11 @@ static int open_queries(run *r)
         s = mann_vectors_read(&r->vectors, path, &c->err);
         if (s != MANN_OK) return mni_cli_fail(c, MNI_FROM_INPUT, s);
         r->matrix = mann_vectors_matrix(r->vectors);
+        if (r->matrix.cols != r->info.dim) {
+            mni_fail(&c->err, MANN_E_MISMATCH, "%s: rows of %zu numbers, %s has %u", path,
+                     r->matrix.cols, c->options.files[0], (unsigned)r->info.dim);
+            return mni_cli_fail(c, MNI_FROM_INPUT, MANN_E_MISMATCH);
+        }
         r->name = mni_path_name(path);
         r->n = r->matrix.rows;
         if (r->info.n_classes == 0 || mni_opt_text(&c->options, MNI_OPT_OUTPUT))
