@@ -355,6 +355,7 @@ static void bands_and_exits(void)
     CHECK_STR(mni_similarity_band(0.1f), "low");
     CHECK_EQ(mni_exit_of(MNI_FROM_INPUT, MANN_E_NOT_FOUND), 3);
     CHECK_EQ(mni_exit_of(MNI_FROM_OUTPUT, MANN_E_NOT_FOUND), 5);
+    CHECK_EQ(mni_exit_of(MNI_FROM_INPUT, MANN_E_READ_ONLY), 5);
     CHECK_EQ(mni_exit_of(MNI_FROM_INPUT, MANN_E_MISMATCH), 4);
     CHECK_EQ(mni_exit_of(MNI_FROM_CHECK, MANN_E_MISMATCH), 1);
     CHECK_EQ(mni_exit_of(MNI_FROM_INPUT, MANN_E_FORMAT), 3);

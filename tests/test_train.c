@@ -189,8 +189,8 @@ static void splits(void)
     one_square(w.v, "only", "a.png", 3);
     one_square(w.v, "only", "b.png", 3);
     world_open(&w, 1 << 20);
-    CHECK_IS(mni_split(&w.cache, 0.1, 1, &in, &out, &e), MANN_E_ARG);
-    CHECK(strstr(e.text, "1 classes"));
+    CHECK_IS(mni_split(&w.cache, 0.1, 1, &in, &out, &e), MANN_E_NOT_FOUND);
+    CHECK(strstr(e.text, "1 class with images"));
     world_free(&w);
 }
 

@@ -212,6 +212,19 @@ static void resumes(void)
         CHECK_IS(train(&w, m, 1, &r, &e), MANN_E_MISMATCH);
         CHECK(strstr(e.text, "ckpt_epoch3.mann"));
         mni_model_free(m);
+
+        /* ... but not because its own checkpoint has a lower number. */
+        m = small_model(2);
+        w.c.resume = 0;
+        w.stop_after = 9;
+        CHECK_IS(train(&w, m, 1, &r, &e), MANN_E_CANCELLED);
+        mni_model_free(m);
+        m = small_model(2);
+        w.c.resume = 1;
+        w.stop_after = w.n_progress = 0;
+        CHECK_FINE(train(&w, m, 1, &r, &e), e);
+        CHECK_EQ(w.n_progress, 12);
+        mni_model_free(m);
         world_free(&w);
     }
 }

@@ -11,7 +11,7 @@ static int open_to_write(mni_cli *c, mann_gallery **g)
 {
     mann_status s = mni_cli_gallery(c, c->options.files[0], MANN_OPEN_WRITE, g);
     if (s == MANN_OK) return MNI_EXIT_OK;
-    return mni_cli_fail(c, s == MANN_E_READ_ONLY ? MNI_FROM_OUTPUT : MNI_FROM_INPUT, s);
+    return mni_cli_fail(c, MNI_FROM_INPUT, s);
 }
 
 /* One sentence or one object: what was changed, and how much is there now. */

@@ -139,6 +139,10 @@ int mni_cmd_extract(mni_cli *c)
     }
     if (code == MNI_EXIT_OK) {
         mann_status s = mann_gallery_describe(g, &info, &c->err);
+        if (s == MANN_OK && info.n_rows && !info.n_classes)
+            mni_talk_say(&c->talk, MANN_NOTE_WARNING,
+                         "no photo has a class: wanted one sub-folder of %s for each",
+                         c->options.files[0]);
         if (s == MANN_OK) report(c, out, &added, &info);
         else code = mni_cli_fail(c, MNI_FROM_OUTPUT, s);
     }

@@ -83,8 +83,9 @@ static void gallery_text(mni_cli *c, const mann_gallery_info *i)
     mni_format_bytes(journal, sizeof journal, i->journal_bytes);
     fingerprint_text(print, i->fingerprint);
     mni_out_name(out, c->options.files[0]);
-    mni_text_f(out, ": gallery\n  records      %llu of %u classes\n",
-               (unsigned long long)i->n_rows, i->n_classes);
+    mni_text_f(out, ": gallery\n  records      %llu of %u class%s\n",
+               (unsigned long long)i->n_rows, i->n_classes,
+               i->n_classes == 1 ? "" : "es");
     mni_text_f(out, "  vectors      %u numbers, kept as %s, metric %s\n", i->dim,
                mni_store_name(i->store), mni_metric_name(i->metric));
     mni_text_f(out, "  index        %s", i->index[0] ? i->index : "none (exact search)");

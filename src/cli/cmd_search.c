@@ -20,7 +20,7 @@ typedef struct run {
     mann_search how;
     int rows;                   /* rows instead of classes */
     int keep_all;               /* hits of all queries stay */
-    size_t n, n_bad, n_bad_named;
+    size_t n, n_done, n_bad, n_bad_named;
     mni_inputs photos;          /* one of the two */
     mann_vectors *vectors;
     mann_matrix matrix;
@@ -70,6 +70,11 @@ static int open_queries(run *r)
         s = mann_vectors_read(&r->vectors, path, &c->err);
         if (s != MANN_OK) return mni_cli_fail(c, MNI_FROM_INPUT, s);
         r->matrix = mann_vectors_matrix(r->vectors);
+        if (r->matrix.cols != r->info.dim) {
+            mni_fail(&c->err, MANN_E_MISMATCH, "%s: rows of %zu numbers, %s has %u", path,
+                     r->matrix.cols, c->options.files[0], (unsigned)r->info.dim);
+            return mni_cli_fail(c, MNI_FROM_INPUT, MANN_E_MISMATCH);
+        }
         r->name = mni_path_name(path);
         r->n = r->matrix.rows;
         if (r->info.n_classes == 0 || mni_opt_text(&c->options, MNI_OPT_OUTPUT))
@@ -229,6 +234,7 @@ static mann_status all_groups(run *r)
         MNI_TRY((r->vectors ? vector_group : photo_group)(r, first, n,
                                                           r->hits + at * r->how.k,
                                                           r->answers + at));
+        r->n_done += n;                 /* fewer than r->n when interrupted */
         if (r->c->out.n_chars) mni_talk_clear(&r->c->talk);
         if (!mni_out_step(r->c)) return MANN_OK;            /* nobody reads any more */
     }
@@ -329,7 +335,7 @@ static void end_document(run *r, mni_json *j)
 {
     mni_json_end(j);
     mni_json_key(j, "answered");
-    mni_json_u64(j, r->n - r->n_bad);
+    mni_json_u64(j, r->n_done - r->n_bad);
     mni_json_key(j, "skipped");
     mni_json_u64(j, r->n_bad);
     mni_json_end(j);
@@ -350,8 +356,8 @@ static int search_and_write(run *r)
         begin_document(r, &r->file_json);
     }
     s = all_groups(r);
+    if (document && (s == MANN_OK || s == MANN_E_CANCELLED)) end_document(r, &r->out);
     if (s != MANN_OK) return mni_cli_fail(c, MNI_FROM_INPUT, s);
-    if (document) end_document(r, &r->out);
     if (r->dir) end_document(r, &r->file_json);
     s = write_neighbours(r);
     if (s == MANN_OK && !r->vectors) s = write_sheet(r);

@@ -66,9 +66,9 @@ static void report(mni_cli *c, const char *path, const mann_train_report *r)
     if (!mni_cli_json(c)) {
         if (mni_cli_quiet(c)) return;
         mni_out_name(&c->out, path);
-        mni_text_f(&c->out, ": %llu steps in %u epochs, %.0f images/s",
-                   (unsigned long long)r->n_steps, (unsigned)r->n_epochs,
-                   r->images_per_second);
+        mni_text_f(&c->out, ": %llu step%s in %u epoch%s, %.0f images/s",
+                   (unsigned long long)r->n_steps, mni_s(r->n_steps),
+                   (unsigned)r->n_epochs, mni_s(r->n_epochs), r->images_per_second);
         if (!isnan(r->val_recall))
             mni_text_f(
                 &c->out, "; best epoch %u: Recall@1 %.1f %% on %u held-out classes",
@@ -121,7 +121,10 @@ static int train(mni_cli *c, const mann_train_config *t, mann_model *m,
     mann_dataset_free(set);
     if (s != MANN_OK) return mni_cli_fail(c, MNI_FROM_INPUT, s);
     s = mann_model_save(m, out, &c->err);
-    return s == MANN_OK ? MNI_EXIT_OK : mni_cli_fail(c, MNI_FROM_OUTPUT, s);
+    if (s == MANN_OK) return MNI_EXIT_OK;
+    mni_talk_say(&c->talk, MANN_NOTE_WARNING,
+                 "the model is not lost: %s/best_model.mann holds it", t->checkpoint_dir);
+    return mni_cli_fail(c, MNI_FROM_OUTPUT, s);
 }
 
 int mni_cmd_train(mni_cli *c)

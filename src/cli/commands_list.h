@@ -12,10 +12,11 @@
  * SPDX-License-Identifier: MIT */
 COMMAND(TRAIN, train, "train", "fit", "DATASET [-o MODEL]", 1, 1,
     "train an embedding model on a folder of photos",
-    "DATASET is a folder with one sub-folder per class. A tenth of the classes is held "
-    "out and examined after every epoch, unless --val names another set or DATASET "
-    "itself has the folders train and val. What is written is the model of the best "
-    "epoch. Ctrl-C stops with a checkpoint, --resume goes on from it.",
+    "DATASET is a folder with one sub-folder per class. A tenth of the classes (at "
+    "least 8, at most half; none of fewer than 4) is held out and examined after every "
+    "epoch, unless --val names another set or DATASET itself has the folders train and "
+    "val. What is written is the model of the best epoch. Ctrl-C stops with a "
+    "checkpoint, --resume goes on from the newest one of the same training.",
     "metricann train photos/ -o model.mann\n"
     "train the small network, keep checkpoints in checkpoints/\n"
     "metricann train letters/ --size 32 --augment glyph --rotations --miner hard\n"

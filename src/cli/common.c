@@ -39,9 +39,13 @@ int mni_is_vector_file(const char *path)
 
 int mni_is_image_file(const char *path)
 {
-    static const char *const endings[] = { ".png", ".jpg", ".jpeg", ".jpe", ".jfif",
-                                           ".bmp", ".dib", ".ppm",  ".pgm", ".pbm",
-                                           ".pnm", ".pam", ".gif",  NULL };
+    /* The list of mni_image_name in image/decode.c, which is out of reach from here. Also
+     * what is refused: a phone's HEIC must be reported, not be passed over in silence. */
+    static const char *const endings[] = {
+        ".png", ".jpg",  ".jpeg", ".jpe",  ".jfif", ".bmp",  ".dib", ".pbm",
+        ".pgm", ".ppm",  ".pnm",  ".pam",  ".gif",  ".webp", ".tif", ".tiff",
+        ".heic", ".heif", ".avif", ".jxl", ".jp2",  NULL,
+    };
     return ends_in_one_of(path, endings);
 }
 

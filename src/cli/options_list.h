@@ -81,7 +81,8 @@ OPTION(METRIC, "metric", 0, CHOICE,
     "measure of closeness; default cosine with a model, l2 for bare vectors")
 OPTION(INDEX, "index", 'i', STRING, "SPEC", "auto", 0, 0, C(BUILD),
     "index-type index-spec factory index-factory",
-    "kind of index: auto, Flat, HNSW16, IVF1024,Flat, IVF1024,PQ32")
+    "kind of index: auto or Flat; HNSW16, IVF1024,Flat and IVF1024,PQ32 are refused "
+    "by this version")
 OPTION(TYPE, "type", 0, CHOICE, "flat|hnsw|ivf=ivfflat=ivf-flat|ivfpq=ivf-pq", "", 0, 0,
     C(BUILD), "kind algo algorithm",
     "the same in words, together with --M, --nlist, --pq-m")
@@ -206,7 +207,8 @@ OPTION(VAL, "val", 0, PATH, "DATASET", "", 0, 0, C(TRAIN),
     "validation val-data val-dir validation-data",
     "examine with these classes; default some of DATASET's, held out")
 OPTION(VAL_SHARE, "val-share", 0, FLOAT, "X", "0.1", 0.001, 0.9, C(TRAIN),
-    "val-split validation-split", "share of the classes that is held out")
+    "val-split validation-split",
+    "share of the classes that is held out; at least 8 classes, at most half of them")
 OPTION(BACKBONE, "backbone", 0, CHOICE, "micro|mini|resnet18|resnet34|resnet50",
        "mini", 0, 0,
     C(TRAIN), "arch architecture network", "the network to train")

@@ -101,7 +101,8 @@ static void headline(mni_text *out, mann_gallery *g, const mni_answered *a)
     mni_text_add(out, ": ");
     if (a->problem) { mni_out_name(out, a->problem); mni_text_char(out, '\n'); return; }
     if (a->answer.n_hits == 0) {
-        mni_text_add(out, "unknown (nothing to compare with)\n");
+        mni_text_add(out, a->rows ? "unknown (nothing to compare with)\n"
+                                  : "unknown (no class to compare with)\n");
         return;
     }
     if (a->rows) {
@@ -139,7 +140,7 @@ void mni_report_text(mni_text *out, mann_gallery *g, const mni_answered *a)
         const char *name = class_of(g, h, room);
         mni_text_f(out, "  %3u  ", (unsigned)i + 1);
         mni_out_padded(out, name ? name : "-", wide);
-        mni_text_f(out, "  %10.4f  ", (double)h->score);
+        mni_text_f(out, "  %10.4f  ", (double)h->score + 0.0);  /* no -0 */
         const char *source = source_of(g, h, room);
         if (source) mni_out_name(out, source);
         else mni_text_f(out, "id %llu", (unsigned long long)h->id);

@@ -1,5 +1,6 @@
 /* run.c - one run of the program, and what its exit status says. See cli.h.
  * SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,12 +30,12 @@ int mni_exit_of(mni_from from, mann_status s)
     case MANN_OK:          return MNI_EXIT_OK;
     case MANN_E_CANCELLED: return MNI_EXIT_INTERRUPTED;
     case MANN_E_NOMEM:     return MNI_EXIT_MEMORY;
-    case MANN_E_IO: case MANN_E_LOCKED: return MNI_EXIT_IO;
+    case MANN_E_IO: case MANN_E_LOCKED: case MANN_E_READ_ONLY: return MNI_EXIT_IO;
     case MANN_E_ARG:       return MNI_EXIT_USAGE;
     case MANN_E_MISMATCH:
         return from == MNI_FROM_CHECK ? MNI_EXIT_CHECK : MNI_EXIT_MISMATCH;
     case MANN_E_FORMAT: return from == MNI_FROM_CHECK ? MNI_EXIT_CHECK : MNI_EXIT_INPUT;
-    default: break; /* version, unsupported, not found, exists, read only, limit */
+    default: break; /* version, unsupported, not found, exists, limit */
     }
     return from == MNI_FROM_OUTPUT ? MNI_EXIT_IO
          : from == MNI_FROM_USER ? MNI_EXIT_USAGE : MNI_EXIT_INPUT;
@@ -122,6 +123,16 @@ static int run_command(const mni_command *command, int argc, char **argv)
     return code;
 }
 
+static int print_at_once(const char *text)
+{
+    errno = 0;
+    if (fputs(text, stdout) >= 0 && fflush(stdout) == 0) return MNI_EXIT_OK;
+    if (errno != EPIPE)                 /* head(1) has seen enough: no fuss */
+        fprintf(stderr, "metricann: error: cannot write to standard output: %s\n",
+                strerror(errno));
+    return MNI_EXIT_IO;
+}
+
 /* Before there is a command: the overview, the version, or a word that is none. */
 static int run_without_command(int argc, char **argv)
 {
@@ -130,11 +141,9 @@ static int run_without_command(int argc, char **argv)
     int code = MNI_EXIT_OK;
     if (word && mni_word_is(word, strlen(word), "--help", "-h -help")) {
         mni_help_overview(&text, help_width());
-        if (fputs(mni_text_get(&text), stdout) < 0 || fflush(stdout) != 0)
-            code = MNI_EXIT_IO;
+        code = print_at_once(mni_text_get(&text));
     } else if (word && mni_word_is(word, strlen(word), "--version", "-V")) {
-        if (printf("metricann " MNI_VERSION_TEXT "\n") < 0 || fflush(stdout) != 0)
-            code = MNI_EXIT_IO;
+        code = print_at_once("metricann " MNI_VERSION_TEXT "\n");
     } else if (!word) {
         mni_help_overview(&text, help_width());
         fputs(mni_text_get(&text), stderr);

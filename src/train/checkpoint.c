@@ -185,10 +185,13 @@ static uint64_t number_of(const char *name)
     return mni_parse_u64(digits, &v) ? v : 0;
 }
 
+typedef struct find { uint64_t below, newest; } find;
+
 static int look(void *ctx, const char *name)
 {
-    uint64_t *newest = ctx;
-    if (number_of(name) > *newest) *newest = number_of(name);
+    find *f = ctx;
+    const uint64_t number = number_of(name);
+    if (number < f->below && number > f->newest) f->newest = number;
     return 0;
 }
 
@@ -224,28 +227,50 @@ static mann_status read_best(mni_trainer *t, mann_error *err)
         t->net, m, err); /* of the same shape? The weights themselves come next */
 }
 
-mann_status mni_checkpoint_resume(mni_trainer *t, mann_error *err)
+static mann_status resume_from(mni_trainer *t, uint64_t epoch, mann_error *err)
 {
-    uint64_t newest = 0;
     mni_text path = { 0 };
     mni_reader *r = NULL;
-    if (!t->config.checkpoint_dir)
-        return mni_fail(err, MANN_E_ARG,
-                        "training: resume needs a folder of checkpoints");
-    MNI_TRY(t->vfs->ops->list(t->vfs, t->config.checkpoint_dir, look, &newest, err));
-    if (newest == 0) {
-        mni_train_note(t, MANN_NOTE_INFO,
-                       "%s: no checkpoint there, starting from the beginning",
-                       t->config.checkpoint_dir);
-        return MANN_OK;
-    }
-    mann_status s = numbered_path(t, newest, &path, err);
+    mann_status s = numbered_path(t, epoch, &path, err);
     if (s == MANN_OK)
         s = mni_reader_open(&r, t->vfs, mni_text_get(&path), MNI_READ_VERIFY, err);
     if (s == MANN_OK) s = read_checkpoint(t, r, err);
     if (s == MANN_OK) s = read_best(t, err);
     if (s == MANN_OK) s = read_checkpoint(t, r, err);
+    if (s == MANN_OK)
+        mni_train_note(t, MANN_NOTE_INFO, "%s: going on after step %llu of %llu",
+                       mni_text_get(&path), (unsigned long long)t->state.step,
+                       (unsigned long long)t->schedule.n_steps);
     mni_reader_free(r);
     mni_text_fini(&path);
     return s;
+}
+
+/* An earlier, longer training may have left checkpoints of higher numbers in the folder:
+ * the newest of this training is meant. Where none is, the error is about the newest. */
+mann_status mni_checkpoint_resume(mni_trainer *t, mann_error *err)
+{
+    mann_status first = MANN_OK;
+    mann_error later = { 0 };
+    find f = { .below = UINT64_MAX };
+    if (!t->config.checkpoint_dir)
+        return mni_fail(err, MANN_E_ARG,
+                        "training: resume needs a folder of checkpoints");
+    for (;; f.below = f.newest) {
+        f.newest = 0;
+        MNI_TRY(t->vfs->ops->list(t->vfs, t->config.checkpoint_dir, look, &f, err));
+        if (f.newest == 0) break;
+        const mann_status s = resume_from(t, f.newest, first ? &later : err);
+        if (s == MANN_OK) return s;
+        if (s != MANN_E_MISMATCH) {
+            if (first && err) *err = later;
+            return s;
+        }
+        first = s;
+    }
+    if (first == MANN_OK)
+        mni_train_note(t, MANN_NOTE_INFO,
+                       "%s: no checkpoint there, starting from the beginning",
+                       t->config.checkpoint_dir);
+    return first;
 }

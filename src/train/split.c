@@ -102,10 +102,10 @@ mann_status mni_split(const mni_cache *c, double share, uint64_t seed, mni_class
         const uint32_t n_in =
             choose(n, n_classes, out ? share : 0, seed, n + n_classes, side);
         if (n_in < 2)
-            s = mni_fail(err, MANN_E_ARG,
-                         "training: %u classes with images, wanted at least 2: a loss of "
+            s = mni_fail(err, MANN_E_NOT_FOUND,
+                         "training: %u class%s with images, wanted at least 2: a loss of "
                          "alike and unlike needs both",
-                         (unsigned)n_in);
+                         (unsigned)n_in, n_in == 1 ? "" : "es");
     }
     if (s == MANN_OK) s = list_new(in, n_classes, c->n_images, err);
     if (s == MANN_OK) gather(c, side, IN, in);
