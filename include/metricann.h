@@ -140,8 +140,8 @@ void        mann_dataset_free(mann_dataset *d);
 /* --- 5. models: photo -> vector ----------------------------------------------------- */
 typedef struct mann_model mann_model;
 /* architecture: "pixels" (16x16 RGB, mean removed, normalised: the baseline every model
- * must beat), or a network to be trained: "mini", "resnet18", "resnet34", "resnet50";
- * "mini@32": for input of 32 x 32. */
+ * must beat), or a network to be trained: "micro", "mini", "resnet18", "resnet34",
+ * "resnet50"; "mini@32": for input of 32 x 32. */
 mann_status mann_model_new(mann_model **out, const char *architecture, uint32_t dim,
                            uint64_t seed, mann_error *err);
 mann_status mann_model_open(mann_model **out, const char *path, mann_error *err);

@@ -266,7 +266,8 @@ static void write_file(const char *cache, int i, const char *ending, const void 
     snprintf(path, sizeof path, "%s/png_%d.%s", cache, i, ending);
     FILE *f = fopen(path, "wb");
     CHECK(f != NULL);
-    CHECK(fwrite(head, 1, n_head, f) == n_head && fwrite(bytes, 1, n, f) == n);
+    if (n_head) CHECK(fwrite(head, 1, n_head, f) == n_head);
+    CHECK(fwrite(bytes, 1, n, f) == n);
     CHECK(fclose(f) == 0);
 }
 
