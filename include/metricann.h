@@ -37,7 +37,8 @@ const char *mann_simd_name(void);   /* "scalar", "avx2", "avx512", "avx512vnni",
 typedef enum mann_status {                      /* numbers are frozen */
     MANN_OK = 0, MANN_E_ARG, MANN_E_NOMEM, MANN_E_IO, MANN_E_FORMAT, MANN_E_VERSION,
     MANN_E_UNSUPPORTED, MANN_E_NOT_FOUND, MANN_E_EXISTS, MANN_E_READ_ONLY, MANN_E_LOCKED,
-    MANN_E_MISMATCH, MANN_E_LIMIT, MANN_E_CANCELLED
+    MANN_E_MISMATCH, MANN_E_LIMIT, MANN_E_CANCELLED,
+    MANN_E_BUDGET               /* more memory than the caller allows */
 } mann_status;
 typedef struct mann_error { mann_status code; char text[252]; } mann_error;
 const char *mann_status_name(mann_status s);    /* "bad data", ...; never NULL */
