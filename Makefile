@@ -88,8 +88,8 @@ NN = src/nn/resnet.c src/nn/conv.c src/nn/norm.c src/nn/relu.c src/nn/pooling.c 
 	src/nn/scratch.c src/nn/network.c src/nn/infer.c src/nn/model.c src/nn/pixels.c
 
 # --- L3 index: search structures --------------------------------------------------------------------------------------
-INDEX = src/index/rows.c src/index/ann.c src/index/flat.c src/index/bare.c src/index/bare_file.c \
-	src/index/code8.c src/index/centres.c src/index/kmeans.c
+INDEX = src/index/rows.c src/index/spec.c src/index/ann.c src/index/flat.c src/index/bare.c \
+	src/index/bare_file.c src/index/code8.c src/index/centres.c src/index/kmeans.c
 
 # --- L3 eval: metrics on matrices and labels ----------------------------------------------------------------------------
 EVAL = src/eval/metrics.c src/eval/episodes.c src/eval/calib.c src/eval/calib_use.c src/eval/openset.c
@@ -129,7 +129,7 @@ TEST_IMAGE_OUT = tests/test_resize.c tests/test_draw.c tests/test_synth.c
 TEST_STORE = tests/test_container.c tests/test_journal.c tests/test_foreign.c
 TEST_NN = tests/nn_oracle.c tests/test_nn_layers.c tests/test_nn_loss.c tests/test_nn_network.c \
 	tests/test_nn_golden.c
-TEST_INDEX = tests/test_index.c tests/test_bare.c
+TEST_INDEX = tests/test_spec.c tests/test_index.c tests/test_bare.c
 TEST_EVAL = tests/test_metrics.c tests/test_calib.c
 TEST_TRAIN = tests/train_set.c tests/test_train.c tests/test_train_loop.c
 TEST_RECOG = tests/gallery_help.c tests/test_gallery.c tests/test_gallery_files.c \

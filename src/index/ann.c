@@ -8,7 +8,6 @@
 #include <stdio.h>
 
 #include "base/mem.h"
-#include "base/text.h"
 #include "index/kinds.h"
 
 #define TAG "ANNK"              /* the spec, as text without its NUL */
@@ -48,11 +47,26 @@ static mann_status unknown_kind(const char *spec, mann_error *err)
                     known);
 }
 
+/* The kind that `spec` names, with the numbers that were said; "auto" chooses by
+ * `shape` (NULL: any kind will do). */
+static mann_status choose(const char *spec, const mni_rows *shape, mni_spec *said,
+                          char canonical[MNI_ANN_SPEC], const mni_ann_ops **ops,
+                          mann_error *err)
+{
+    MNI_TRY(mni_spec_parse(said, spec, err));
+    const char *named = said->family != MNI_AUTO ? spec
+                        : shape                  ? cheapest(shape)
+                                                 : "Flat";
+    *ops = find_kind(named, canonical);
+    return *ops ? MANN_OK : unknown_kind(spec, err);
+}
+
 mann_status mni_ann_spec_check(const char *spec, mann_error *err)
 {
     char canonical[MNI_ANN_SPEC] = "";
-    if (mni_text_same(spec, "auto") || find_kind(spec, canonical)) return MANN_OK;
-    return unknown_kind(spec, err);
+    const mni_ann_ops *ops;
+    mni_spec s;
+    return choose(spec, NULL, &s, canonical, &ops, err);
 }
 
 /* --- making ------------------------------------------------------------------------- */
@@ -67,11 +81,11 @@ mann_status mni_ann_build(mni_ann **out, const char *spec, const mni_ann_job *jo
                           mann_error *err)
 {
     char canonical[MNI_ANN_SPEC] = "";
-    *out = NULL;
-    if (mni_text_same(spec, "auto")) spec = cheapest(job->rows);
-    const mni_ann_ops *ops = find_kind(spec, canonical);
-    if (!ops) return unknown_kind(spec, err);
+    const mni_ann_ops *ops;
+    mni_spec said;
     mni_ann *a;
+    *out = NULL;
+    MNI_TRY(choose(spec, job->rows, &said, canonical, &ops, err));
     MNI_TRY(ops->build(&a, canonical, job, err));
     name_it(a, ops, canonical);
     *out = a;
@@ -107,9 +121,9 @@ mann_status mni_ann_cost_of(const char *spec, const mni_rows *shape, mni_ann_cos
                             mann_error *err)
 {
     char canonical[MNI_ANN_SPEC] = "";
-    if (mni_text_same(spec, "auto")) spec = cheapest(shape);
-    const mni_ann_ops *ops = find_kind(spec, canonical);
-    if (!ops) return unknown_kind(spec, err);
+    const mni_ann_ops *ops;
+    mni_spec said;
+    MNI_TRY(choose(spec, shape, &said, canonical, &ops, err));
     ops->cost(canonical, shape, out);
     return MANN_OK;
 }
@@ -134,8 +148,8 @@ mann_status mni_ann_open(mni_ann **out, const mni_reader *r, const mni_rows *row
         spec[s.n_bytes] = '\0';
     }
     const mni_ann_ops *ops = find_kind(spec, canonical);
-    if (!ops) return unknown_kind(spec, err);
     mni_ann *a;
+    if (!ops) return unknown_kind(spec, err);
     MNI_TRY(ops->open(&a, canonical, r, rows, err));
     name_it(a, ops, canonical);
     *out = a;

@@ -13,9 +13,9 @@
 #define MNI_INDEX_KINDS_H
 
 #include "index/ann.h"
+#include "index/spec.h"
 
 enum {
-    MNI_ANN_SPEC = 64, /* longest spec with its NUL: mann_gallery_info has as much room */
     MNI_ANN_GROUP = 16, /* queries that share a pass */
     MNI_ANN_BLOCK = 256, /* rows that are measured at a time */
     MNI_ANN_FACTS = 16
