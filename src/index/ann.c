@@ -15,6 +15,8 @@
 /* The kinds. One line each. */
 static const mni_ann_ops *const kinds[] = {
     &mni_flat_ops,
+    &mni_sq8_ops,
+    &mni_ivf_ops,
 };
 enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
 
