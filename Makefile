@@ -87,7 +87,8 @@ NN = src/nn/resnet.c src/nn/conv.c src/nn/norm.c src/nn/relu.c src/nn/pooling.c 
 	src/nn/scratch.c src/nn/network.c src/nn/infer.c src/nn/model.c src/nn/pixels.c
 
 # --- L3 index: search structures --------------------------------------------------------------------------------------
-INDEX = src/index/rows.c src/index/spec.c src/index/ann.c src/index/flat.c src/index/bare.c src/index/bare_file.c
+INDEX = src/index/rows.c src/index/spec.c src/index/ann.c src/index/ann_search.c \
+	src/index/flat.c src/index/bare.c src/index/bare_file.c
 
 # --- L3 eval: metrics on matrices and labels ----------------------------------------------------------------------------
 EVAL = src/eval/metrics.c src/eval/episodes.c src/eval/calib.c src/eval/calib_use.c src/eval/openset.c
