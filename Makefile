@@ -88,7 +88,7 @@ NN = src/nn/resnet.c src/nn/conv.c src/nn/norm.c src/nn/relu.c src/nn/pooling.c 
 
 # --- L3 index: search structures --------------------------------------------------------------------------------------
 INDEX = src/index/rows.c src/index/spec.c src/index/ann.c src/index/ann_search.c \
-	src/index/flat.c src/index/bare.c src/index/bare_file.c
+	src/index/flat.c src/index/tune.c src/index/bare.c src/index/bare_change.c src/index/bare_file.c
 
 # --- L3 eval: metrics on matrices and labels ----------------------------------------------------------------------------
 EVAL = src/eval/metrics.c src/eval/episodes.c src/eval/calib.c src/eval/calib_use.c src/eval/openset.c
@@ -101,8 +101,8 @@ TRAIN = src/train/dataset.c src/train/cache.c src/train/sampler.c src/train/augm
 
 # --- L4 recog: the gallery --------------------------------------------------------------------------------------------------
 RECOG = src/recog/stable.c src/recog/state.c src/recog/base_file.c src/recog/gallery.c \
-	src/recog/change.c src/recog/replay.c src/recog/compact.c src/recog/search.c \
-	src/recog/identify.c src/recog/embed.c src/recog/photos.c src/recog/enrol.c \
+	src/recog/change.c src/recog/replay.c src/recog/compact.c src/recog/search.c src/recog/within.c \
+	src/recog/knob.c src/recog/identify.c src/recog/embed.c src/recog/photos.c src/recog/enrol.c \
 	src/recog/evaluate.c src/recog/verify.c src/recog/sheet.c src/recog/sheet_html.c
 
 # --- L5 api: the bodies of metricann.h -----------------------------------------------------------------------------------------

@@ -71,8 +71,8 @@ static const char *cheapest(const mni_rows *shape, uint64_t mem_bytes)
 /* The kind that `spec` names, with the numbers that were said; "auto" chooses by
  * `shape` (NULL: any kind will do). */
 static mann_status choose(const char *spec, const mni_rows *shape, uint64_t mem_bytes,
-                          mni_spec *said, char canonical[MNI_ANN_SPEC], const mni_ann_ops **ops,
-                          mann_error *err)
+                          mni_spec *said, char canonical[MNI_ANN_SPEC],
+                          const mni_ann_ops **ops, mann_error *err)
 {
     MNI_TRY(mni_spec_parse(said, spec, err));
     if (said->family == MNI_AUTO) spec = shape ? cheapest(shape, mem_bytes) : "Flat";
@@ -239,7 +239,8 @@ void mni_ann_write(const mni_ann *a, mni_writer *w)
     if (a->ops->knob && a->knob) {
         uint8_t bytes[KNOB_BYTES] = { 0 };
         mni_put32(bytes, a->knob);
-        mni_writer_section(w, KNOB_TAG, MNI_BYTES, MNI_ALIGN_SECTION, bytes, sizeof bytes);
+        mni_writer_section(w, KNOB_TAG, MNI_BYTES, MNI_ALIGN_SECTION, bytes,
+                           sizeof bytes);
     }
     a->ops->write(a, w);
 }
