@@ -115,7 +115,7 @@ CLI_PARTS = src/cli/run.c src/cli/options.c src/cli/options_parse.c src/cli/opti
 	src/cli/inputs.c src/cli/common.c src/cli/queries.c src/cli/gallery_new.c \
 	src/cli/cmd_train.c src/cli/cmd_extract.c src/cli/cmd_build.c src/cli/cmd_search.c src/cli/cmd_change.c \
 	src/cli/cmd_eval.c src/cli/cmd_info.c src/cli/cmd_check.c src/cli/cmd_scan.c \
-	src/cli/cmd_synth.c src/cli/cmd_convert.c src/cli/cmd_help.c
+	src/cli/cmd_tune.c src/cli/cmd_bench.c src/cli/cmd_synth.c src/cli/cmd_convert.c src/cli/cmd_help.c
 CLI = src/cli/program.c $(CLI_PARTS)
 
 # --- tests ------------------------------------------------------------------------------------------------------------------------
