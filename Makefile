@@ -128,7 +128,8 @@ TEST_IMAGE_OUT = tests/test_resize.c tests/test_draw.c tests/test_synth.c
 TEST_STORE = tests/test_container.c tests/test_journal.c tests/test_foreign.c
 TEST_NN = tests/nn_oracle.c tests/test_nn_layers.c tests/test_nn_loss.c tests/test_nn_network.c \
 	tests/test_nn_golden.c
-TEST_INDEX = tests/test_spec.c tests/test_index.c tests/test_bare.c
+TEST_INDEX = tests/ann_help.c tests/test_ann_life.c tests/test_ann_files.c \
+	tests/test_spec.c tests/test_index.c tests/test_bare.c
 TEST_EVAL = tests/test_metrics.c tests/test_calib.c
 TEST_TRAIN = tests/train_set.c tests/test_train.c tests/test_train_loop.c
 TEST_RECOG = tests/gallery_help.c tests/test_gallery.c tests/test_gallery_files.c \
