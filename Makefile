@@ -62,7 +62,8 @@ OS = src/os/vfs.c src/os/vfs_posix.c src/os/vfs_mem.c src/os/vfs_faulty.c src/os
 # --- L2 kern: the only intrinsics --------------------------------------------------------------------------
 KERN = src/kern/crc32c.c src/kern/dist_c.c src/kern/dist_avx2.c src/kern/dist_avx512.c \
 	src/kern/dist_neon.c src/kern/kern_dist.c src/kern/gemm.c src/kern/gemm_c.c \
-	src/kern/gemm_avx2.c src/kern/gemm_avx512.c src/kern/kern_nn.c src/kern/ew.c
+	src/kern/gemm_avx2.c src/kern/gemm_avx512.c src/kern/kern_nn.c src/kern/ew.c \
+	src/kern/i8_c.c src/kern/i8_avx2.c src/kern/i8_avx512.c src/kern/i8_neon.c
 
 # --- L2 image: bytes -> pixels -> network input -----------------------------------------------------------------
 # decoders
@@ -88,7 +89,10 @@ NN = src/nn/resnet.c src/nn/conv.c src/nn/norm.c src/nn/relu.c src/nn/pooling.c 
 
 # --- L3 index: search structures --------------------------------------------------------------------------------------
 INDEX = src/index/rows.c src/index/spec.c src/index/ann.c src/index/ann_search.c \
-	src/index/flat.c src/index/tune.c src/index/bare.c src/index/bare_change.c src/index/bare_file.c
+	src/index/flat.c src/index/tune.c src/index/bare.c src/index/bare_change.c \
+	src/index/bare_file.c src/index/code8.c src/index/centres.c src/index/kmeans.c \
+	src/index/lists.c src/index/shortlist.c src/index/ivf.c src/index/ivf_tune.c \
+	src/index/ivf_change.c src/index/ivf_file.c src/index/ivf_search.c
 
 # --- L3 eval: metrics on matrices and labels ----------------------------------------------------------------------------
 EVAL = src/eval/metrics.c src/eval/episodes.c src/eval/calib.c src/eval/calib_use.c src/eval/openset.c
@@ -121,7 +125,7 @@ CLI = src/cli/program.c $(CLI_PARTS)
 # --- tests ------------------------------------------------------------------------------------------------------------------------
 TEST_MAIN = tests/main.c
 TEST_BASE = tests/test_base.c tests/test_text.c tests/test_json.c tests/test_os.c tests/test_vfs.c
-TEST_KERN = tests/test_kern_dist.c tests/test_kern_nn.c
+TEST_KERN = tests/test_kern_dist.c tests/test_kern_i8.c tests/test_kern_nn.c
 TEST_IMAGE_IN = tests/decode_help.c tests/test_png.c tests/test_jpeg.c tests/test_bmp.c \
 	tests/test_decode.c
 TEST_IMAGE_OUT = tests/test_resize.c tests/test_draw.c tests/test_synth.c
@@ -129,7 +133,8 @@ TEST_STORE = tests/test_container.c tests/test_journal.c tests/test_foreign.c
 TEST_NN = tests/nn_oracle.c tests/test_nn_layers.c tests/test_nn_loss.c tests/test_nn_network.c \
 	tests/test_nn_golden.c
 TEST_INDEX = tests/ann_help.c tests/test_ann_life.c tests/test_ann_files.c \
-	tests/test_spec.c tests/test_index.c tests/test_bare.c
+	tests/test_spec.c tests/test_index.c tests/test_bare.c tests/ann_set.c \
+	tests/test_kmeans.c tests/test_ivf.c
 TEST_EVAL = tests/test_metrics.c tests/test_calib.c
 TEST_TRAIN = tests/train_set.c tests/test_train.c tests/test_train_loop.c
 TEST_RECOG = tests/gallery_help.c tests/test_gallery.c tests/test_gallery_files.c \

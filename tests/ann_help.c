@@ -100,7 +100,7 @@ size_t ann_ask(const mni_bare *ix, const float *q, uint32_t k, uint64_t *ids,
     return n;
 }
 
-double ann_recall(const mni_bare *ix, uint32_t k, size_t n)
+double ann_share(const mni_bare *ix, uint32_t k, size_t n)
 {
     enum { MOST = 64 };
     const mni_rows *rows = &ix->rows;

@@ -28,7 +28,7 @@ mni_bare *ann_build(const ann_kind *kind, mann_metric metric, const float *rows,
                     mni_pool *pool);
 /* Share of the k nearest that are found, against a scan of the index's own live rows,
  * over `n` queries of set 99. */
-double ann_recall(const mni_bare *ix, uint32_t k, size_t n);
+double ann_share(const mni_bare *ix, uint32_t k, size_t n);
 /* One query; how many hits. ids, distances: k. */
 size_t ann_ask(const mni_bare *ix, const float *q, uint32_t k, uint64_t *ids,
                float *distances);

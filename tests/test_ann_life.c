@@ -91,7 +91,7 @@ static void rounds(const ann_kind *kind)
     for (int i = 0; i < N; i++)
         memcpy(rows + i * ANN_DIM, all + live[i] * ANN_DIM, ANN_DIM * sizeof *rows);
     mni_bare *fresh = ann_build(kind, MANN_L2, rows, N, NULL);
-    double old = ann_recall(ix, 10, 100), young = ann_recall(fresh, 10, 100);
+    double old = ann_share(ix, 10, 100), young = ann_share(fresh, 10, 100);
     if (old < young - 0.01)
         test_fail(__FILE__, __LINE__, "%s: recall %.4f after 20 rounds, %.4f fresh",
                   kind->spec, old, young);
@@ -158,7 +158,7 @@ static void again(const ann_kind *kind)
     }
     WANT(mni_bare_n_rows(ix) == N);
     WANT(ann_ask(ix, q, 5, ids, d) == 5 && ids[0] == 7 && d[0] == 0.0f);
-    WANT(ann_recall(ix, 10, 60) > 0.9);
+    WANT(ann_share(ix, 10, 60) > 0.9);
     verify(ix);
     mni_bare_free(ix);
     mni_free(rows);
@@ -182,7 +182,7 @@ static void mostly(const ann_kind *kind)
             if ((i * 7919) % 100 < (uint64_t)percent[p]) ids[n++] = i;
         take(ix, ids, n);
         verify(ix);
-        double recall = ann_recall(ix, 10, 60);
+        double recall = ann_share(ix, 10, 60);
         if (recall < 0.85)
             test_fail(__FILE__, __LINE__, "%s: %d %% removed: recall %.3f", kind->spec,
                       percent[p], recall);
@@ -192,9 +192,9 @@ static void mostly(const ann_kind *kind)
     for (uint64_t i = 0; i < N; i++) ids[i] = i;
     take(ix, ids, N);                           /* everything, and it lives again */
     WANT(mni_bare_n_rows(ix) == 0);
-    WANT(ann_recall(ix, 10, 3) == 1.0);
+    WANT(ann_share(ix, 10, 3) == 1.0);
     add(ix, ids, rows, 300);
-    WANT(ann_recall(ix, 10, 30) > 0.9);
+    WANT(ann_share(ix, 10, 30) > 0.9);
     verify(ix);
     mni_bare_free(ix);
     mni_free(rows);
@@ -209,12 +209,12 @@ static void grown(const ann_kind *kind)
 {
     float *rows = ann_vectors(11, 900);
     mni_bare *ix = ann_build(kind, MANN_L2, rows, 0, NULL);
-    WANT(ann_recall(ix, 5, 2) == 1.0);          /* empty answers nothing */
+    WANT(ann_share(ix, 5, 2) == 1.0);          /* empty answers nothing */
     for (uint64_t i = 0; i < 300; i++) add(ix, &i, rows + i * ANN_DIM, 1);
     uint64_t ids[600];
     for (uint64_t i = 0; i < 600; i++) ids[i] = 300 + i;
     add(ix, ids, rows + 300 * ANN_DIM, 600);
-    WANT(ann_recall(ix, 10, 60) > 0.9);
+    WANT(ann_share(ix, 10, 60) > 0.9);
     verify(ix);
     mni_bare_free(ix);
     mni_free(rows);

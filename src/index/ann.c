@@ -18,6 +18,8 @@ enum { KNOB_BYTES = 8 };
 /* The kinds. One line each. */
 static const mni_ann_ops *const kinds[] = {
     &mni_flat_ops,
+    &mni_sq8_ops,
+    &mni_ivf_ops,
 };
 enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
 
@@ -228,7 +230,7 @@ mann_status mni_ann_open(mni_ann **out, const mni_reader *r, const mni_rows *row
     MNI_TRY(read_knob(r, ops, &knob, err));
     MNI_TRY(ops->open(&a, canonical, r, rows, err));
     name_it(a, ops, canonical);
-    a->knob = knob;
+    if (knob) a->knob = knob;   /* a kind may keep one of its own */
     *out = a;
     return MANN_OK;
 }

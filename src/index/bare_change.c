@@ -220,13 +220,14 @@ static mann_status tell_structure(mni_bare *ix, uint32_t first, const arrivals *
     return s;
 }
 
-/* Lists that were learned from few rows do not fit many: when an index has doubled since,
- * it learns again. A graph grows as well as it is built. */
+/* Lists that were learned from few rows do not fit many, nor the reverse: when an index
+ * has doubled or halved since, it learns again. A graph grows as well as it is built. */
 static int has_outgrown(const mni_bare *ix)
 {
-    const char *knob = mni_ann_knob_name(ix->ann);
+    const char *knob = ix->ann ? mni_ann_knob_name(ix->ann) : NULL;
+    const uint64_t now = ix->rows.n, then = ix->built_rows;
     return knob && strcmp(knob, "nprobe") == 0 && !ix->taught &&
-           ix->rows.n >= 2 * (uint64_t)(ix->built_rows > 500 ? ix->built_rows : 500);
+           (now >= 2 * (then > 500 ? then : 500) || (2 * now <= then && then > 500));
 }
 
 static mann_status learn_again(mni_bare *ix, mni_pool *pool, mann_error *err)
@@ -323,6 +324,7 @@ mann_status mni_bare_remove(mni_bare *ix, const uint64_t *ids, size_t n, size_t 
                        dim * sizeof(float));
         }
         if (removed) *removed = n_gone;
+        if (n_gone && has_outgrown(ix)) learn_again(ix, NULL, NULL);    /* or stays */
     }
     mni_free(gone);
     return s;

@@ -225,6 +225,18 @@ void mni_rows_scan(const mni_rows *r, const float *query, uint32_t begin, uint32
     mni_rows_scan_many(r, query, 1, begin, end, out);
 }
 
+void mni_rows_fetch(const mni_rows *r, uint32_t row)
+{
+#if defined(__GNUC__) || defined(__clang__)
+    enum { LINE = 64, MOST = 1024 };    /* the processor goes on by itself behind that */
+    const size_t row_bytes = r->dim * mni_dtype_bytes(r->dtype);
+    const char *at = (const char *)r->data + row * row_bytes;
+    for (size_t i = 0; i < row_bytes && i < MOST; i += LINE) __builtin_prefetch(at + i);
+#else
+    (void)r; (void)row;
+#endif
+}
+
 /* --- the rest ----------------------------------------------------------------------- */
 
 static mann_status check_row(const mni_rows *r, uint32_t row, mann_error *err)

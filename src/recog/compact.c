@@ -323,13 +323,14 @@ static void tell(const mann_hooks *h, mann_note_level level, const char *sentenc
     if (h && h->note) h->note(h->user, level, sentence);
 }
 
-/* Lists that were learned from half of the rows do not fit the rest; graphs grow. */
+/* Lists that were learned from half or twice the rows do not fit; graphs grow. */
 static int may_fold(const plan *p)
 {
     const mni_base *old = p->state->base;
     const char *knob = mni_ann_knob_name(old->ann);
     if (old->rows.n == 0) return 0;
-    return !knob || strcmp(knob, "nprobe") != 0 || p->n < 2 * (uint64_t)old->rows.n;
+    return !knob || strcmp(knob, "nprobe") != 0 ||
+           (p->n < 2 * (uint64_t)old->rows.n && old->rows.n <= 2 * (uint64_t)p->n);
 }
 
 /* spec NULL: the old structure goes on with the rows that are there now; its old rows
