@@ -88,7 +88,8 @@ NN = src/nn/resnet.c src/nn/conv.c src/nn/norm.c src/nn/relu.c src/nn/pooling.c 
 	src/nn/scratch.c src/nn/network.c src/nn/infer.c src/nn/model.c src/nn/pixels.c
 
 # --- L3 index: search structures --------------------------------------------------------------------------------------
-INDEX = src/index/rows.c src/index/spec.c src/index/ann.c src/index/flat.c src/index/bare.c \
+INDEX = src/index/rows.c src/index/spec.c src/index/ann.c src/index/ann_search.c \
+	src/index/flat.c src/index/tune.c src/index/bare.c src/index/bare_change.c \
 	src/index/bare_file.c src/index/code8.c src/index/centres.c src/index/kmeans.c \
 	src/index/lists.c src/index/shortlist.c src/index/ivf.c src/index/ivf_tune.c \
 	src/index/ivf_change.c src/index/ivf_file.c src/index/ivf_search.c
@@ -104,8 +105,8 @@ TRAIN = src/train/dataset.c src/train/cache.c src/train/sampler.c src/train/augm
 
 # --- L4 recog: the gallery --------------------------------------------------------------------------------------------------
 RECOG = src/recog/stable.c src/recog/state.c src/recog/base_file.c src/recog/gallery.c \
-	src/recog/change.c src/recog/replay.c src/recog/compact.c src/recog/search.c \
-	src/recog/identify.c src/recog/embed.c src/recog/photos.c src/recog/enrol.c \
+	src/recog/change.c src/recog/replay.c src/recog/compact.c src/recog/search.c src/recog/within.c \
+	src/recog/knob.c src/recog/identify.c src/recog/embed.c src/recog/photos.c src/recog/enrol.c \
 	src/recog/evaluate.c src/recog/verify.c src/recog/sheet.c src/recog/sheet_html.c
 
 # --- L5 api: the bodies of metricann.h -----------------------------------------------------------------------------------------
@@ -118,7 +119,7 @@ CLI_PARTS = src/cli/run.c src/cli/options.c src/cli/options_parse.c src/cli/opti
 	src/cli/inputs.c src/cli/common.c src/cli/queries.c src/cli/gallery_new.c \
 	src/cli/cmd_train.c src/cli/cmd_extract.c src/cli/cmd_build.c src/cli/cmd_search.c src/cli/cmd_change.c \
 	src/cli/cmd_eval.c src/cli/cmd_info.c src/cli/cmd_check.c src/cli/cmd_scan.c \
-	src/cli/cmd_synth.c src/cli/cmd_convert.c src/cli/cmd_help.c
+	src/cli/cmd_tune.c src/cli/cmd_bench.c src/cli/cmd_synth.c src/cli/cmd_convert.c src/cli/cmd_help.c
 CLI = src/cli/program.c $(CLI_PARTS)
 
 # --- tests ------------------------------------------------------------------------------------------------------------------------
@@ -131,7 +132,8 @@ TEST_IMAGE_OUT = tests/test_resize.c tests/test_draw.c tests/test_synth.c
 TEST_STORE = tests/test_container.c tests/test_journal.c tests/test_foreign.c
 TEST_NN = tests/nn_oracle.c tests/test_nn_layers.c tests/test_nn_loss.c tests/test_nn_network.c \
 	tests/test_nn_golden.c
-TEST_INDEX = tests/test_spec.c tests/test_index.c tests/test_bare.c tests/ann_set.c \
+TEST_INDEX = tests/ann_help.c tests/test_ann_life.c tests/test_ann_files.c \
+	tests/test_spec.c tests/test_index.c tests/test_bare.c tests/ann_set.c \
 	tests/test_kmeans.c tests/test_ivf.c
 TEST_EVAL = tests/test_metrics.c tests/test_calib.c
 TEST_TRAIN = tests/train_set.c tests/test_train.c tests/test_train_loop.c

@@ -35,7 +35,7 @@ typedef struct mni_spec {
 
 enum {
     MNI_MAX_LINKS = 128, MNI_MAX_BUILD_EF = 4096, MNI_MAX_LISTS = 1 << 20,
-    MNI_MAX_PIECES = 4096
+    MNI_MAX_PIECES = 4096, MNI_MAX_KNOB = 1 << 20
 };
 
 /* Unknown words: MANN_E_UNSUPPORTED with a sentence that names what is known; numbers out
