@@ -91,7 +91,7 @@ NN = src/nn/resnet.c src/nn/conv.c src/nn/norm.c src/nn/relu.c src/nn/pooling.c 
 INDEX = src/index/rows.c src/index/spec.c src/index/ann.c src/index/ann_search.c \
 	src/index/flat.c src/index/tune.c src/index/bare.c src/index/bare_change.c \
 	src/index/bare_file.c src/index/code8.c src/index/centres.c src/index/kmeans.c \
-	src/index/lists.c src/index/shortlist.c src/index/ivf.c src/index/ivf_tune.c \
+	src/index/flat_crowd.c src/index/lists.c src/index/shortlist.c src/index/ivf.c src/index/ivf_tune.c \
 	src/index/ivf_change.c src/index/ivf_file.c src/index/ivf_search.c
 
 # --- L3 eval: metrics on matrices and labels ----------------------------------------------------------------------------

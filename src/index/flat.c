@@ -19,6 +19,7 @@
  * is full of near rows refuses the far ones without a call. Filtered rows never take a
  * place, so k kept rows are found wherever they are. SPDX-License-Identifier: MIT */
 #include "base/mem.h"
+#include "index/flat_crowd.h"
 #include "index/kinds.h"
 
 static int accepts(const char *spec, char canonical[MNI_ANN_SPEC])
@@ -111,7 +112,9 @@ static mann_status search(const mni_ann *a, const mni_rows *rows, const float *q
                           mni_topk *best, mann_error *err)
 {
     const uint32_t at_once = rows_at_once(rows);
-    (void)a; (void)err;
+    (void)a;
+    if (n_queries > MNI_ANN_GROUP)
+        return mni_flat_crowd(rows, queries, n_queries, p, scratch, best, err);
     for (uint32_t at = 0; at < rows->n; ) {
         uint32_t n = rows->n - at < at_once ? rows->n - at : at_once;
         mni_rows_scan_many(rows, queries, n_queries, at, at + n, scratch->distance);
@@ -130,7 +133,7 @@ static mann_status search(const mni_ann *a, const mni_rows *rows, const float *q
 static void release(mni_ann *a) { mni_free(a); }
 
 const mni_ann_ops mni_flat_ops = {
-    .name = "Flat", .knob = NULL, .accepts = accepts, .cost = cost, .build = build,
+    .name = "Flat", .knob = NULL, .crowd = 1, .accepts = accepts, .cost = cost, .build = build,
     .fold = fold, .add = add_nothing, .remove = remove_nothing, .own = own_nothing,
     .open = open_view, .write = write_nothing, .check = check_nothing, .search = search,
     .report = report_nothing, .free = release
