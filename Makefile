@@ -63,7 +63,8 @@ OS = src/os/vfs.c src/os/vfs_posix.c src/os/vfs_mem.c src/os/vfs_faulty.c src/os
 KERN = src/kern/crc32c.c src/kern/dist_c.c src/kern/dist_avx2.c src/kern/dist_avx512.c \
 	src/kern/dist_neon.c src/kern/kern_dist.c src/kern/gemm.c src/kern/gemm_c.c \
 	src/kern/gemm_avx2.c src/kern/gemm_avx512.c src/kern/kern_nn.c src/kern/ew.c \
-	src/kern/i8_c.c src/kern/i8_avx2.c src/kern/i8_avx512.c src/kern/i8_neon.c
+	src/kern/i8_c.c src/kern/i8_avx2.c src/kern/i8_avx512.c src/kern/i8_neon.c \
+	src/kern/pq_c.c src/kern/pq_avx2.c src/kern/pq_avx512.c src/kern/pq_neon.c
 
 # --- L2 image: bytes -> pixels -> network input -----------------------------------------------------------------
 # decoders
@@ -92,7 +93,8 @@ INDEX = src/index/rows.c src/index/spec.c src/index/ann.c src/index/ann_search.c
 	src/index/flat.c src/index/tune.c src/index/bare.c src/index/bare_change.c \
 	src/index/bare_file.c src/index/code8.c src/index/centres.c src/index/kmeans.c \
 	src/index/flat_crowd.c src/index/lists.c src/index/shortlist.c src/index/ivf.c src/index/ivf_tune.c \
-	src/index/ivf_change.c src/index/ivf_file.c src/index/ivf_search.c
+	src/index/ivf_change.c src/index/ivf_file.c src/index/ivf_search.c \
+	src/index/pq.c src/index/opq.c src/index/ivfpq.c src/index/ivfpq_search.c
 
 # --- L3 eval: metrics on matrices and labels ----------------------------------------------------------------------------
 EVAL = src/eval/metrics.c src/eval/episodes.c src/eval/calib.c src/eval/calib_use.c src/eval/openset.c
@@ -125,7 +127,8 @@ CLI = src/cli/program.c $(CLI_PARTS)
 # --- tests ------------------------------------------------------------------------------------------------------------------------
 TEST_MAIN = tests/main.c
 TEST_BASE = tests/test_base.c tests/test_text.c tests/test_json.c tests/test_os.c tests/test_vfs.c
-TEST_KERN = tests/test_kern_dist.c tests/test_kern_i8.c tests/test_kern_nn.c
+TEST_KERN = tests/test_kern_dist.c tests/test_kern_i8.c tests/test_kern_pq.c \
+	tests/test_kern_nn.c
 TEST_IMAGE_IN = tests/decode_help.c tests/test_png.c tests/test_jpeg.c tests/test_bmp.c \
 	tests/test_decode.c
 TEST_IMAGE_OUT = tests/test_resize.c tests/test_draw.c tests/test_synth.c

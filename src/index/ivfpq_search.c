@@ -1,0 +1,177 @@
+/* ivfpq_search.c - asking lists by codes that have no bound, and measuring as few rows as
+ * will do.
+ *
+ * Codes give an estimate of each row's distance. Usually the best 100 or so of them are
+ * measured, whatever the query; too many for an easy one, too few for a hard one. Here
+ * every estimate is an interval, as in shortlist.h, but one that holds most of the time.
+ * With e = r - r', what the codes have lost, and d the true squared distance,
+ *
+ *     estimate = |q - x'|^2 = d + 2 (q - x).e + |e|^2
+ *
+ * the middle term spreads in proportion to sqrt(d |e|^2). So, E being the mean of |e|^2
+ * in the list, the number (estimate - d) / sqrt((d + E) E) is spread alike in every list and
+ * at every distance. When the lists are made it is looked at for true neighbours
+ * (ivf_tune.c), and all but one in 50 of them lie below z: the margin. A row can hide a
+ * neighbour within D only if its estimate is below
+ *
+ *     D + z sqrt((D + E) E),
+ *
+ * and D, the k-th distance so far, is true: rows are measured in the order in which they
+ * may begin to be near, and it ends when the next one cannot be. What is at distance 0
+ * has an estimate of |e|^2, and the largest of those is known for every list: a stored
+ * row that is asked again is never missed. SPDX-License-Identifier: MIT */
+#include <float.h>
+#include <math.h>
+
+#include "index/ivf.h"
+#include "index/shortlist.h"
+
+enum { AHEAD = 8, MOST = 64, BLOCKS = 8, FIRST = 8 };
+
+typedef struct asking {
+    const mni_ivf *v;
+    const mni_rows *rows;
+    const float *query;
+    const mni_ann_params *p;
+    mni_topk *best;
+    mni_near *waiting;          /* where each interval begins; of MNI_SHORT_ROWS */
+    uint32_t n;
+    mni_pq_asked asked;
+    const uint8_t *tables;
+    double size, blur;          /* |q - m|; what rounding tables to bytes can hide */
+    float unit;                 /* estimates are in so many times the distance */
+} asking;
+
+/* True k-th distance so far, in the units of estimates. */
+static double known(const asking *a)
+{
+    return a->best->n == a->best->k ? (double)a->best->items[0].distance * a->unit
+                                    : INFINITY;
+}
+
+/* Estimates from here on cannot hide what is within d. */
+static double end_of(const asking *a, const mni_around8 *list, double d)
+{
+    const double e = list->error, z = a->v->margin;
+    if (!(z < INFINITY) || !(d < INFINITY)) return INFINITY;
+    if (a->v->metric == MANN_INNER) return d + z * a->size * sqrt(e) + a->blur;
+    const double end = d + z * sqrt((d + e) * e);
+    return (end > list->reach ? end : list->reach) + a->blur;
+}
+
+/* The other way round: the least d that may hide behind an estimate. With a = z^2 E / 2,
+ * (y - d)^2 = z^2 (d + E) E has the lesser root y + a - sqrt(a (2 y + a + 2 E)). */
+static float begin_of(const asking *a, const mni_around8 *list, double estimate)
+{
+    const double e = list->error, z = a->v->margin, y = estimate - a->blur;
+    double d = -INFINITY;
+    if (!(z < INFINITY)) return -FLT_MAX;
+    if (a->v->metric == MANN_INNER) {
+        d = y - z * a->size * sqrt(e);
+    } else if (y > list->reach) {
+        const double half = z * z * e / 2, under = half * (2 * y + half + 2 * e);
+        d = y + half - sqrt(under > 0 ? under : 0);
+    }
+    return d > -FLT_MAX ? (float)d : -FLT_MAX;
+}
+
+static void drop_late(asking *a)
+{
+    const double limit = known(a);
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < a->n; i++)
+        if (!((double)a->waiting[i].distance > limit)) a->waiting[kept++] = a->waiting[i];
+    a->n = kept;
+}
+
+/* Measures the m rows that begin first. */
+static void measure(asking *a, uint32_t m)
+{
+    mni_near first[MOST];
+    mni_topk t;
+    m = m < MOST ? m : MOST;
+    m = m < a->n ? m : a->n;
+    mni_topk_init(&t, first, m);
+    for (uint32_t i = 0; i < a->n; i++)
+        if (mni_topk_wants(&t, a->waiting[i].distance))
+            mni_topk_push(&t, a->waiting[i].distance, a->waiting[i].row);
+    if (t.n == 0) return;
+    const mni_near last = first[0];
+    for (uint32_t i = 0; i < t.n && i < AHEAD; i++) mni_rows_fetch(a->rows, first[i].row);
+    for (uint32_t i = 0; i < t.n; i++) {
+        float d;
+        const uint32_t row = first[i].row;
+        if (i + AHEAD < t.n) mni_rows_fetch(a->rows, first[i + AHEAD].row);
+        mni_rows_scan(a->rows, a->query, row, row + 1, &d);
+        mni_topk_push(a->best, d, row);
+    }
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < a->n; i++)
+        if (mni_nearer(last, a->waiting[i])) a->waiting[kept++] = a->waiting[i];
+    a->n = kept;
+    drop_late(a);
+}
+
+static void scan_list(asking *a, uint32_t list, float to_centre)
+{
+    const mni_kern_i8 *k = mni_kern_i8_best();
+    const mni_ivf *v = a->v;
+    const mni_around8 *around = &v->around[list];
+    const double two = v->metric == MANN_INNER ? 1 : 2;
+    const double base = to_centre - two * a->asked.low;
+    const float factor = (float)two * a->asked.step;
+    const uint32_t n_blocks = mni_list_blocks(v->lists.list[list].n);
+    double end = end_of(a, around, known(a));
+    int32_t sums[BLOCKS * MNI_LIST_ROWS];
+    uint32_t index[MNI_LIST_ROWS];
+    float value[MNI_LIST_ROWS];
+    for (uint32_t at = 0; at < n_blocks; at += BLOCKS) {
+        const uint32_t m = n_blocks - at < BLOCKS ? n_blocks - at : BLOCKS;
+        mni_pq_sums(v->pq, mni_block_codes(mni_list_block(&v->lists, list, at)), m,
+                    mni_list_block_bytes(&v->lists), a->tables, sums);
+        for (uint32_t i = 0; i < m; i++) {
+            uint8_t *block = mni_list_block(&v->lists, list, at + i);
+            const uint32_t *rows = mni_block_rows(block);
+            const size_t found =
+                k->pick(sums + i * MNI_LIST_ROWS, mni_block_plus(block), MNI_LIST_ROWS,
+                        factor, nextafterf((float)(end - base), INFINITY), index, value);
+            for (size_t j = 0; j < found; j++) {
+                const uint32_t row = rows[index[j]];
+                if (row >= a->rows->n) continue; /* an empty slot, or a damaged file */
+                if (a->p->keep && !a->p->keep(a->p->keep_ctx, row)) continue;
+                a->waiting[a->n++] =
+                    (mni_near){ begin_of(a, around, base + value[j]), row };
+                if (a->n < MNI_SHORT_ROWS) continue;
+                while (a->n > MNI_SHORT_ROWS / 2) measure(a, MOST);
+                end = end_of(a, around, known(a));
+            }
+        }
+    }
+}
+
+void mni_ivfpq_ask(const mni_ivf *v, const mni_rows *rows, const float *query,
+                   const float *from_middle, const mni_ann_params *p,
+                   const mni_near *near, size_t n, const mni_ivfpq_room *room,
+                   mni_topk *best)
+{
+    asking a = { .v = v, .rows = rows, .query = query, .p = p, .best = best,
+                 .waiting = room->waiting, .tables = room->tables,
+                 .unit = v->metric == MANN_COSINE ? 2 : 1 };
+    const double two = v->metric == MANN_INNER ? 1 : 2;
+    double size = 0;
+    for (uint32_t d = 0; d < v->dim; d++) size += (double)from_middle[d] * from_middle[d];
+    mni_pq_turn(v->pq, from_middle, room->turned);
+    a.asked = mni_pq_tables(v->pq, room->turned, room->floats, room->tables);
+    a.size = sqrt(size);
+    const double rounded = two * a.asked.step * v->pq->pieces;
+    for (size_t i = 0; i < n; i++) {
+        a.blur = rounded / 2 + 64 * FLT_EPSILON *
+                     (fabs((double)near[i].distance) + size + two * fabs(a.asked.low) +
+                      255 * rounded);
+        scan_list(&a, near[i].row, near[i].distance);
+        /* a true distance early spares much of what comes later */
+        if (best->n < best->k) measure(&a, (uint32_t)(best->k - best->n));
+        else if (i < FIRST) measure(&a, 2);
+    }
+    while (a.n > 0) measure(&a, AHEAD);
+}
