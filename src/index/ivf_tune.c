@@ -28,7 +28,7 @@ static float estimate_off(const asking *a, mni_near it, float to_centre,
     const double d = it.distance * unit;
     uint32_t at;
     if (!mni_lists_find(&v->lists, it.row, &at)) return 0;
-    const double spread = v->metric == MANN_INNER ? size * sqrt(e) : sqrt((d + e) * e);
+    const double spread = v->metric == MANN_INNER ? size * sqrt(e) : sqrt(d * e);
     const double over =
         mni_ivfpq_estimate(v, list, at, to_centre, turned, room) - d;
     return spread > 0 ? (float)(over / spread) : 0;

@@ -3,8 +3,8 @@
  *
  *     row x in list c:   r = x - c   ->   turned   ->   codes, which stand for r'
  *
- *     |q - x|^2 is about |q - c|^2  +  (|r'|^2 + 2 (c - m).r')  -  2 (q - m).r'
- *                        of the list    of the row: `plus`          sum of table entries
+ *     |q - x'|^2  =  |q - c|^2  +  (|r'|^2 + 2 (c - m).r')  -  2 (q - m).r'
+ *                    of the list    of the row: `plus`          sum of table entries
  *
  * m is the mean of the centres (0 for inner products), so one set of tables serves all
  * lists. Jegou, Douze and Schmid keep |r'|^2 + 2 c.r' in tables of each list; here it is
@@ -76,14 +76,16 @@ static const float *centre_of(const mni_ivf *v, uint32_t list, mni_ivf_room *roo
     return room->centre;
 }
 
-static double plus_of(const mni_ivf *v, const float *centre, const float *kept)
+/* lost: |r - r'|^2, which is taken off (ivfpq_search.c). */
+static double plus_of(const mni_ivf *v, const float *centre, const float *kept,
+                      double lost)
 {
     double size = 0, across = 0;
     for (uint32_t d = 0; d < v->dim; d++) {
         size += (double)kept[d] * kept[d];
         across += (double)centre[d] * kept[d];
     }
-    return v->metric == MANN_INNER ? 0 : size + 2 * across;
+    return v->metric == MANN_INNER ? 0 : size + 2 * across - lost;
 }
 
 static double error_of(const mni_ivf *v, const mni_ivf_room *room)
@@ -106,8 +108,8 @@ void mni_ivfpq_put(mni_ivf *v, uint32_t list, uint32_t at, mni_ivf_room *room)
     mni_pq_turn(v->pq, room->r, room->turned);
     mni_pq_encode(v->pq, room->turned, room->codes, room->kept);
     mni_pq_put(v->pq, mni_block_codes(block), slot, room->codes);
-    mni_block_plus(block)[slot] = (float)plus_of(v, centre, room->kept);
     const double error = error_of(v, room);
+    mni_block_plus(block)[slot] = (float)plus_of(v, centre, room->kept, error);
     around->error += (float)((error - around->error) / (at + 1.0));
     const float most = (float)(error * 1.0001);
     if (!(most <= around->reach)) around->reach = most;
@@ -144,8 +146,9 @@ int mni_ivfpq_fits(const mni_ivf *v, uint32_t list, uint32_t at, mni_ivf_room *r
     mni_pq_get(v->pq, mni_block_codes(block), slot, room->codes);
     mni_pq_decode(v->pq, room->codes, room->kept);
     const double error = error_of(v, room), slack = 1e-4 * (size + 1e-30);
+    const double plus = plus_of(v, centre, room->kept, error);
     return error <= least + slack && error <= around->reach * 1.001 + slack &&
-           fabs(mni_block_plus(block)[slot] - plus_of(v, centre, room->kept)) <= slack;
+           fabs(mni_block_plus(block)[slot] - plus) <= slack;
 }
 
 /* --- the file ----------------------------------------------------------------------- */

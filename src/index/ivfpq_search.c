@@ -4,29 +4,30 @@
  * Codes give an estimate of each row's distance. Usually the best 100 or so of them are
  * measured, whatever the query; too many for an easy one, too few for a hard one. Here
  * every estimate is an interval, as in shortlist.h, but one that holds most of the time.
- * With e = r - r', what the codes have lost, and d the true squared distance,
+ * With e = r - r', what the codes have lost, and d = |q - x|^2, the true distance,
  *
- *     estimate = |q - x'|^2 = d + 2 (q - x).e + |e|^2
+ *     |q - x'|^2 = d + 2 (q - x).e + |e|^2
  *
- * the middle term spreads in proportion to sqrt(d |e|^2). So, E being the mean of |e|^2
- * in the list, the number (estimate - d) / sqrt((d + E) E) is spread alike in every list and
- * at every distance. When the lists are made it is looked at for true neighbours
- * (ivf_tune.c), and all but one in 50 of them lie below z: the margin. A row can hide a
- * neighbour within D only if its estimate is below
+ * |e|^2 is known for each row and is taken off in its `plus`. What remains spreads in
+ * proportion to sqrt(d |e|^2). So, E being the mean of |e|^2 in the list, the number
+ * (estimate - d) / sqrt(d E) is spread alike in every list and at every distance. When
+ * the lists are made it is looked at for true neighbours (ivf_tune.c), and all but one in
+ * fifty of them lie below z: the margin. A row can hide a neighbour within D only if its
+ * estimate is below
  *
- *     D + z sqrt((D + E) E),
+ *     D + z sqrt(D E),
  *
  * and D, the k-th distance so far, is true: rows are measured in the order in which they
- * may begin to be near, and it ends when the next one cannot be. What is at distance 0
- * has an estimate of |e|^2, and the largest of those is known for every list: a stored
- * row that is asked again is never missed. SPDX-License-Identifier: MIT */
+ * may begin to be near, and it ends when the next one cannot be. At d = 0 nothing is
+ * hidden: a stored row that is asked again is never missed.
+ * SPDX-License-Identifier: MIT */
 #include <float.h>
 #include <math.h>
 
 #include "index/ivf.h"
 #include "index/shortlist.h"
 
-enum { AHEAD = 8, MOST = 64, BLOCKS = 8, FIRST = 8 };
+enum { AHEAD = 8, EARLY = 2, BLOCKS = 8 };
 
 typedef struct asking {
     const mni_ivf *v;
@@ -54,62 +55,87 @@ static double end_of(const asking *a, const mni_around8 *list, double d)
 {
     const double e = list->error, z = a->v->margin;
     if (!(z < INFINITY) || !(d < INFINITY)) return INFINITY;
-    if (a->v->metric == MANN_INNER) return d + z * a->size * sqrt(e) + a->blur;
-    const double end = d + z * sqrt((d + e) * e);
-    return (end > list->reach ? end : list->reach) + a->blur;
+    const double size = a->v->metric == MANN_INNER ? a->size : sqrt(d > 0 ? d : 0);
+    return d + z * size * sqrt(e) + a->blur;
 }
 
-/* The other way round: the least d that may hide behind an estimate. With a = z^2 E / 2,
- * (y - d)^2 = z^2 (d + E) E has the lesser root y + a - sqrt(a (2 y + a + 2 E)). */
+/* The other way round: the least d that may hide behind an estimate. For squared
+ * distances it is the root of d + 2 h sqrt(d) = y, with h = z sqrt(E) / 2. */
 static float begin_of(const asking *a, const mni_around8 *list, double estimate)
 {
     const double e = list->error, z = a->v->margin, y = estimate - a->blur;
-    double d = -INFINITY;
+    double d = y;
     if (!(z < INFINITY)) return -FLT_MAX;
     if (a->v->metric == MANN_INNER) {
         d = y - z * a->size * sqrt(e);
-    } else if (y > list->reach) {
-        const double half = z * z * e / 2, under = half * (2 * y + half + 2 * e);
-        d = y + half - sqrt(under > 0 ? under : 0);
+    } else if (y > 0) {
+        const double half = z * sqrt(e) / 2, root = sqrt(half * half + y) - half;
+        d = root * root;
     }
     return d > -FLT_MAX ? (float)d : -FLT_MAX;
 }
 
-static void drop_late(asking *a)
+/* `waiting` is a heap: what begins first is on top. */
+static void sift(mni_near *heap, uint32_t n, uint32_t at)
+{
+    const mni_near it = heap[at];
+    for (uint32_t child; (child = 2 * at + 1) < n; at = child) {
+        if (child + 1 < n && mni_nearer(heap[child + 1], heap[child])) child++;
+        if (!mni_nearer(heap[child], it)) break;
+        heap[at] = heap[child];
+    }
+    heap[at] = it;
+}
+
+static void wait_for(asking *a, mni_near it)
+{
+    uint32_t at = a->n++;
+    for (uint32_t above; at > 0; at = above) {
+        above = (at - 1) / 2;
+        if (!mni_nearer(it, a->waiting[above])) break;
+        a->waiting[at] = a->waiting[above];
+    }
+    a->waiting[at] = it;
+}
+
+/* Measures up to m rows that begin first, as long as they begin in time; in groups, so
+ * that their bytes are on the way together. 0 when nothing is left that could be near. */
+static int measure(asking *a, uint32_t m)
+{
+    while (m > 0) {
+        uint32_t row[AHEAD], n = 0;
+        const double limit = known(a);
+        for (; n < AHEAD && n < m && a->n > 0; n++) {
+            if ((double)a->waiting[0].distance > limit) {
+                a->n = 0;
+                break;
+            }
+            row[n] = a->waiting[0].row;
+            mni_rows_fetch(a->rows, row[n]);
+            a->waiting[0] = a->waiting[--a->n];
+            sift(a->waiting, a->n, 0);
+        }
+        for (uint32_t i = 0; i < n; i++) {
+            float d;
+            mni_rows_scan(a->rows, a->query, row[i], row[i] + 1, &d);
+            mni_topk_push(a->best, d, row[i]);
+        }
+        if (a->n == 0) return 0;
+        m -= n;
+    }
+    return 1;
+}
+
+/* The heap is full: what came too late leaves, and of the others half are measured. */
+static void make_room(asking *a)
 {
     const double limit = known(a);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < a->n; i++)
         if (!((double)a->waiting[i].distance > limit)) a->waiting[kept++] = a->waiting[i];
     a->n = kept;
-}
-
-/* Measures the m rows that begin first. */
-static void measure(asking *a, uint32_t m)
-{
-    mni_near first[MOST];
-    mni_topk t;
-    m = m < MOST ? m : MOST;
-    m = m < a->n ? m : a->n;
-    mni_topk_init(&t, first, m);
-    for (uint32_t i = 0; i < a->n; i++)
-        if (mni_topk_wants(&t, a->waiting[i].distance))
-            mni_topk_push(&t, a->waiting[i].distance, a->waiting[i].row);
-    if (t.n == 0) return;
-    const mni_near last = first[0];
-    for (uint32_t i = 0; i < t.n && i < AHEAD; i++) mni_rows_fetch(a->rows, first[i].row);
-    for (uint32_t i = 0; i < t.n; i++) {
-        float d;
-        const uint32_t row = first[i].row;
-        if (i + AHEAD < t.n) mni_rows_fetch(a->rows, first[i + AHEAD].row);
-        mni_rows_scan(a->rows, a->query, row, row + 1, &d);
-        mni_topk_push(a->best, d, row);
-    }
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < a->n; i++)
-        if (mni_nearer(last, a->waiting[i])) a->waiting[kept++] = a->waiting[i];
-    a->n = kept;
-    drop_late(a);
+    for (uint32_t i = kept / 2; i-- > 0; ) sift(a->waiting, kept, i);
+    if (kept > MNI_SHORT_ROWS / 2) measure(a, MNI_SHORT_ROWS / 4);
 }
 
 static void scan_list(asking *a, uint32_t list, float to_centre)
@@ -139,12 +165,15 @@ static void scan_list(asking *a, uint32_t list, float to_centre)
                 const uint32_t row = rows[index[j]];
                 if (row >= a->rows->n) continue; /* an empty slot, or a damaged file */
                 if (a->p->keep && !a->p->keep(a->p->keep_ctx, row)) continue;
-                a->waiting[a->n++] =
-                    (mni_near){ begin_of(a, around, base + value[j]), row };
+                wait_for(a, (mni_near){ begin_of(a, around, base + value[j]), row });
                 if (a->n < MNI_SHORT_ROWS) continue;
-                while (a->n > MNI_SHORT_ROWS / 2) measure(a, MOST);
+                make_room(a);
                 end = end_of(a, around, known(a));
             }
+        }
+        if (a->best->n < a->best->k) {
+            measure(a, (uint32_t)(a->best->k - a->best->n) + EARLY);
+            end = end_of(a, around, known(a));
         }
     }
 }
@@ -169,9 +198,8 @@ void mni_ivfpq_ask(const mni_ivf *v, const mni_rows *rows, const float *query,
                      (fabs((double)near[i].distance) + size + two * fabs(a.asked.low) +
                       255 * rounded);
         scan_list(&a, near[i].row, near[i].distance);
-        /* a true distance early spares much of what comes later */
-        if (best->n < best->k) measure(&a, (uint32_t)(best->k - best->n));
-        else if (i < FIRST) measure(&a, 2);
+        /* true distances early spare much of what comes later */
+        measure(&a, EARLY);
     }
-    while (a.n > 0) measure(&a, AHEAD);
+    while (measure(&a, MNI_SHORT_ROWS)) {}
 }
