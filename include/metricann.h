@@ -171,6 +171,9 @@ enum { MANN_LOSS_TRIPLET = 1, MANN_LOSS_CONTRASTIVE, MANN_LOSS_SUPCON };
 enum { MANN_MINE_HARD = 1, MANN_MINE_SEMI_HARD, MANN_MINE_RANDOM };
 enum { MANN_AUGMENT_NONE = 1, MANN_AUGMENT_GLYPH, MANN_AUGMENT_PHOTO, MANN_AUGMENT_ALL };
 enum { MANN_MONITOR_RECALL = 1, MANN_MONITOR_LOSS };
+/* Checkpoints in checkpoint_dir at the start: none may be there (MANN_E_EXISTS); go on
+ * from the newest one, if there is one; throw them away. */
+enum { MANN_TRAIN_KEEP = 0, MANN_TRAIN_RESUME, MANN_TRAIN_AFRESH };
 typedef struct mann_train_config {
     uint32_t struct_size;
     uint32_t epochs, steps_per_epoch;        /* 50; 0: as many as show every image once */
@@ -182,7 +185,7 @@ typedef struct mann_train_config {
     uint32_t monitor;                           /* what "best" means; recall */
     uint32_t warmup_steps;                      /* 200, but at most a tenth of all */
     uint32_t keep_checkpoints;                  /* the newest so many; 3; ~0: all */
-    int      resume;     /* 1: go on from the newest in checkpoint_dir, if there is one */
+    int      resume;     /* MANN_TRAIN_*: what becomes of checkpoints that are there */
     float    learning_rate, momentum, weight_decay;        /* 0.1, 0.9 (Nesterov), 5e-4 */
     float    margin, temperature, clip;         /* 0.2, 0.1, 0 (no clipping) */
     /* of the classes, held out when there is no other validation; 0.1 */
@@ -207,8 +210,8 @@ typedef struct mann_train_report {
 /* Trains m (a ResNet; its weights are where training starts) and leaves the best weights
  * in it, with preprocessing, validation result and calibration. On failure m is
  * unchanged. Cancelled by the progress hook, or ended by a fault: a checkpoint is in
- * checkpoint_dir, and `resume` goes on from it to the same bits as if nothing had
- * happened, for any number of threads. report may be NULL. */
+ * checkpoint_dir, and MANN_TRAIN_RESUME goes on from it to the same bits as if nothing
+ * had happened, for any number of threads. report may be NULL. */
 mann_status mann_train(mann_model *m, const mann_dataset *set, const mann_train_config *c,
                        mann_pool *p, const mann_hooks *h, mann_train_report *report,
                        mann_error *err);

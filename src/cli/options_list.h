@@ -261,6 +261,8 @@ OPTION(KEEP, "keep", 0, U32, "N", "3", 1, 4294967295.0, C(TRAIN), "keep-checkpoi
     "newest checkpoints that stay")
 OPTION(RESUME, "resume", 0, FLAG, "", "no", 0, 0, C(TRAIN), "continue",
     "go on from the newest checkpoint in --ckpt-dir, with the same settings")
+OPTION(AFRESH, "afresh", 0, FLAG, "", "no", 0, 0, C(TRAIN), "overwrite restart",
+    "throw away the checkpoints in --ckpt-dir and begin anew")
 
 /* --- help --------------------------------------------------------------------------- */
 OPTION(MAN, "man", 0, FLAG, "", "no", 0, 0, C(HELP), "", "print the manual page (roff)")
