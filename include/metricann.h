@@ -418,6 +418,23 @@ mann_status mann_evaluate_episodes(mann_gallery *g, const mann_dataset *set,
                                    const mann_hooks *h, mann_episodes_result *out,
                                    mann_error *err);
 
+/* Vectors of anybody's, and the pairs that belong together: no gallery, no classes. */
+typedef struct mann_retrieval_scores {
+    uint32_t struct_size;
+    uint64_t n_queries;                         /* with at least one right answer */
+    uint64_t n_lone;                            /* without: left out */
+    uint64_t n_pairs;                           /* different ones */
+    double recall, precision, hit, ndcg, mrr;   /* at k, means over queries */
+} mann_retrieval_scores;
+/* pairs: n_pairs x {row of queries, row of base}; the same pair twice counts once. Exact
+ * search, k >= 1 (more than there are rows is legal). MANN_E_LIMIT names a pair that
+ * points outside. */
+mann_status mann_evaluate_retrieval(mann_matrix base, mann_matrix queries,
+                                    mann_metric metric, const uint64_t *pairs,
+                                    size_t n_pairs, uint32_t k, mann_pool *p,
+                                    const mann_hooks *h, mann_retrieval_scores *out,
+                                    mann_error *err);
+
 typedef struct mann_sheet_row {
     const char *query_path;   /* shown and read; hits' pictures come from their sources */
     const mann_hit *hits; uint32_t n_hits; mann_answer answer;
