@@ -8,6 +8,7 @@
 #: make test-kern        the kernels at every instruction set of this machine
 #: make test-san         the tests with AddressSanitizer and UndefinedBehaviorSanitizer
 #: make test-tsan        the tests with ThreadSanitizer
+#: make test-crash       the gallery under power cuts, failing disks and SIGKILL, five seeds
 #: make cover            which share of each file the fast tests run (gcc)
 #: make demo             the main job on drawn photos, in under a minute
 #: make bench            measurements as CSV; bench-kern: of the kernels alone;
@@ -56,7 +57,7 @@ BASE = src/base/status.c src/base/mem.c src/base/arena.c src/base/rng.c src/base
 	src/base/json_read.c src/base/dtype.c
 
 # --- L1 os: the only POSIX ------------------------------------------------------------------------------
-OS = src/os/vfs.c src/os/vfs_posix.c src/os/vfs_mem.c src/os/vfs_faulty.c src/os/thread.c \
+OS = src/os/vfs.c src/os/vfs_posix.c src/os/vfs_mem.c src/os/vfs_mem_cut.c src/os/vfs_faulty.c src/os/thread.c \
 	src/os/pool.c src/os/try.c src/os/cpu.c src/os/clock.c src/os/term.c
 
 # --- L2 kern: the only intrinsics --------------------------------------------------------------------------
@@ -131,7 +132,7 @@ TEST_NN = tests/nn_oracle.c tests/test_nn_layers.c tests/test_nn_loss.c tests/te
 TEST_INDEX = tests/test_index.c tests/test_bare.c
 TEST_EVAL = tests/test_retrieval.c tests/test_metrics.c tests/test_calib.c
 TEST_TRAIN = tests/train_set.c tests/test_train.c tests/test_train_loop.c
-TEST_RECOG = tests/gallery_help.c tests/test_gallery.c tests/test_gallery_files.c \
+TEST_RECOG = tests/crash_world.c tests/test_crash.c tests/gallery_help.c tests/test_gallery.c tests/test_gallery_files.c \
 	tests/test_gallery_order.c
 TEST_API = tests/test_api.c
 TEST_CLI = tests/test_cli.c $(CLI_PARTS)
@@ -197,7 +198,7 @@ VERSION = sed -n 's/.*MNI_VERSION_TEXT "\(.*\)"/\1/p' src/base/version.h
 ROOT    = $(DESTDIR)$(PREFIX)
 
 # --- what people call -------------------------------------------------------------------------------
-.PHONY: all test check lint test-kern test-san test-tsan test-slow bench bench-kern bench-peers demo \
+.PHONY: all test check lint test-kern test-san test-tsan test-slow test-crash bench bench-kern bench-peers demo \
 	cover install uninstall dist clean help
 
 test: all tests/run
@@ -206,6 +207,11 @@ test: all tests/run
 
 test-slow: all tests/run
 	./tests/run
+
+# Seeds of one's own: make test-crash SEEDS="17 18"
+SEEDS = 1 2 3 4 5
+test-crash: all tests/run
+	for seed in $(SEEDS); do ./tests/run --seed $$seed crash || exit 1; done
 
 check: lint test test-kern test-san
 
