@@ -196,7 +196,7 @@ static mann_status read_places(gif *g, lzw *z, uint8_t *places, mann_error *err)
     }
     MNI_TRY(decode(z, places, n, &got, err));
     if (got == n) return MANN_OK;
-    return mni_fail(err, MANN_E_FORMAT, "gif: cut at byte %llu: %llu of %llu pixels there",
+    return mni_fail(err, MANN_E_FORMAT, "gif: cut at byte %llu: %llu of %llu pixels",
                     (unsigned long long)g->c.at, (unsigned long long)got,
                     (unsigned long long)n);
 }
