@@ -69,7 +69,8 @@ KERN = src/kern/crc32c.c src/kern/dist_c.c src/kern/dist_avx2.c src/kern/dist_av
 # decoders
 IMAGE_IN = src/image/image.c src/image/decode.c src/image/exif.c src/image/inflate.c \
 	src/image/png_read.c src/image/png_rows.c src/image/gif.c src/image/tga.c \
-	src/image/qoi.c src/image/webp.c src/image/jpeg_markers.c \
+	src/image/qoi.c src/image/webp.c src/image/vp8l.c src/image/vp8l_transform.c src/image/vp8.c \
+	src/image/vp8_tables.c src/image/vp8_predict.c src/image/vp8_filter.c src/image/vp8_colour.c src/image/jpeg_markers.c \
 	src/image/jpeg_huffman.c src/image/jpeg_scan.c src/image/jpeg_idct.c \
 	src/image/jpeg_pixels.c src/image/bmp.c src/image/pnm.c src/image/stb_bridge.c
 # resize, preparation, drawing, writing, synth

@@ -350,8 +350,8 @@ static uint8_t *reserve(mni_buf *b, size_t n)
     return b->failed ? NULL : b->bytes + b->n_bytes;
 }
 
-/* A token is at most 15 + 5 + 15 + 13 = 48 bits; up to 7 wait from before: eight bytes are
- * written each time, of which the whole ones count. */
+/* A token is at most 15 + 5 + 15 + 13 = 48 bits; up to 7 wait from before: eight bytes
+ * are written each time, of which the whole ones count. */
 static void write_tokens(packer *p, const code *literal, const code *distance,
                          uint64_t n_bits)
 {

@@ -17,7 +17,7 @@
 
 enum {
     HASH_BITS = 15, HASH3_BITS = 13,
-    MOST_TRIES = 20,    /* candidates looked at for one position */
+    MOST_TRIES = 12,    /* candidates looked at for one position */
     GOOD = 8,           /* with a match this long in hand, a quarter of them */
     LAZY_BELOW = 24,    /* a match this long is taken without trying the next position */
     NICE = 96           /* a match this long ends the search */
