@@ -290,18 +290,35 @@ help:
 FUZZ_CC      = clang
 FUZZ_SECONDS = 60
 FUZZ_LIB     = $(BASE) $(OS) $(KERN) $(STORE)
+FUZZ_IMAGE   = $(BASE) $(OS) $(KERN) $(IMAGE_IN) src/image/lz77.c src/image/deflate.c
 FUZZ_SAN     = -fsanitize=address,undefined -fno-sanitize-recover=all
+
+FUZZ_RUN     = -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=512 -timeout=20
+FUZZ_PICTURE = png bmp pnm gif webp qoi tga
 
 fuzz-container fuzz-journal fuzz-npy: FORCE
 	name=$@; name=$${name#fuzz-}; mkdir -p tests/fuzz/fuzz-found/$$name && \
 	$(FUZZ_CC) $(ALL_C) -O1 -Itests/fuzz -fsanitize=fuzzer $(FUZZ_SAN) -o tests/fuzz/fuzz-$$name \
 		tests/fuzz/fuzz_$$name.c $(FUZZ_LIB) $(LIBS) && \
-	./tests/fuzz/fuzz-$$name -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=512 \
-		tests/fuzz/fuzz-found/$$name tests/fuzz/corpus/$$name
+	./tests/fuzz/fuzz-$$name $(FUZZ_RUN) tests/fuzz/fuzz-found/$$name tests/fuzz/corpus/$$name
+
+# One source for all formats of pictures; fuzz-deflate is PNG's compression both ways.
+fuzz-png fuzz-bmp fuzz-pnm fuzz-gif fuzz-webp fuzz-qoi fuzz-tga fuzz-deflate: FORCE
+	name=$@; name=$${name#fuzz-}; source=image; [ $$name != deflate ] || source=deflate; \
+	mkdir -p tests/fuzz/fuzz-found/$$name && \
+	$(FUZZ_CC) $(ALL_C) -O1 -Itests/fuzz -fsanitize=fuzzer $(FUZZ_SAN) -DFUZZ_FORMAT="\"$$name\"" \
+		-o tests/fuzz/fuzz-$$name tests/fuzz/fuzz_$$source.c $(FUZZ_IMAGE) $(LIBS) && \
+	./tests/fuzz/fuzz-$$name $(FUZZ_RUN) tests/fuzz/fuzz-found/$$name tests/fuzz/corpus/$$name
 
 fuzz-replay: FORCE
 	for name in container journal npy; do \
 		$(CC) $(ALL_C) $(FUZZ_SAN) -Itests/fuzz -o tests/fuzz/fuzz-replay-$$name tests/fuzz/replay.c \
 			tests/fuzz/fuzz_$$name.c $(FUZZ_LIB) $(LIBS) && \
+		./tests/fuzz/fuzz-replay-$$name tests/fuzz/corpus/$$name/* || exit 1; \
+	done
+	for name in $(FUZZ_PICTURE); do \
+		$(CC) $(ALL_C) $(FUZZ_SAN) -Itests/fuzz -DFUZZ_FORMAT="\"$$name\"" \
+			-o tests/fuzz/fuzz-replay-$$name tests/fuzz/replay.c tests/fuzz/fuzz_image.c \
+			$(FUZZ_IMAGE) $(LIBS) && \
 		./tests/fuzz/fuzz-replay-$$name tests/fuzz/corpus/$$name/* || exit 1; \
 	done

@@ -115,9 +115,9 @@ static mann_status read_size(vp8 *v, mann_error *err)
     if (v->n_bytes < HEAD_BYTES || b[3] != 0x9D || b[4] != 0x01 || b[5] != 0x2A)
         return mni_fail(err, MANN_E_FORMAT, "webp: no VP8 header");
     if (b[0] & 1)
-        return mni_fail(err, MANN_E_FORMAT, "webp: begins with a frame that needs another");
+        return mni_fail(err, MANN_E_FORMAT, "webp: the first frame needs another");
     if ((b[0] >> 1 & 7) > 3)
-        return mni_fail(err, MANN_E_UNSUPPORTED, "webp: VP8 of version %u, not supported; "
+        return mni_fail(err, MANN_E_UNSUPPORTED, "webp: VP8 version %u is not supported; "
                         "convert it to PNG or JPEG", b[0] >> 1 & 7);
     v->width = mni_get16(b + 6) & 0x3FFF;
     v->height = mni_get16(b + 8) & 0x3FFF;
@@ -309,7 +309,8 @@ static int large(coder *c, const uint8_t *odds)
 static int read_block(coder *c, uint8_t odds[8][3][11], unsigned around, int first,
                       const int step[2], int16_t *to)
 {
-    static const uint8_t bands[17] = { 0, 1, 2, 3, 6, 4, 5, 6, 6, 6, 6, 6, 6, 6, 6, 7, 0 };
+    static const uint8_t bands[17] = { 0, 1, 2, 3, 6, 4, 5, 6, 6,
+                                      6, 6, 6, 6, 6, 6, 7, 0 };
     static const uint8_t zigzag[16] = { 0, 1,  4,  8,  5, 2,  3,  6,
                                         9, 12, 13, 10, 7, 11, 14, 15 };
     const uint8_t *p = odds[bands[first]][around];

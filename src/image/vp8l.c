@@ -33,7 +33,7 @@ typedef struct bits {
 
 /* A table: entries are symbol << 8 | bits. A code of one symbol takes no bits at all. */
 typedef struct prefix { uint32_t *table; unsigned root; } prefix;
-typedef struct group { prefix codes[N_CODES]; } group;      /* green red blue alpha dist */
+typedef struct group { prefix codes[N_CODES]; } group; /* green red blue alpha place */
 
 typedef struct reader {
     bits b;

@@ -57,7 +57,7 @@ static mann_status walk(webp *w, span all, int inside, mann_error *err)
             w->canvas_height = get24(data.at + 7) + 1;
         } else if (is(name, "ANMF") && !inside && !w->has_frame) {
             if (data.n < FRAME_BYTES)
-                return mni_fail(err, MANN_E_FORMAT, "webp: cut short in a frame's header");
+                return mni_fail(err, MANN_E_FORMAT, "webp: cut short in a frame header");
             w->has_frame = 1;
             w->x = 2 * get24(data.at);
             w->y = 2 * get24(data.at + 3);
