@@ -124,7 +124,7 @@ CLI = src/cli/program.c $(CLI_PARTS)
 TEST_MAIN = tests/main.c
 TEST_BASE = tests/test_base.c tests/test_text.c tests/test_json.c tests/test_os.c tests/test_vfs.c
 TEST_KERN = tests/test_kern_dist.c tests/test_kern_nn.c tests/test_kern_png.c
-TEST_IMAGE_IN = tests/decode_help.c tests/test_png.c tests/test_jpeg.c tests/test_bmp.c \
+TEST_IMAGE_IN = tests/decode_help.c tests/test_png.c tests/test_jpeg.c tests/test_bmp.c tests/test_formats.c \
 	tests/test_decode.c
 TEST_IMAGE_OUT = tests/test_resize.c tests/test_draw.c tests/test_synth.c
 TEST_STORE = tests/test_container.c tests/test_journal.c tests/test_foreign.c

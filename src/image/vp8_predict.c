@@ -48,6 +48,7 @@ static void add_block(uint8_t *to, ptrdiff_t stride, const int16_t coefs[16])
     int v[16];
     for (int i = 0; i < 16; i++) v[i] = coefs[i];
     for (int i = 0; i < 4; i++) cosine(v + i, 4);
+    for (int i = 0; i < 16; i++) v[i] = (int16_t)v[i];  /* only damaged files need this */
     for (int i = 0; i < 4; i++) cosine(v + 4 * i, 1);
     for (int y = 0; y < 4; y++, to += stride)
         for (int x = 0; x < 4; x++) to[x] = clip(to[x] + ((v[4 * y + x] + 4) >> 3));
