@@ -8,6 +8,7 @@
 #: make test-kern        the kernels at every instruction set of this machine
 #: make test-san         the tests with AddressSanitizer and UndefinedBehaviorSanitizer
 #: make test-tsan        the tests with ThreadSanitizer
+#: make test-crash       the gallery under power cuts, failing disks and SIGKILL, five seeds
 #: make cover            which share of each file the fast tests run (gcc)
 #: make demo             the main job on drawn photos, in under a minute
 #: make bench            measurements as CSV; bench-kern: of the kernels alone;
@@ -56,7 +57,7 @@ BASE = src/base/status.c src/base/mem.c src/base/arena.c src/base/rng.c src/base
 	src/base/json_read.c src/base/dtype.c
 
 # --- L1 os: the only POSIX ------------------------------------------------------------------------------
-OS = src/os/vfs.c src/os/vfs_posix.c src/os/vfs_mem.c src/os/vfs_faulty.c src/os/thread.c \
+OS = src/os/vfs.c src/os/vfs_posix.c src/os/vfs_mem.c src/os/vfs_mem_cut.c src/os/vfs_faulty.c src/os/thread.c \
 	src/os/pool.c src/os/try.c src/os/cpu.c src/os/clock.c src/os/term.c
 
 # --- L2 kern: the only intrinsics --------------------------------------------------------------------------
@@ -93,7 +94,8 @@ NN = src/nn/resnet.c src/nn/conv.c src/nn/norm.c src/nn/relu.c src/nn/pooling.c 
 INDEX = src/index/rows.c src/index/ann.c src/index/flat.c src/index/bare.c src/index/bare_file.c
 
 # --- L3 eval: metrics on matrices and labels ----------------------------------------------------------------------------
-EVAL = src/eval/metrics.c src/eval/episodes.c src/eval/calib.c src/eval/calib_use.c src/eval/openset.c
+EVAL = src/eval/metrics.c src/eval/episodes.c src/eval/calib.c src/eval/calib_use.c src/eval/openset.c \
+	src/eval/retrieval.c
 
 # --- L4 train ----------------------------------------------------------------------------------------------------------------
 TRAIN = src/train/dataset.c src/train/cache.c src/train/sampler.c src/train/augment.c \
@@ -109,14 +111,14 @@ RECOG = src/recog/stable.c src/recog/state.c src/recog/base_file.c src/recog/gal
 
 # --- L5 api: the bodies of metricann.h -----------------------------------------------------------------------------------------
 API = src/api/bridge.c src/api/api_data.c src/api/api_model.c src/api/api_train.c src/api/api_gallery.c \
-	src/api/api_eval.c src/api/api_index.c src/api/selftest.c
+	src/api/api_eval.c src/api/api_retrieval.c src/api/api_index.c src/api/selftest.c
 
 # --- L6 cli: the program --------------------------------------------------------------------------------------------------------
 CLI_PARTS = src/cli/run.c src/cli/options.c src/cli/options_parse.c src/cli/options_help.c \
 	src/cli/options_print.c src/cli/talk.c src/cli/progress.c src/cli/out.c src/cli/report.c \
 	src/cli/inputs.c src/cli/common.c src/cli/queries.c src/cli/gallery_new.c \
 	src/cli/cmd_train.c src/cli/cmd_extract.c src/cli/cmd_build.c src/cli/cmd_search.c src/cli/cmd_change.c \
-	src/cli/cmd_eval.c src/cli/cmd_info.c src/cli/cmd_check.c src/cli/cmd_scan.c \
+	src/cli/cmd_eval.c src/cli/cmd_eval_vectors.c src/cli/cmd_info.c src/cli/cmd_check.c src/cli/cmd_scan.c \
 	src/cli/cmd_synth.c src/cli/cmd_convert.c src/cli/cmd_help.c
 CLI = src/cli/program.c $(CLI_PARTS)
 
@@ -131,9 +133,9 @@ TEST_STORE = tests/test_container.c tests/test_journal.c tests/test_foreign.c
 TEST_NN = tests/nn_oracle.c tests/test_nn_layers.c tests/test_nn_loss.c tests/test_nn_network.c \
 	tests/test_nn_golden.c
 TEST_INDEX = tests/test_index.c tests/test_bare.c
-TEST_EVAL = tests/test_metrics.c tests/test_calib.c
+TEST_EVAL = tests/test_retrieval.c tests/test_metrics.c tests/test_calib.c
 TEST_TRAIN = tests/train_set.c tests/test_train.c tests/test_train_loop.c
-TEST_RECOG = tests/gallery_help.c tests/test_gallery.c tests/test_gallery_files.c \
+TEST_RECOG = tests/crash_world.c tests/test_crash.c tests/gallery_help.c tests/test_gallery.c tests/test_gallery_files.c \
 	tests/test_gallery_order.c
 TEST_API = tests/test_api.c
 TEST_CLI = tests/test_cli.c $(CLI_PARTS)
@@ -199,7 +201,7 @@ VERSION = sed -n 's/.*MNI_VERSION_TEXT "\(.*\)"/\1/p' src/base/version.h
 ROOT    = $(DESTDIR)$(PREFIX)
 
 # --- what people call -------------------------------------------------------------------------------
-.PHONY: all test check lint test-kern test-san test-tsan test-slow bench bench-kern bench-peers demo \
+.PHONY: all test check lint test-kern test-san test-tsan test-slow test-crash bench bench-kern bench-peers demo \
 	cover install uninstall dist clean help
 
 test: all tests/run
@@ -208,6 +210,11 @@ test: all tests/run
 
 test-slow: all tests/run
 	./tests/run
+
+# Seeds of one's own: make test-crash SEEDS="17 18"
+SEEDS = 1 2 3 4 5
+test-crash: all tests/run
+	for seed in $(SEEDS); do ./tests/run --seed $$seed crash || exit 1; done
 
 check: lint test test-kern test-san
 
