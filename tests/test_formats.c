@@ -12,8 +12,9 @@
 #include "os/vfs.h"
 
 /* What mni_hash_bytes makes of size, channels and pixels, alpha kept, as stored. All but
- * those marked were equal to Pillow 9.4's pixels when they were written down: Pillow keeps
- * the high byte of 16 bits, reads no QOI or PAM, and moves the pen of RLE wrongly. */
+ * those marked were equal to Pillow 9.4's pixels when they were written down: Pillow
+ * keeps the high byte of 16 bits, reads no QOI or PAM, and moves the pen of RLE
+ * wrongly. */
 typedef struct golden { const char *name; uint64_t hash; } golden;
 static const golden goldens[] = {
 #include "formats_golden.h"
@@ -96,10 +97,11 @@ static void memory_may_end(void)
     }
 }
 
-/* --- costs --------------------------------------------------------------------------- */
+/* --- costs
+ * --------------------------------------------------------------------------- */
 
-/* The bound of src/image/README.md: 16 bytes a pixel, 4 KiB a byte of the file, and 1 MiB;
- * half a second (for the slowest of checkers) and 20 microseconds a byte. */
+/* The bound of src/image/README.md: 16 bytes a pixel, 4 KiB a byte of the file, and 1
+ * MiB; half a second (for the slowest of checkers) and 20 microseconds a byte. */
 static void costs_are_bounded(void)
 {
     for (size_t i = 0; i < N_GOLDENS; i++) {
@@ -148,7 +150,8 @@ static void much_from_little(void)
     CHECK(strstr(e.text, "in all"));
 }
 
-/* --- orientation in WebP (PNG's is in test_png.c, JPEG's in test_decode.c) ------------ */
+/* --- orientation in WebP (PNG's is in test_png.c, JPEG's in test_decode.c)
+ * ------------ */
 
 static void all_orientations(void)
 {
