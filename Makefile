@@ -63,17 +63,20 @@ OS = src/os/vfs.c src/os/vfs_posix.c src/os/vfs_mem.c src/os/vfs_mem_cut.c src/o
 # --- L2 kern: the only intrinsics --------------------------------------------------------------------------
 KERN = src/kern/crc32c.c src/kern/dist_c.c src/kern/dist_avx2.c src/kern/dist_avx512.c \
 	src/kern/dist_neon.c src/kern/kern_dist.c src/kern/gemm.c src/kern/gemm_c.c \
-	src/kern/gemm_avx2.c src/kern/gemm_avx512.c src/kern/kern_nn.c src/kern/ew.c
+	src/kern/gemm_avx2.c src/kern/gemm_avx512.c src/kern/kern_nn.c src/kern/ew.c src/kern/kern_png.c \
+	src/kern/png_c.c src/kern/png_avx2.c src/kern/png_neon.c
 
 # --- L2 image: bytes -> pixels -> network input -----------------------------------------------------------------
 # decoders
 IMAGE_IN = src/image/image.c src/image/decode.c src/image/exif.c src/image/inflate.c \
-	src/image/png_unfilter.c src/image/png_read.c src/image/jpeg_markers.c \
+	src/image/png_read.c src/image/png_rows.c src/image/gif.c src/image/tga.c \
+	src/image/qoi.c src/image/webp.c src/image/vp8l.c src/image/vp8l_transform.c src/image/vp8.c \
+	src/image/vp8_tables.c src/image/vp8_predict.c src/image/vp8_filter.c src/image/vp8_colour.c src/image/jpeg_markers.c \
 	src/image/jpeg_huffman.c src/image/jpeg_scan.c src/image/jpeg_idct.c \
 	src/image/jpeg_pixels.c src/image/bmp.c src/image/pnm.c src/image/stb_bridge.c
 # resize, preparation, drawing, writing, synth
 IMAGE_OUT = src/image/resize.c src/image/prep.c src/image/font.c src/image/draw.c \
-	src/image/deflate.c src/image/png_write.c src/image/synth_shape.c src/image/synth_toy.c \
+	src/image/lz77.c src/image/deflate.c src/image/png_write.c src/image/synth_shape.c src/image/synth_toy.c \
 	src/image/synth_plan.c src/image/synth_paint.c src/image/synth_view.c src/image/synth_scene.c \
 	src/image/synth_lens.c src/image/synth.c
 
@@ -122,8 +125,8 @@ CLI = src/cli/program.c $(CLI_PARTS)
 # --- tests ------------------------------------------------------------------------------------------------------------------------
 TEST_MAIN = tests/main.c
 TEST_BASE = tests/test_base.c tests/test_text.c tests/test_json.c tests/test_os.c tests/test_vfs.c
-TEST_KERN = tests/test_kern_dist.c tests/test_kern_nn.c
-TEST_IMAGE_IN = tests/decode_help.c tests/test_png.c tests/test_jpeg.c tests/test_bmp.c \
+TEST_KERN = tests/test_kern_dist.c tests/test_kern_nn.c tests/test_kern_png.c
+TEST_IMAGE_IN = tests/decode_help.c tests/test_png.c tests/test_jpeg.c tests/test_bmp.c tests/test_formats.c \
 	tests/test_decode.c
 TEST_IMAGE_OUT = tests/test_resize.c tests/test_draw.c tests/test_synth.c
 TEST_STORE = tests/test_container.c tests/test_journal.c tests/test_foreign.c
@@ -294,18 +297,35 @@ help:
 FUZZ_CC      = clang
 FUZZ_SECONDS = 60
 FUZZ_LIB     = $(BASE) $(OS) $(KERN) $(STORE)
+FUZZ_IMAGE   = $(BASE) $(OS) $(KERN) $(IMAGE_IN) src/image/lz77.c src/image/deflate.c
 FUZZ_SAN     = -fsanitize=address,undefined -fno-sanitize-recover=all
+
+FUZZ_RUN     = -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=512 -timeout=20
+FUZZ_PICTURE = png bmp pnm gif webp qoi tga
 
 fuzz-container fuzz-journal fuzz-npy: FORCE
 	name=$@; name=$${name#fuzz-}; mkdir -p tests/fuzz/fuzz-found/$$name && \
 	$(FUZZ_CC) $(ALL_C) -O1 -Itests/fuzz -fsanitize=fuzzer $(FUZZ_SAN) -o tests/fuzz/fuzz-$$name \
 		tests/fuzz/fuzz_$$name.c $(FUZZ_LIB) $(LIBS) && \
-	./tests/fuzz/fuzz-$$name -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=512 \
-		tests/fuzz/fuzz-found/$$name tests/fuzz/corpus/$$name
+	./tests/fuzz/fuzz-$$name $(FUZZ_RUN) tests/fuzz/fuzz-found/$$name tests/fuzz/corpus/$$name
+
+# One source for all formats of pictures; fuzz-deflate is PNG's compression both ways.
+fuzz-png fuzz-bmp fuzz-pnm fuzz-gif fuzz-webp fuzz-qoi fuzz-tga fuzz-deflate: FORCE
+	name=$@; name=$${name#fuzz-}; source=image; [ $$name != deflate ] || source=deflate; \
+	mkdir -p tests/fuzz/fuzz-found/$$name && \
+	$(FUZZ_CC) $(ALL_C) -O1 -Itests/fuzz -fsanitize=fuzzer $(FUZZ_SAN) -DFUZZ_FORMAT="\"$$name\"" \
+		-o tests/fuzz/fuzz-$$name tests/fuzz/fuzz_$$source.c $(FUZZ_IMAGE) $(LIBS) && \
+	./tests/fuzz/fuzz-$$name $(FUZZ_RUN) tests/fuzz/fuzz-found/$$name tests/fuzz/corpus/$$name
 
 fuzz-replay: FORCE
 	for name in container journal npy; do \
 		$(CC) $(ALL_C) $(FUZZ_SAN) -Itests/fuzz -o tests/fuzz/fuzz-replay-$$name tests/fuzz/replay.c \
 			tests/fuzz/fuzz_$$name.c $(FUZZ_LIB) $(LIBS) && \
+		./tests/fuzz/fuzz-replay-$$name tests/fuzz/corpus/$$name/* || exit 1; \
+	done
+	for name in $(FUZZ_PICTURE); do \
+		$(CC) $(ALL_C) $(FUZZ_SAN) -Itests/fuzz -DFUZZ_FORMAT="\"$$name\"" \
+			-o tests/fuzz/fuzz-replay-$$name tests/fuzz/replay.c tests/fuzz/fuzz_image.c \
+			$(FUZZ_IMAGE) $(LIBS) && \
 		./tests/fuzz/fuzz-replay-$$name tests/fuzz/corpus/$$name/* || exit 1; \
 	done
