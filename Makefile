@@ -70,7 +70,7 @@ KERN = src/kern/crc32c.c src/kern/dist_c.c src/kern/dist_avx2.c src/kern/dist_av
 # decoders
 IMAGE_IN = src/image/image.c src/image/decode.c src/image/exif.c src/image/inflate.c \
 	src/image/png_unfilter.c src/image/png_read.c src/image/jpeg_markers.c \
-	src/image/jpeg_huffman.c src/image/jpeg_scan.c src/image/jpeg_idct.c \
+	src/image/jpeg_bits.c src/image/jpeg_huffman.c src/image/jpeg_progressive.c src/image/jpeg_scan.c \
 	src/image/jpeg_pixels.c src/image/bmp.c src/image/pnm.c src/image/stb_bridge.c
 # resize, preparation, drawing, writing, synth
 IMAGE_OUT = src/image/resize.c src/image/prep.c src/image/font.c src/image/draw.c \

@@ -10,6 +10,8 @@
 
 enum { DEFAULT_MAX_SIDE = 65535 };
 #define DEFAULT_MAX_PIXELS 100000000u
+#define DEFAULT_MAX_MEMORY (1ull << 30)
+enum { DEFAULT_MAX_SCANS = 100 };
 
 /* --- formats ------------------------------------------------------------------------ */
 
@@ -114,6 +116,15 @@ mann_status mni_source_holds(const char *format, uint64_t have, uint64_t least,
         format, (unsigned long long)have, (unsigned long long)least);
 }
 
+mann_status mni_source_memory(const mni_source *in, const char *format, uint64_t n_bytes,
+                              mann_error *err)
+{
+    if (n_bytes <= in->max_memory) return MANN_OK;
+    return mni_fail(err, MANN_E_LIMIT, "%s: decoding takes %llu bytes, the limit is %llu",
+                    format, (unsigned long long)n_bytes,
+                    (unsigned long long)in->max_memory);
+}
+
 /* --- the way in --------------------------------------------------------------------- */
 
 void mni_decode_opts_fill(mni_decode_opts *o)
@@ -157,7 +168,11 @@ mann_status mni_image_decode(mann_image *out, const void *bytes, size_t n_bytes,
         if (o.max_pixels == 0) o.max_pixels = DEFAULT_MAX_PIXELS;
         if (o.max_side == 0) o.max_side = DEFAULT_MAX_SIDE;
     }
-    const mni_source in = { bytes, n_bytes, o.max_pixels, o.max_side };
+    if (o.cut) *o.cut = 0;
+    const mni_source in = { .bytes = bytes, .n_bytes = n_bytes, .max_pixels = o.max_pixels,
+        .max_side = o.max_side, .min_side = o.min_side, .partial = o.partial,
+        .max_memory = o.max_memory ? o.max_memory : DEFAULT_MAX_MEMORY,
+        .max_scans = o.max_scans ? o.max_scans : DEFAULT_MAX_SCANS, .cut = o.cut };
     mann_image im = { 0 };
     int orientation = 1;
     mann_status s = read_any(&im, &orientation, &in, err);
