@@ -288,10 +288,10 @@ help:
 # to a folder that git does not see. `make fuzz-replay` runs the committed corpus with any compiler.
 FUZZ_CC      = clang
 FUZZ_SECONDS = 60
-FUZZ_LIB     = $(BASE) $(OS) $(KERN) $(STORE)
+FUZZ_LIB     = $(BASE) $(OS) $(KERN) $(STORE) $(IMAGE_IN)
 FUZZ_SAN     = -fsanitize=address,undefined -fno-sanitize-recover=all
 
-fuzz-container fuzz-journal fuzz-npy: FORCE
+fuzz-container fuzz-journal fuzz-npy fuzz-jpeg: FORCE
 	name=$@; name=$${name#fuzz-}; mkdir -p tests/fuzz/fuzz-found/$$name && \
 	$(FUZZ_CC) $(ALL_C) -O1 -Itests/fuzz -fsanitize=fuzzer $(FUZZ_SAN) -o tests/fuzz/fuzz-$$name \
 		tests/fuzz/fuzz_$$name.c $(FUZZ_LIB) $(LIBS) && \
@@ -299,7 +299,7 @@ fuzz-container fuzz-journal fuzz-npy: FORCE
 		tests/fuzz/fuzz-found/$$name tests/fuzz/corpus/$$name
 
 fuzz-replay: FORCE
-	for name in container journal npy; do \
+	for name in container journal npy jpeg; do \
 		$(CC) $(ALL_C) $(FUZZ_SAN) -Itests/fuzz -o tests/fuzz/fuzz-replay-$$name tests/fuzz/replay.c \
 			tests/fuzz/fuzz_$$name.c $(FUZZ_LIB) $(LIBS) && \
 		./tests/fuzz/fuzz-replay-$$name tests/fuzz/corpus/$$name/* || exit 1; \

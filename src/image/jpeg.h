@@ -16,47 +16,27 @@
 #define MNI_IMAGE_JPEG_H
 
 #include "image/decoders.h"
+#include "kern/jpeg_bits.h"
 #include "kern/kern_jpeg.h"
 
-enum {
-    MNI_JPEG_BLOCK = 64,
-    MNI_JPEG_LOOK = 9,              /* bits that the first look at a code covers */
-    MNI_JPEG_MAX_COMPONENTS = 4
-};
-
-/* Place of the k-th coefficient of the zigzag order in paired order (kern_jpeg.h), in
- * which blocks and their quantisers are kept. */
-extern const uint8_t mni_jpeg_place[MNI_JPEG_BLOCK];
-
-/* --- bits (jpeg_bits.c) ------------------------------------------------------------- */
-
-/* No block takes more: 64 times a code of 16 and a number of 15 bits. */
-enum { MNI_JPEG_BLOCK_BYTES = 248, MNI_JPEG_CLEAN = 4096,
-       MNI_JPEG_AFTER = MNI_JPEG_BLOCK_BYTES + 32 };
-
-/* The entropy-coded bytes of one restart interval. */
-typedef struct mni_jpeg_bits {
-    uint64_t word;                  /* as in mni_bits, between blocks */
-    unsigned n;
-    const uint8_t *at, *safe, *clean_end;       /* in `clean` */
-    const uint8_t *from, *end;      /* of the file: not yet clean */
-    int ended;                      /* a marker or the end of the file is at `from` */
-    uint8_t clean[MNI_JPEG_CLEAN + MNI_JPEG_AFTER];
-} mni_jpeg_bits;
+enum { MNI_JPEG_MAX_COMPONENTS = 4 };
 
 /* [from, end): of the file, behind a scan's header or a restart marker. */
 void mni_jpeg_bits_init(mni_jpeg_bits *b, const uint8_t *from, const uint8_t *end);
 
-/* --- codes and blocks (jpeg_huffman.c, jpeg_progressive.c) -------------------------- */
+/* The file's bytes [from, end), clean, as far as there is room. */
+void mni_jpeg_bits_fetch(mni_jpeg_bits *b);
 
-/* A code as it is sent: how many codes of each length, and their symbols in order. */
-typedef struct mni_jpeg_huffman {
-    int32_t look[1 << MNI_JPEG_LOOK];           /* by the next bits: jpeg_huffman.c */
-    uint32_t limit[18];             /* by length: the first 16 bits beyond its codes */
-    int32_t first[17];              /* by length: symbol number minus code number */
-    uint8_t symbols[256];
-    int known;
-} mni_jpeg_huffman;
+/* Before every block. 0: the data has ended, and more was asked of it. */
+static inline int mni_jpeg_bits_ready(mni_jpeg_bits *b)
+{
+    if (b->now.at <= b->safe) return 1;
+    if (b->ended) return 0;
+    mni_jpeg_bits_fetch(b);
+    return 1;
+}
+
+/* --- codes and blocks (jpeg_huffman.c, jpeg_progressive.c) -------------------------- */
 
 /* counts[0..15]: codes of 1..16 bits, at most 256 in all (the caller has checked); as
  * many symbols. Returns 0 if that many codes do not exist, or if is_dc and a symbol is
@@ -66,13 +46,6 @@ int mni_jpeg_huffman_build(mni_jpeg_huffman *h, const uint8_t counts[16],
 /* The code of T.81 annex K that files without tables (frames of Motion JPEG) mean: of
  * brightness (number 0) or colour (1). */
 void mni_jpeg_huffman_standard(mni_jpeg_huffman *h, int number, int is_dc);
-
-/* One block of a sequential scan into `block` (zeroed by the caller; paired order, not
- * yet multiplied). *dc: the component's prediction. Returns the zigzag place of the last
- * coefficient that was sent (0: only DC), or -1 if the bits make no sense or have ended. */
-int mni_jpeg_block(mni_jpeg_bits *b, const mni_jpeg_huffman *dc_code,
-                   const mni_jpeg_huffman *ac_code, int *dc,
-                   int16_t block[MNI_JPEG_BLOCK]);
 
 /* One scan of a progressive file: coefficients from..to of the zigzag order, down to bit
  * `low`; `high` 0: their first bits, else `high` = low + 1 and one more bit each. */

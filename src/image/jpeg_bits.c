@@ -1,19 +1,20 @@
-/* jpeg_bits.c - the bytes of a scan without their stuffing. jpeg_bits.h has the why.
+/* jpeg_bits.c - the bytes of a scan without their stuffing. kern/jpeg_bits.h has the why.
  *
  *      file    12 FF 00 34 56 FF 00 78 FF D9
  *      clean   12 FF 34 56 FF 78 | 00 00 00 ...        and the marker stays where it is
  *
  * SPDX-License-Identifier: MIT */
-#include "image/jpeg_bits.h"
+#include <string.h>
+
+#include "image/jpeg.h"
 
 void mni_jpeg_bits_init(mni_jpeg_bits *b, const uint8_t *from, const uint8_t *end)
 {
-    b->word = 0;
-    b->n = 0;
     b->from = from;
     b->end = end;
     b->ended = 0;
-    b->at = b->clean_end = b->clean;
+    b->clean_end = b->clean;
+    b->now = (mni_bits){ 0, 0, b->clean };
     mni_jpeg_bits_fetch(b);
 }
 
@@ -28,10 +29,10 @@ static size_t stuffed(const uint8_t *at, const uint8_t *end)
 
 void mni_jpeg_bits_fetch(mni_jpeg_bits *b)
 {
-    const size_t left = (size_t)(b->clean_end - b->at);
+    const size_t left = (size_t)(b->clean_end - b->now.at);
     uint8_t *to = b->clean, *const full = b->clean + MNI_JPEG_CLEAN;
-    memmove(to, b->at, left);
-    b->at = to;
+    memmove(to, b->now.at, left);
+    b->now.at = to;
     to += left;
     while (!b->ended && to < full) {
         const size_t room = (size_t)(full - to), have = (size_t)(b->end - b->from);

@@ -1,4 +1,4 @@
-/* jpeg_huffman.c - from bits to coefficients: where a JPEG decoder spends its time.
+/* jpeg_huffman.c - tables that turn bits into coefficients.
  *
  * A code word stands for a byte RUN << 4 | SIZE: skip RUN zeros, then a number of SIZE
  * bits follows (T.81 F.1.2). One look at the next bits mostly gives all at once, since
@@ -11,25 +11,18 @@
  *      +-----------------------+----------+----+----------+
  *
  * skip = RUN + 1 leads from the last coefficient's place to this one's. Whatever is not a
- * complete coefficient has a skip that leads out of the block (jpeg_bits.h): so the inner
- * loop has one test for "something special", be it the end of the block, a long code or
+ * complete coefficient has a skip that leads out of the block (kern/jpeg_bits.h): so the
+ * inner loop (kern/jpeg_block.h) has one test for "something special", be it the end of the block, a long code or
  * damage, and the processor waits for nothing but the table:
  *
  *      word ->  top bits -> look -> bits -> word << bits -> ...      7 cycles a coefficient
  *
  * SPDX-License-Identifier: MIT */
-#include "image/jpeg_bits.h"
+#include <string.h>
+
+#include "image/jpeg.h"
 
 enum { LOOK = MNI_JPEG_LOOK };
-
-/* The zigzag walks up and down the diagonals of the block: (0,0) (0,1) (1,0) (2,0) (1,1)
- * (0,2) ... as row and column; here in paired order. */
-const uint8_t mni_jpeg_place[MNI_JPEG_BLOCK] = {
-     0,  2, 32, 16, 34,  4,  6, 36, 18, 33,  1, 35, 20, 38,  8, 10,
-    40, 22, 37,  3, 48, 17, 50,  5, 39, 24, 42, 12, 14, 44, 26, 41,
-     7, 52, 19, 49, 51, 21, 54,  9, 43, 28, 46, 30, 45, 11, 56, 23,
-    53, 55, 25, 58, 13, 47, 15, 60, 27, 57, 59, 29, 62, 31, 61, 63,
-};
 
 /* --- codes -------------------------------------------------------------------------- */
 
@@ -115,56 +108,4 @@ void mni_jpeg_huffman_standard(mni_jpeg_huffman *h, int number, int is_dc)
     number = number != 0;
     (void)mni_jpeg_huffman_build(h, counts[is_dc != 0][number],
                                  is_dc ? dc_symbols : ac_symbols[number], is_dc);
-}
-
-int mni_jpeg_long_symbol(mni_bits *r, const mni_jpeg_huffman *h)
-{
-    const unsigned next = (unsigned)(r->word >> 48);
-    for (unsigned length = LOOK + 1; length <= 16; length++)
-        if (next < h->limit[length]) {
-            mni_bits_drop(r, length);
-            return h->symbols[(int)(next >> (16 - length)) + h->first[length]];
-        }
-    return -1;
-}
-
-/* --- blocks of sequential scans ----------------------------------------------------- */
-
-int mni_jpeg_block(mni_jpeg_bits *b, const mni_jpeg_huffman *dc_code,
-                   const mni_jpeg_huffman *ac_code, int *dc,
-                   int16_t block[MNI_JPEG_BLOCK])
-{
-    if (!mni_jpeg_bits_ready(b)) return -1;
-    mni_bits r = mni_bits_begin(b);     /* in registers for the length of the block */
-    if (!mni_jpeg_next_dc(&r, dc_code, dc)) return -1;
-    block[0] = (int16_t)*dc;
-    unsigned k = 0;
-    while (k < MNI_JPEG_BLOCK - 1) {
-        const unsigned before = k;
-        const int32_t e = ac_code->look[r.word >> (64 - LOOK)];
-        mni_bits_fill(&r);
-        k += mni_look_skip(e);
-        mni_bits_drop(&r, mni_look_bits(e));
-        if (k < MNI_JPEG_BLOCK) {
-            block[mni_jpeg_place[k]] = (int16_t)mni_look_value(e);
-            continue;
-        }
-        k = before;
-        int symbol = mni_look_value(e);
-        if (mni_look_skip(e) == MNI_SKIP_END) break;
-        if (mni_look_skip(e) <= 16) {
-            if (symbol == 0) break;     /* zeros beyond the block: some writers do that */
-            return -1;
-        }
-        if (mni_look_skip(e) == MNI_SKIP_LONG) symbol = mni_jpeg_long_symbol(&r, ac_code);
-        if (symbol < 0) return -1;
-        const unsigned size = (unsigned)symbol & 15;
-        if (size == 0 && symbol != 0xF0) break;
-        k += ((unsigned)symbol >> 4) + 1;
-        if (size == 0) continue;        /* a long code for 16 zeros */
-        if (k >= MNI_JPEG_BLOCK) return -1;
-        block[mni_jpeg_place[k]] = (int16_t)mni_bits_take_number(&r, size);
-    }
-    mni_bits_end(r, b);
-    return (int)k;
 }

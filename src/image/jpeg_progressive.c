@@ -10,7 +10,7 @@
  *
  * In a refining scan, coefficients that are something already get their bit where the walk
  * passes them; runs count only those that are still 0. SPDX-License-Identifier: MIT */
-#include "image/jpeg_bits.h"
+#include "image/jpeg.h"
 
 /* v * 2^low as a coefficient; 0 if it has no place there. */
 static inline int put_scaled(int16_t *to, int v, int low)
@@ -125,8 +125,8 @@ int mni_jpeg_block_part(mni_jpeg_bits *b, const mni_jpeg_huffman *code,
         return 1;
     }
     if (!mni_jpeg_bits_ready(b)) return 0;
-    mni_bits r = mni_bits_begin(b);
+    mni_bits r = b->now;
     const int good = block_part(&r, code, band, dc, coefs);
-    mni_bits_end(r, b);
+    b->now = r;
     return good;
 }

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "image/jpeg_bits.h"
+#include "image/jpeg.h"
 
 typedef struct scan {
     mni_jpeg_component *parts[MNI_JPEG_MAX_COMPONENTS];
@@ -21,7 +21,12 @@ typedef struct scan {
     mni_jpeg_band band;
     uint32_t mcus_w, mcus_h;
     unsigned n_units;               /* blocks of one MCU: */
-    struct unit { mni_jpeg_component *c; uint32_t x, y; } units[MNI_JPEG_MAX_UNITS];
+    struct unit {
+        mni_jpeg_component *c;
+        uint32_t x, y;              /* in the MCU */
+        uint8_t *row;               /* its samples in the first MCU of the row */
+        uint32_t step;              /* from there to the next MCU's */
+    } units[MNI_JPEG_MAX_UNITS];
 } scan;
 
 /* --- header ------------------------------------------------------------------------- */
@@ -88,7 +93,7 @@ static void list_units(scan *s)
         const uint32_t w = s->n_parts == 1 ? 1 : c->h, h = s->n_parts == 1 ? 1 : c->v;
         for (uint32_t y = 0; y < h; y++)
             for (uint32_t x = 0; x < w; x++)
-                s->units[s->n_units++] = (struct unit){ c, x, y };
+                s->units[s->n_units++] = (struct unit){ c, x, y, NULL, 0 };
     }
 }
 
@@ -143,15 +148,25 @@ static mann_status make_planes(mni_jpeg *j, const scan *s, mann_error *err)
 
 /* --- blocks ------------------------------------------------------------------------- */
 
+static MNI_INLINE void flat(uint8_t *out, size_t stride, uint8_t v, const unsigned size)
+{
+    const uint64_t eight = v * 0x0101010101010101u;
+    for (unsigned y = 0; y < size; y++, out += stride) memcpy(out, &eight, size);
+}
+
 static void put_flat(uint8_t *out, const mni_jpeg_component *c, uint8_t v)
 {
-    uint64_t eight = v * 0x0101010101010101u;
-    for (unsigned y = 0; y < c->size; y++, out += c->stride) memcpy(out, &eight, c->size);
+    switch (c->size) {
+    case 8:  flat(out, c->stride, v, 8); break;
+    case 4:  flat(out, c->stride, v, 4); break;
+    case 2:  flat(out, c->stride, v, 2); break;
+    default: *out = v;
+    }
 }
 
 /* Coefficients -> samples. only_dc: all others are 0. */
-static inline void put_block(uint8_t *out, const mni_jpeg_component *c,
-                             const int16_t *coefs, int only_dc)
+static MNI_INLINE void put_block(uint8_t *out, const mni_jpeg_component *c,
+                                 const int16_t *coefs, int only_dc)
 {
     if (c->size > 1 && !only_dc) {
         c->idct(out, c->stride, coefs, c->quant);
@@ -167,23 +182,30 @@ static inline uint8_t *place_of(const mni_jpeg_component *c, uint32_t x, uint32_
     return c->plane + (size_t)(y * c->size % c->n_rows) * c->stride + (size_t)x * c->size;
 }
 
+static inline uint8_t *unit_place(const struct unit *u, uint32_t x)
+{
+    return u->row + (size_t)x * u->step;
+}
+
 /* All blocks of an MCU are read, then all are transformed: the numbers of one have left
  * the store queue when they are loaded as vectors. Returns 0 if the bits make no sense. */
-static int sequential_mcu(mni_jpeg *j, const scan *s, uint32_t x, uint32_t y)
+static int sequential_mcu(mni_jpeg *j, const scan *s, uint32_t x)
 {
     int last[MNI_JPEG_MAX_UNITS];
+    mni_jpeg_bits *b = &j->bits;
     for (unsigned i = 0; i < s->n_units; i++) {
         mni_jpeg_component *c = s->units[i].c;
-        last[i] = mni_jpeg_block(&j->bits, c->dc_code, c->ac_code, &c->dc, j->blocks[i]);
+        last[i] = mni_jpeg_bits_ready(b)
+                      ? j->kern->block(&b->now, c->dc_code, c->ac_code, &c->dc,
+                                       j->blocks[i])
+                      : -1;
         if (last[i] >= 0) continue;
         memset(j->blocks, 0, sizeof j->blocks);
         return 0;
     }
     for (unsigned i = 0; i < s->n_units; i++) {
         const struct unit *u = &s->units[i];
-        const uint32_t w = s->n_parts == 1 ? 1 : u->c->h, h = s->n_parts == 1 ? 1 : u->c->v;
-        put_block(place_of(u->c, x * w + u->x, y * h + u->y), u->c, j->blocks[i],
-                  last[i] == 0);
+        put_block(unit_place(u, x), u->c, j->blocks[i], last[i] == 0);
         if (last[i]) memset(j->blocks[i], 0, sizeof j->blocks[i]);
     }
     return 1;
@@ -205,12 +227,20 @@ static int progressive_mcu(mni_jpeg *j, scan *s, uint32_t x, uint32_t y)
 }
 
 /* What did not come: middle grey. Progressive coefficients are 0 as they stand. */
-static void grey_mcu(const mni_jpeg *j, const scan *s, uint32_t x, uint32_t y)
+static void grey_mcu(const mni_jpeg *j, const scan *s, uint32_t x)
 {
-    for (unsigned i = 0; i < s->n_units && !j->progressive; i++) {
-        const struct unit *u = &s->units[i];
+    for (unsigned i = 0; i < s->n_units && !j->progressive; i++)
+        put_flat(unit_place(&s->units[i], x), s->units[i].c, 128);
+}
+
+/* Where the blocks of row y of MCUs go. */
+static void begin_row(scan *s, uint32_t y)
+{
+    for (unsigned i = 0; i < s->n_units; i++) {
+        struct unit *u = &s->units[i];
         const uint32_t w = s->n_parts == 1 ? 1 : u->c->h, h = s->n_parts == 1 ? 1 : u->c->v;
-        put_flat(place_of(u->c, x * w + u->x, y * h + u->y), u->c, 128);
+        u->row = place_of(u->c, u->x, y * h + u->y);
+        u->step = w * u->c->size;
     }
 }
 
@@ -259,7 +289,7 @@ static mann_status bad_mcu(const mni_jpeg *j, const scan *s, uint64_t mcu,
 {
     const mni_jpeg_bits *b = &j->bits;
     const int ended = mni_jpeg_bits_overrun(b);
-    const size_t ahead = b->at < b->clean_end ? (size_t)(b->clean_end - b->at) : 0;
+    const size_t ahead = b->now.at < b->clean_end ? (size_t)(b->clean_end - b->now.at) : 0;
     return mni_fail(
         err, MANN_E_FORMAT, "jpeg: %s near byte %llu, in MCU %llu of %llu of scan %d",
         ended ? "cut short: the data ends" : "damaged: impossible code",
@@ -278,7 +308,7 @@ static mann_status next_mcu(mni_jpeg *j, scan *s, uint32_t x, uint32_t y,
         *until_restart = j->restart_interval - 1;
     }
     const int good =
-        j->progressive ? progressive_mcu(j, s, x, y) : sequential_mcu(j, s, x, y);
+        j->progressive ? progressive_mcu(j, s, x, y) : sequential_mcu(j, s, x);
     if (!good || mni_jpeg_bits_overrun(&j->bits)) return bad_mcu(j, s, mcu, err);
     return MANN_OK;
 }
@@ -300,13 +330,14 @@ mann_status mni_jpeg_scan(mni_jpeg *j, const uint8_t *header, size_t n_header,
     begin_interval(j, &s, j->in->bytes + j->at);
     uint32_t until_restart = j->restart_interval;
     for (uint32_t y = 0; y < s.mcus_h; y++) {
+        begin_row(&s, y);
         for (uint32_t x = 0; x < s.mcus_w; x++) {
             if (!j->cut) {
                 const mann_status e = next_mcu(j, &s, x, y, &until_restart, err);
                 if (e != MANN_OK && !j->in->partial) return e;
                 j->cut = e != MANN_OK;
             }
-            if (j->cut) grey_mcu(j, &s, x, y);
+            if (j->cut) grey_mcu(j, &s, x);
         }
         if (j->band_wise) use_band(j, y, s.mcus_h, s.n_parts == 1 ? 1 : j->v_max);
         else if (j->cut) break;

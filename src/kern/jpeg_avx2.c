@@ -407,8 +407,14 @@ MNI_AVX2 static void ycc_avx2(uint8_t *to, const uint8_t *y, const uint8_t *cb,
 
 void mni_kern_jpeg_add_avx2(mni_kern_jpeg *k)
 {
-    *k = (mni_kern_jpeg){ "avx2",   idct8_avx2, idct4_avx2, idct2_avx2, across_avx2,
-                          both_avx2, down_avx2,  ycc_avx2 };
+    k->name = "avx2";
+    k->idct8 = idct8_avx2;
+    k->idct4 = idct4_avx2;
+    k->idct2 = idct2_avx2;
+    k->across = across_avx2;
+    k->both = both_avx2;
+    k->down = down_avx2;
+    k->ycc = ycc_avx2;
 }
 #else
 void mni_kern_jpeg_add_avx2(mni_kern_jpeg *k) { (void)k; }

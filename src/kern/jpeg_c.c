@@ -189,8 +189,33 @@ void mni_jpeg_ycc_c(uint8_t *restrict to, const uint8_t *y, const uint8_t *cb,
     }
 }
 
+/* --- blocks ------------------------------------------------------------------------- */
+
+/* The zigzag walks up and down the diagonals of the block: (0,0) (0,1) (1,0) (2,0) (1,1)
+ * (0,2) ... as row and column; here in paired order. */
+const uint8_t mni_jpeg_place[MNI_JPEG_BLOCK] = {
+     0,  2, 32, 16, 34,  4,  6, 36, 18, 33,  1, 35, 20, 38,  8, 10,
+    40, 22, 37,  3, 48, 17, 50,  5, 39, 24, 42, 12, 14, 44, 26, 41,
+     7, 52, 19, 49, 51, 21, 54,  9, 43, 28, 46, 30, 45, 11, 56, 23,
+    53, 55, 25, 58, 13, 47, 15, 60, 27, 57, 59, 29, 62, 31, 61, 63,
+};
+
+#define BLOCK_LEVEL
+#define BLOCK_NAME block_c
+#include "kern/jpeg_block.h"
+
+#if MNI_X86
+#define BLOCK_LEVEL MNI_BMI2
+#define BLOCK_NAME block_bmi2
+#include "kern/jpeg_block.h"
+void mni_kern_jpeg_add_bmi2(mni_kern_jpeg *k) { k->block = block_bmi2; }
+#else
+void mni_kern_jpeg_add_bmi2(mni_kern_jpeg *k) { (void)k; }
+#endif
+
 void mni_kern_jpeg_add_c(mni_kern_jpeg *k)
 {
-    *k = (mni_kern_jpeg){ "scalar", idct8_c, idct4_c, idct2_c, mni_jpeg_across_c,
-                          mni_jpeg_both_c, mni_jpeg_down_c, mni_jpeg_ycc_c };
+    *k = (mni_kern_jpeg){ "scalar", block_c, idct8_c, idct4_c, idct2_c,
+                          mni_jpeg_across_c, mni_jpeg_both_c, mni_jpeg_down_c,
+                          mni_jpeg_ycc_c };
 }

@@ -20,6 +20,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kern/jpeg_bits.h"
+
 /* Place of row r, column c in paired order. */
 static inline unsigned mni_jpeg_paired(unsigned r, unsigned c)
 {
@@ -43,8 +45,17 @@ typedef void (*mni_down_fn)(uint8_t *to, const uint8_t *near, const uint8_t *far
 typedef void (*mni_ycc_fn)(uint8_t *to, const uint8_t *y, const uint8_t *cb,
                            const uint8_t *cr, size_t w);
 
+/* One block of a sequential scan into `block` (zeroed by the caller; paired order, not
+ * yet multiplied). The bits hold a whole block, or zeros behind their end. *dc: the
+ * component's prediction. Returns the zigzag place of the last coefficient that was sent
+ * (0: only DC), or -1 if the bits make no sense. */
+typedef int (*mni_block_fn)(mni_bits *b, const mni_jpeg_huffman *dc_code,
+                            const mni_jpeg_huffman *ac_code, int *dc,
+                            int16_t block[MNI_JPEG_BLOCK]);
+
 typedef struct mni_kern_jpeg {
     const char *name;               /* level of the best entry */
+    mni_block_fn block;
     mni_idct_fn idct8, idct4, idct2;
     mni_across_fn across;
     mni_both_fn both;
@@ -56,6 +67,7 @@ typedef struct mni_kern_jpeg {
 void mni_kern_jpeg_build(mni_kern_jpeg *k, unsigned cpu);
 const mni_kern_jpeg *mni_kern_jpeg_best(void);
 void mni_kern_jpeg_add_c(mni_kern_jpeg *k);
+void mni_kern_jpeg_add_bmi2(mni_kern_jpeg *k);
 void mni_kern_jpeg_add_avx2(mni_kern_jpeg *k);
 void mni_kern_jpeg_add_avx512(mni_kern_jpeg *k);
 void mni_kern_jpeg_add_neon(mni_kern_jpeg *k);
