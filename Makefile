@@ -74,7 +74,7 @@ IMAGE_IN = src/image/image.c src/image/decode.c src/image/exif.c src/image/infla
 	src/image/jpeg_pixels.c src/image/bmp.c src/image/pnm.c src/image/stb_bridge.c
 # resize, preparation, drawing, writing, synth
 IMAGE_OUT = src/image/resize.c src/image/prep.c src/image/font.c src/image/draw.c \
-	src/image/deflate.c src/image/png_write.c src/image/synth_shape.c src/image/synth_toy.c \
+	src/image/deflate.c src/image/png_write.c src/image/jpeg_write.c src/image/synth_shape.c src/image/synth_toy.c \
 	src/image/synth_plan.c src/image/synth_paint.c src/image/synth_view.c src/image/synth_scene.c \
 	src/image/synth_lens.c src/image/synth.c
 

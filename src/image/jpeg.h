@@ -43,8 +43,11 @@ static inline int mni_jpeg_bits_ready(mni_jpeg_bits *b)
  * above 15. */
 int mni_jpeg_huffman_build(mni_jpeg_huffman *h, const uint8_t counts[16],
                            const uint8_t *symbols, int is_dc);
-/* The code of T.81 annex K that files without tables (frames of Motion JPEG) mean: of
- * brightness (number 0) or colour (1). */
+/* The codes of T.81 annex K, for brightness (number 0) and colour (1): counts of 1..16
+ * bits, and the symbols, whose number is returned. */
+size_t mni_jpeg_standard_code(int number, int is_dc, const uint8_t **counts,
+                              const uint8_t **symbols);
+/* The one of them that files without tables (frames of Motion JPEG) mean. */
 void mni_jpeg_huffman_standard(mni_jpeg_huffman *h, int number, int is_dc);
 
 /* One scan of a progressive file: coefficients from..to of the zigzag order, down to bit

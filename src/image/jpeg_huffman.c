@@ -68,7 +68,8 @@ int mni_jpeg_huffman_build(mni_jpeg_huffman *h, const uint8_t counts[16],
     return 1;
 }
 
-void mni_jpeg_huffman_standard(mni_jpeg_huffman *h, int number, int is_dc)
+size_t mni_jpeg_standard_code(int number, int is_dc, const uint8_t **counts_out,
+                              const uint8_t **symbols)
 {
     static const uint8_t counts[2][2][16] = {
         { { 0, 2, 1, 3, 3, 2, 4, 3, 5, 5, 4, 4, 0, 0, 1, 125 },
@@ -106,6 +107,14 @@ void mni_jpeg_huffman_standard(mni_jpeg_huffman *h, int number, int is_dc)
           0xF5, 0xF6, 0xF7, 0xF8, 0xF9, 0xFA },
     };
     number = number != 0;
-    (void)mni_jpeg_huffman_build(h, counts[is_dc != 0][number],
-                                 is_dc ? dc_symbols : ac_symbols[number], is_dc);
+    *counts_out = counts[is_dc != 0][number];
+    *symbols = is_dc ? dc_symbols : ac_symbols[number];
+    return is_dc ? sizeof dc_symbols : sizeof ac_symbols[number];
+}
+
+void mni_jpeg_huffman_standard(mni_jpeg_huffman *h, int number, int is_dc)
+{
+    const uint8_t *counts, *symbols;
+    mni_jpeg_standard_code(number, is_dc, &counts, &symbols);
+    (void)mni_jpeg_huffman_build(h, counts, symbols, is_dc);
 }
