@@ -91,7 +91,8 @@ typedef struct mann_image {                     /* 8 bit, rows packed */
 mann_status mann_image_decode(mann_image *out, const void *bytes, size_t n_bytes,
                               mann_error *err);
 mann_status mann_image_read(mann_image *out, const char *path, mann_error *err);
-/* The same with limits of one's own. Beyond them: MANN_E_LIMIT, before memory is taken. */
+/* The same with limits of one's own. Beyond them: MANN_E_LIMIT, before memory is
+ * taken. */
 typedef struct mann_decode_options {
     uint32_t struct_size, max_side;             /* 65,535 */
     uint64_t max_pixels, max_memory;            /* 100 million; 1 GiB: picture and work */
@@ -110,7 +111,8 @@ mann_status mann_image_decode_with(mann_image *out, const void *bytes, size_t n_
 mann_status mann_image_resize(mann_image *out, const mann_image *in, uint32_t width,
                               uint32_t height, mann_error *err);
 mann_status mann_image_write_png(const char *path, const mann_image *im, mann_error *err);
-/* Baseline JPEG; quality 1..100 (below 90 with colour at half the size); alpha over white. */
+/* Baseline JPEG; quality 1..100 (below 90 with colour at half the size); alpha over
+ * white. */
 mann_status mann_image_write_jpeg(const char *path, const mann_image *im, int quality,
                                   mann_error *err);
 void        mann_image_clear(mann_image *im);   /* accepts zeroed */

@@ -1,6 +1,6 @@
-/* test_kern_jpeg.c - the kernels of JPEG: every level gives the bytes of plain C, for every
- * width, beside unreadable pages and without touching what lies around; and plain C is
- * held against the definition of the cosine transform.
+/* test_kern_jpeg.c - the kernels of JPEG: every level gives the bytes of plain C, for
+ * every width, beside unreadable pages and without touching what lies around; and plain
+ * C is held against the definition of the cosine transform.
  * SPDX-License-Identifier: MIT */
 #include <string.h>
 

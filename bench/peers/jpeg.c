@@ -9,8 +9,8 @@
  *                sides of the race make the same size
  *     1/8        the same for 1/8, and so on
  *
- * Before a race the pixels of both are compared; the largest difference stands in the line.
- * Built and run by bench/peers/run.sh where turbojpeg.h is installed.
+ * Before a race the pixels of both are compared; the largest difference stands in the
+ * line. Built and run by bench/peers/run.sh where turbojpeg.h is installed.
  * SPDX-License-Identifier: MIT */
 #include <string.h>
 #include <turbojpeg.h>
@@ -43,7 +43,8 @@ static mann_image theirs_one(const job *j, const bench_file *f)
 {
     const unsigned long n_bytes = (unsigned long)f->n_bytes;
     int w, h, sampling, colours, scale = j->min_side ? 8 : 1;
-    if (tjDecompressHeader3(j->turbo, f->bytes, n_bytes, &w, &h, &sampling, &colours) != 0)
+    if (tjDecompressHeader3(j->turbo, f->bytes, n_bytes, &w, &h, &sampling, &colours) !=
+        0)
         exit(1);
     while (scale > 1 && (uint32_t)((w < h ? w : h) / scale) < j->min_side) scale /= 2;
     w = (w + scale - 1) / scale;
@@ -93,8 +94,8 @@ static void race(job *j, const char *set, const char *how, uint32_t min_side)
     j->min_side = min_side;
     const int differs = largest_difference(j);
     rounds_run(&r, ours, theirs, j);
-    snprintf(name, sizeof name, "image.jpeg_read %s=%zu %s Mpx=%.2f differs=%d", set, j->n,
-             how, j->megapixels, differs);
+    snprintf(name, sizeof name, "image.jpeg_read %s=%zu %s Mpx=%.2f differs=%d", set,
+             j->n, how, j->megapixels, differs);
     rounds_print(&r, "libjpeg-turbo", name, j->megapixels, "Mpx/s");
 }
 

@@ -169,8 +169,9 @@ mann_status mni_image_decode(mann_image *out, const void *bytes, size_t n_bytes,
         if (o.max_side == 0) o.max_side = DEFAULT_MAX_SIDE;
     }
     if (o.cut) *o.cut = 0;
-    const mni_source in = { .bytes = bytes, .n_bytes = n_bytes, .max_pixels = o.max_pixels,
-        .max_side = o.max_side, .min_side = o.min_side, .partial = o.partial,
+    const mni_source in = { .bytes = bytes, .n_bytes = n_bytes,
+        .max_pixels = o.max_pixels, .max_side = o.max_side,
+        .min_side = o.min_side, .partial = o.partial,
         .max_memory = o.max_memory ? o.max_memory : DEFAULT_MAX_MEMORY,
         .max_scans = o.max_scans ? o.max_scans : DEFAULT_MAX_SCANS, .cut = o.cut };
     mann_image im = { 0 };

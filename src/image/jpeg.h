@@ -1,14 +1,15 @@
 /* jpeg.h - the rooms of the JPEG decoder, and what they hand to each other.
  *
- *   file -> jpeg_markers -> jpeg_scan -> jpeg_huffman -> kern/jpeg_* -> jpeg_pixels -> RGB
+ *   file -> jpeg_markers -> jpeg_scan -> jpeg_huffman -> kern/jpeg_* -> jpeg_pixels ->
+ * RGB
  *           segments,       order of     bits to 64      64 numbers     planes to full
  *           tables          the blocks   coefficients    to 8 x 8       size and colour
  *
  * Sequential files need no storage of coefficients: one MCU's blocks go straight through
  * the inverse transform into planes that hold two rows of MCUs, and from there to pixels:
- * all of it stays in the first caches. Progressive files send every coefficient in pieces,
- * over many scans: there the blocks wait in mni_jpeg_component.coefs until the last scan
- * is in. (Sequential files with a scan for each component fill whole planes.)
+ * all of it stays in the first caches. Progressive files send every coefficient in
+ * pieces, over many scans: there the blocks wait in mni_jpeg_component.coefs until the
+ * last scan is in. (Sequential files with a scan for each component fill whole planes.)
  *
  * ITU-T T.81 (the JPEG standard); JFIF 1.02; Adobe technical note 5116 (APP14).
  * SPDX-License-Identifier: MIT */
@@ -109,7 +110,7 @@ typedef struct mni_jpeg {
     uint8_t *rows;                  /* room for one row of each component; owned */
     mann_image image;               /* owned */
     mni_jpeg_bits bits;
-    int16_t blocks[MNI_JPEG_MAX_UNITS][MNI_JPEG_BLOCK];         /* one MCU; zeros between */
+    int16_t blocks[MNI_JPEG_MAX_UNITS][MNI_JPEG_BLOCK];     /* one MCU; zeros between */
 } mni_jpeg;
 
 /* One scan: its header (borrowed, behind the SOS marker and its length), then the data

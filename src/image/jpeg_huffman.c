@@ -12,10 +12,11 @@
  *
  * skip = RUN + 1 leads from the last coefficient's place to this one's. Whatever is not a
  * complete coefficient has a skip that leads out of the block (kern/jpeg_bits.h): so the
- * inner loop (kern/jpeg_block.h) has one test for "something special", be it the end of the block, a long code or
- * damage, and the processor waits for nothing but the table:
+ * inner loop (kern/jpeg_block.h) has one test for "something special", be it the end of
+ * the block, a long code or damage, and the processor waits for nothing but the table:
  *
- *      word ->  top bits -> look -> bits -> word << bits -> ...      7 cycles a coefficient
+ *      word ->  top bits -> look -> bits -> word << bits -> ...      7 cycles a
+ * coefficient
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>

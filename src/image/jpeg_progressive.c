@@ -1,15 +1,16 @@
 /* jpeg_progressive.c - blocks of progressive scans (T.81 annex G).
  *
- * A progressive file sends each coefficient in pieces. First the DCs of all blocks without
- * their lowest bits; then bands of the zigzag, also without; then, scan by scan, one bit
- * more of everything. A photo can so be seen after a tenth of the file.
+ * A progressive file sends each coefficient in pieces. First the DCs of all blocks
+ * without their lowest bits; then bands of the zigzag, also without; then, scan by scan,
+ * one bit more of everything. A photo can so be seen after a tenth of the file.
  *
  *                   DC      1 .. 5    6 .. 63
  *      bits 7..1   scan 1   scan 2    scan 3
  *      bit  0      scan 4   scan 5    scan 6
  *
- * In a refining scan, coefficients that are something already get their bit where the walk
- * passes them; runs count only those that are still 0. SPDX-License-Identifier: MIT */
+ * In a refining scan, coefficients that are something already get their bit where the
+ * walk passes them; runs count only those that are still 0. SPDX-License-Identifier: MIT
+ */
 #include "image/jpeg.h"
 
 /* v * 2^low as a coefficient; 0 if it has no place there. */

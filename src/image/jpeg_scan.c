@@ -135,7 +135,8 @@ static mann_status make_planes(mni_jpeg *j, const scan *s, mann_error *err)
         c->stride = (size_t)c->padded_w * c->size;
         c->plane = mni_alloc_aligned(c->n_rows, c->stride, 0);
         if (!c->plane)
-            return mni_fail(err, MANN_E_NOMEM, "jpeg: no memory for %lu rows of %lu samples",
+            return mni_fail(err, MANN_E_NOMEM,
+                            "jpeg: no memory for %lu rows of %lu samples",
                             (unsigned long)c->n_rows, (unsigned long)c->stride);
         memset(c->plane, 128, c->n_rows * c->stride);
         c->idct = c->size == 8   ? j->kern->idct8
@@ -188,7 +189,8 @@ static inline uint8_t *unit_place(const struct unit *u, uint32_t x)
 }
 
 /* All blocks of an MCU are read, then all are transformed: the numbers of one have left
- * the store queue when they are loaded as vectors. Returns 0 if the bits make no sense. */
+ * the store queue when they are loaded as vectors. Returns 0 if the bits make no sense.
+ */
 static int sequential_mcu(mni_jpeg *j, const scan *s, uint32_t x)
 {
     int last[MNI_JPEG_MAX_UNITS];
@@ -217,8 +219,8 @@ static int progressive_mcu(mni_jpeg *j, scan *s, uint32_t x, uint32_t y)
         const struct unit *u = &s->units[i];
         mni_jpeg_component *c = u->c;
         const uint32_t w = s->n_parts == 1 ? 1 : c->h, h = s->n_parts == 1 ? 1 : c->v;
-        int16_t *coefs = c->coefs + ((size_t)(y * h + u->y) * c->padded_w + x * w + u->x) *
-                                        MNI_JPEG_BLOCK;
+        const size_t at = (size_t)(y * h + u->y) * c->padded_w + x * w + u->x;
+        int16_t *coefs = c->coefs + at * MNI_JPEG_BLOCK;
         if (!mni_jpeg_block_part(&j->bits, s->band.from ? c->ac_code : c->dc_code,
                                  &s->band, &c->dc, coefs))
             return 0;
@@ -238,7 +240,8 @@ static void begin_row(scan *s, uint32_t y)
 {
     for (unsigned i = 0; i < s->n_units; i++) {
         struct unit *u = &s->units[i];
-        const uint32_t w = s->n_parts == 1 ? 1 : u->c->h, h = s->n_parts == 1 ? 1 : u->c->v;
+        const uint32_t w = s->n_parts == 1 ? 1 : u->c->h,
+                       h = s->n_parts == 1 ? 1 : u->c->v;
         u->row = place_of(u->c, u->x, y * h + u->y);
         u->step = w * u->c->size;
     }
@@ -289,7 +292,8 @@ static mann_status bad_mcu(const mni_jpeg *j, const scan *s, uint64_t mcu,
 {
     const mni_jpeg_bits *b = &j->bits;
     const int ended = mni_jpeg_bits_overrun(b);
-    const size_t ahead = b->now.at < b->clean_end ? (size_t)(b->clean_end - b->now.at) : 0;
+    const size_t ahead =
+        b->now.at < b->clean_end ? (size_t)(b->clean_end - b->now.at) : 0;
     return mni_fail(
         err, MANN_E_FORMAT, "jpeg: %s near byte %llu, in MCU %llu of %llu of scan %d",
         ended ? "cut short: the data ends" : "damaged: impossible code",

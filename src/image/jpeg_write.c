@@ -4,10 +4,10 @@
  *   the quantiser, rounded: here, and only here, something is lost -> zigzag, runs of
  *   zeros, Huffman code
  *
- * Quantisers and codes are the examples of T.81 annex K, which nearly all writers use: the
- * codes fit photos well, and a thumbnail is not worth counting symbols for codes of its
- * own. The quantisers stand for quality 50; others are multiples of them, by the rule that
- * libjpeg made common. All in whole numbers: the same bytes on every machine.
+ * Quantisers and codes are the examples of T.81 annex K, which nearly all writers use:
+ * the codes fit photos well, and a thumbnail is not worth counting symbols for codes of
+ * its own. The quantisers stand for quality 50; others are multiples of them, by the rule
+ * that libjpeg made common. All in whole numbers: the same bytes on every machine.
  * SPDX-License-Identifier: MIT */
 #include "image/jpeg_write.h"
 
@@ -29,7 +29,7 @@ typedef struct writer {
     uint8_t order[MNI_JPEG_BLOCK];              /* row order -> zigzag */
     code dc[2], ac[2];
     component parts[3];
-    unsigned n_parts, mcu;                      /* mcu: pixels a side of an MCU, 8 or 16 */
+    unsigned n_parts, mcu;      /* mcu: pixels a side of an MCU, 8 or 16 */
     uint8_t planes[3][16 * 16];                 /* one MCU */
     uint64_t bits;                              /* waiting, the last one lowest */
     unsigned n_bits;
@@ -208,7 +208,8 @@ static void put_block(writer *w, component *c, const uint8_t *in, size_t stride)
         for (unsigned u = 0; u < 8; u++) {
             const int32_t v = coefs[8 * r + u], q = w->quant[c->table][8 * r + u];
             const int32_t half = q << 15, whole = q << 16;
-            zigzag[w->order[8 * r + u]] = v < 0 ? -((half - v) / whole) : (v + half) / whole;
+            zigzag[w->order[8 * r + u]] =
+                v < 0 ? -((half - v) / whole) : (v + half) / whole;
         }
     put_number(w, &w->dc[c->table], 0, zigzag[0] - c->dc);
     c->dc = zigzag[0];
@@ -291,7 +292,8 @@ static void begin(writer *w, mni_buf *out, const mann_image *im, int quality)
     w->parts[2] = (component){ 3, 1, 1, 1, 0 };
     for (unsigned i = 0; i < MNI_JPEG_BLOCK; i++)
         for (unsigned k = 0; k < MNI_JPEG_BLOCK; k++)
-            if (mni_jpeg_place[k] == mni_jpeg_paired(i / 8, i % 8)) w->order[i] = (uint8_t)k;
+            if (mni_jpeg_place[k] == mni_jpeg_paired(i / 8, i % 8))
+                w->order[i] = (uint8_t)k;
     make_quant(w, quality);
     for (int t = 0; t < 2; t++) {
         make_code(&w->dc[t], t, 1);

@@ -2,9 +2,9 @@
  *
  * The heart of the transforms is the instruction that takes pairs of 16-bit numbers,
  * multiplies each by its own constant and adds the two products (vpmaddwd). A register
- * holds one pair for each of 8 columns, as the paired order brings them from memory; after
- * the first pass two rows are packed into one register and their columns made into pairs
- * (0,2) (4,6) (1,3) (5,7), and the second pass does the same in 8 rows at once.
+ * holds one pair for each of 8 columns, as the paired order brings them from memory;
+ * after the first pass two rows are packed into one register and their columns made into
+ * pairs (0,2) (4,6) (1,3) (5,7), and the second pass does the same in 8 rows at once.
  * SPDX-License-Identifier: MIT */
 #include "kern/kern_jpeg.h"
 
@@ -15,11 +15,11 @@
 #include <immintrin.h>
 #include <string.h>
 
-#define PAIR(a, b) _mm256_set1_epi32((int)((uint32_t)(uint16_t)(a) | (uint32_t)(b) << 16))
+#define BOTH(a, b) ((int)((uint32_t)(uint16_t)(a) | (uint32_t)(b) << 16))
+#define PAIR(a, b) _mm256_set1_epi32(BOTH((a), (b)))
 /* One constant pair in the low half of the register, one in the high half. */
 #define PAIR2(a, b, c, d)                                                                \
-    _mm256_set_m128i(_mm_set1_epi32((int)((uint32_t)(uint16_t)(c) | (uint32_t)(d) << 16)), \
-                     _mm_set1_epi32((int)((uint32_t)(uint16_t)(a) | (uint32_t)(b) << 16)))
+    _mm256_set_m128i(_mm_set1_epi32(BOTH((c), (d))), _mm_set1_epi32(BOTH((a), (b))))
 #define MADD(x, a, b) _mm256_madd_epi16((x), PAIR((a), (b)))
 #define ADD _mm256_add_epi32
 #define SUB _mm256_sub_epi32
@@ -113,9 +113,8 @@ MNI_AVX2 static void idct8_avx2(uint8_t *out, size_t stride, const int16_t *coef
     for (int i = 0; i < 8; i++) y[i] = _mm256_srai_epi32(y[i], MNI_SHIFT_2);
 
     /* y[x] holds column x of 8 rows: to bytes, and turned. Each half: rows 0-3 | 4-7. */
-    const __m256i turn = _mm256_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11,
-                                          15, 0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7,
-                                          11, 15);
+    const __m256i turn = _mm256_broadcastsi128_si256(
+        _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
     __m256i left = _mm256_packus_epi16(_mm256_packs_epi32(y[0], y[1]),
                                        _mm256_packs_epi32(y[2], y[3]));
     __m256i right = _mm256_packus_epi16(_mm256_packs_epi32(y[4], y[5]),
@@ -193,8 +192,8 @@ MNI_AVX2 static void idct2_avx2(uint8_t *out, size_t stride, const int16_t *coef
     const __m256i both = _mm256_packs_epi32(_mm256_srai_epi32(ADD(middle, odd), s),
                                             _mm256_srai_epi32(SUB(middle, odd), s));
     const __m256i m = _mm256_madd_epi16(
-        both, _mm256_setr_epi16(-4 * MNI_ONE, 0, 0, 0, -4 * MNI_ONE, 0, 0, 0, 0, 0, 0, 0, 0,
-                                0, 0, 0));
+        both, _mm256_setr_epi16(-4 * MNI_ONE, 0, 0, 0, -4 * MNI_ONE, 0, 0, 0, 0, 0, 0, 0,
+                                0, 0, 0, 0));
     const __m256i o = _mm256_madd_epi16(
         both, _mm256_setr_epi16(0, MNI_Q1, 0, MNI_Q3, 0, MNI_Q1, 0, MNI_Q3, 0, MNI_Q5, 0,
                                 MNI_Q7, 0, MNI_Q5, 0, MNI_Q7));
@@ -322,7 +321,8 @@ MNI_AVX2 static void down_avx2(uint8_t *to, const uint8_t *near, const uint8_t *
         return;
     }
     const __m256i biases = _mm256_set1_epi16((short)bias);
-    for (size_t i = 0; i + STEP < w; i += STEP) down_32(to + i, near + i, far + i, biases);
+    for (size_t i = 0; i + STEP < w; i += STEP)
+        down_32(to + i, near + i, far + i, biases);
     down_32(to + w - STEP, near + w - STEP, far + w - STEP, biases);
 }
 

@@ -3,8 +3,9 @@
  * The entropy-coded bytes of a file cannot be read eight at a time: a data byte 0xFF is
  * followed by a 0 to be dropped, and any other byte behind it makes it a marker, the end.
  * So they are first copied, some thousand at a time, into a clean buffer without those
- * zeros (image/jpeg_bits.c). Behind the end stand zeros: enough for one whole block, so that one
- * look a block (image: mni_jpeg_bits_ready) is all the checking of bounds there is.
+ * zeros (image/jpeg_bits.c). Behind the end stand zeros: enough for one whole block, so
+ * that one look a block (image: mni_jpeg_bits_ready) is all the checking of bounds there
+ * is.
  *
  * A reservoir of 64 bits is topped up by one load of 8 bytes:
  *
@@ -68,7 +69,7 @@ static MNI_INLINE int mni_jpeg_bits_overrun(const mni_jpeg_bits *b)
 
 static MNI_INLINE uint64_t mni_load64be(const uint8_t *p)
 {
-#if defined(__GNUC__) && defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
     uint64_t w;
     memcpy(&w, p, 8);
     return __builtin_bswap64(w);
@@ -91,7 +92,8 @@ static MNI_INLINE void mni_bits_drop(mni_bits *r, unsigned n)       /* n < 64 */
     r->n -= n;
 }
 
-static MNI_INLINE unsigned mni_bits_take(mni_bits *r, unsigned n)   /* 1..32, after a fill */
+/* n: 1..32, after a fill. */
+static MNI_INLINE unsigned mni_bits_take(mni_bits *r, unsigned n)
 {
     const unsigned v = (unsigned)(r->word >> (64 - n));
     mni_bits_drop(r, n);
@@ -114,7 +116,8 @@ static MNI_INLINE int mni_bits_take_number(mni_bits *r, unsigned size)
 
 /* An entry for the next LOOK bits (image/jpeg_huffman.c draws it):
  *   complete       skip 1..16, the value, bits of code and value
- *   SKIP_END       end of block (or of several): code alone, symbol where the value stands
+ *   SKIP_END       end of block (or of several): code alone, symbol where the value
+ * stands
  *   SKIP_NUMBER    code alone, symbol; its number comes behind
  *   SKIP_LONG      the code is longer than the look */
 enum { MNI_SKIP_END = 64, MNI_SKIP_NUMBER = 128, MNI_SKIP_LONG = 192 };

@@ -19,8 +19,8 @@
  *      in[u] * (cos((4x + 1) u pi / 16) + cos((4x + 3) u pi / 16)) / 2
  *
  * so a transform with four outputs gives the picture at half the size, exactly as if it
- * had been decoded and averaged in squares of 2 x 2, and likewise with two (4 x 4). For one
- * output (8 x 8) only in[0] is left.
+ * had been decoded and averaged in squares of 2 x 2, and likewise with two (4 x 4). For
+ * one output (8 x 8) only in[0] is left.
  *
  * Sums are modulo 2^32: damaged files may bring any numbers. Between the passes they are
  * limited to 16 bits, which no undamaged file notices. SPDX-License-Identifier: MIT */
@@ -89,8 +89,8 @@ static void points2(uint32_t out[8], const int16_t x[8])
 
 /* more: 0, 1, 2 for 8, 4, 2 points, whose sums are of 1, 2, 4 samples. */
 static inline void idct(uint8_t *out, size_t stride, const int16_t *coefs,
-                        const uint16_t *quant, void (*points)(uint32_t *, const int16_t *),
-                        int size, int more)
+                        const uint16_t *quant,
+                        void (*points)(uint32_t *, const int16_t *), int size, int more)
 {
     int16_t rows[8][8];
     uint32_t y[8];
@@ -104,7 +104,8 @@ static inline void idct(uint8_t *out, size_t stride, const int16_t *coefs,
         points(y, x);
         const uint32_t round = (1u << (shift - 1)) +
                                (c == 0 ? (uint32_t)MNI_LIFT << shift : 0);
-        for (int r = 0; r < size; r++) rows[r][c] = limit16(narrowed(y[r] + round, shift));
+        for (int r = 0; r < size; r++)
+            rows[r][c] = limit16(narrowed(y[r] + round, shift));
     }
     for (int r = 0; r < size; r++, out += stride) {
         points(y, rows[r]);

@@ -1,5 +1,5 @@
-/* jpeg_tables.h - the numbers of the inverse transforms, in fixed point, 13 bits behind the
- * point, shared by all levels (jpeg_c.c says what they are).
+/* jpeg_tables.h - the numbers of the inverse transforms, in fixed point, 13 bits behind
+ * the point, shared by all levels (jpeg_c.c says what they are).
  * SPDX-License-Identifier: MIT */
 #ifndef MNI_KERN_JPEG_TABLES_H
 #define MNI_KERN_JPEG_TABLES_H
@@ -11,7 +11,7 @@ enum {
 
     /* Eight points. Even part: 0 and 4 by themselves, 2 and 6 turned. */
     MNI_ONE = 8192, MNI_A2 = 10703, MNI_A6 = 4433, MNI_B2 = 4433, MNI_B6 = -10704,
-    /* Odd part: row i gives what 1, 3, 5, 7 add to output i and take from output 7 - i. */
+    /* Odd part: row i is what 1, 3, 5, 7 add to output i and take from output 7 - i. */
     MNI_O01 = 11363, MNI_O03 = 9633, MNI_O05 = 6437, MNI_O07 = 2260,
     MNI_O11 = 9633, MNI_O13 = -2259, MNI_O15 = -11362, MNI_O17 = -6436,
     MNI_O21 = 6437, MNI_O23 = -11362, MNI_O25 = 2261, MNI_O27 = 9633,

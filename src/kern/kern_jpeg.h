@@ -1,8 +1,8 @@
 /* kern_jpeg.h - the arithmetic of JPEG: the inverse transform, and rows of pixels.
  *
- * All are integer kernels: every level gives the same bytes as plain C (jpeg_c.c), for any
- * input, damaged files included. No alignment is asked, nothing is read or written past
- * what the contracts name, inputs and outputs do not overlap.
+ * All are integer kernels: every level gives the same bytes as plain C (jpeg_c.c), for
+ * any input, damaged files included. No alignment is asked, nothing is read or written
+ * past what the contracts name, inputs and outputs do not overlap.
  *
  * Coefficients come in *paired order*: two rows of the 8 x 8 block, one number of each in
  * turn, because the vector instruction that multiplies and adds neighbours then needs no

@@ -1,8 +1,8 @@
 /* fuzz_jpeg.c - bytes as a JPEG file: whole, what there is of it, and smaller.
  *
  * With the first three bytes set, so that a fuzzer need not find them. Limits are small,
- * so that it meets them. All ways must agree on what is a picture and on its size; what is
- * made of a damaged file must be the same each time (no memory shows through).
+ * so that it meets them. All ways must agree on what is a picture and on its size; what
+ * is made of a damaged file must be the same each time (no memory shows through).
  * SPDX-License-Identifier: MIT */
 #include <string.h>
 
