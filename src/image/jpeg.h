@@ -44,6 +44,8 @@ static inline int mni_jpeg_bits_ready(mni_jpeg_bits *b)
  * above 15. */
 int mni_jpeg_huffman_build(mni_jpeg_huffman *h, const uint8_t counts[16],
                            const uint8_t *symbols, int is_dc);
+/* Fills h->pairs, if it was not done; for AC codes of sequential scans. */
+void mni_jpeg_huffman_pair(mni_jpeg_huffman *h);
 /* The codes of T.81 annex K, for brightness (number 0) and colour (1): counts of 1..16
  * bits, and the symbols, whose number is returned. */
 size_t mni_jpeg_standard_code(int number, int is_dc, const uint8_t **counts,

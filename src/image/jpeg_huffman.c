@@ -69,6 +69,41 @@ int mni_jpeg_huffman_build(mni_jpeg_huffman *h, const uint8_t counts[16],
     return 1;
 }
 
+static int is_whole(int32_t e, unsigned room)
+{
+    return mni_look_skip(e) < MNI_SKIP_END && mni_look_bits(e) <= room;
+}
+
+void mni_jpeg_huffman_pair(mni_jpeg_huffman *h)
+{
+    const unsigned mask = (1u << LOOK) - 1;
+    for (unsigned i = 0; i <= mask && !h->pairs_known; i++) {
+        const int32_t one = h->look[i];
+        unsigned n = mni_look_bits(one), skip = mni_look_skip(one), ends = 0;
+        const unsigned first = skip;
+        int value = mni_look_value(one);
+        if (skip < MNI_SKIP_END) {
+            int32_t e = h->look[i << n & mask];
+            if (is_whole(e, LOOK - n)) {
+                n += mni_look_bits(e);
+                skip += mni_look_skip(e);
+                value = mni_look_value(e);
+                e = h->look[i << n & mask];
+            }
+            if (mni_look_skip(e) == MNI_SKIP_END && mni_look_bits(e) <= LOOK - n) {
+                n += mni_look_bits(e);
+                ends = 1;
+            }
+        } else {
+            skip = 255;
+        }
+        h->pairs[i] = (uint64_t)(uint16_t)value << 48 |
+                      (uint64_t)(uint16_t)mni_look_value(one) << 32 |
+                      (uint64_t)ends << 24 | skip << 16 | first << 8 | n;
+    }
+    h->pairs_known = 1;
+}
+
 size_t mni_jpeg_standard_code(int number, int is_dc, const uint8_t **counts_out,
                               const uint8_t **symbols)
 {

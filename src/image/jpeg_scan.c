@@ -31,11 +31,11 @@ typedef struct scan {
 
 /* --- header ------------------------------------------------------------------------- */
 
-static const mni_jpeg_huffman *code_of(mni_jpeg_huffman codes[4], unsigned number,
-                                       int is_dc)
+static const mni_jpeg_huffman *code_of(mni_jpeg *j, unsigned number, int is_dc)
 {
-    mni_jpeg_huffman *h = &codes[number & 3];
+    mni_jpeg_huffman *h = is_dc ? &j->dc_codes[number & 3] : &j->ac_codes[number & 3];
     if (!h->known) mni_jpeg_huffman_standard(h, (int)number, is_dc);
+    if (!is_dc && !j->progressive) mni_jpeg_huffman_pair(h);
     return h;
 }
 
@@ -63,8 +63,8 @@ static mann_status read_part(mni_jpeg *j, scan *s, const uint8_t *at, mann_error
     if (at[1] >> 4 > 3 || (at[1] & 15) > 3)
         return mni_fail(err, MANN_E_FORMAT, "jpeg: Huffman tables %u and %u, wanted 0..3",
                         at[1] >> 4, at[1] & 15);
-    c->dc_code = code_of(j->dc_codes, at[1] >> 4, 1);
-    c->ac_code = code_of(j->ac_codes, at[1] & 15, 0);
+    c->dc_code = code_of(j, at[1] >> 4, 1);
+    c->ac_code = code_of(j, at[1] & 15, 0);
     s->parts[s->n_parts++] = c;
     return MANN_OK;
 }

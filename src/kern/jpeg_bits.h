@@ -53,10 +53,11 @@ typedef struct mni_jpeg_bits {
 /* A code as it is sent: how many codes of each length, and their symbols in order. */
 typedef struct mni_jpeg_huffman {
     int32_t look[1 << MNI_JPEG_LOOK];           /* by the next bits, see below */
+    uint64_t pairs[1 << MNI_JPEG_LOOK];         /* the same, two at once: of AC codes */
     uint32_t limit[18];             /* by length: the first 16 bits beyond its codes */
     int32_t first[17];              /* by length: symbol number minus code number */
     uint8_t symbols[256];
-    int known;
+    int known, pairs_known;
 } mni_jpeg_huffman;
 
 
@@ -125,6 +126,20 @@ enum { MNI_SKIP_END = 64, MNI_SKIP_NUMBER = 128, MNI_SKIP_LONG = 192 };
 static MNI_INLINE unsigned mni_look_bits(int32_t e) { return (unsigned)e & 63; }
 static MNI_INLINE unsigned mni_look_skip(int32_t e) { return (unsigned)e >> 8 & 255; }
 static MNI_INLINE int mni_look_value(int32_t e) { return e >> 16; }
+
+/* Often two coefficients fit into the look, or a last one and the end of the block:
+ *
+ *      63      48 47      32 31    24 23    16 15     8 7      0
+ *      +---------+----------+--------+--------+--------+--------+
+ *      | value 2 |  value 1 | is end | skip 2 | skip 1 |  bits  |
+ *      +---------+----------+--------+--------+--------+--------+
+ *
+ * skip 2 counts from the last coefficient, as skip 1. Of a single one, 2 is 1 again. Where
+ * not even the first is complete, skip 2 is 255. */
+static MNI_INLINE unsigned mni_pair_bits(uint64_t p) { return (unsigned)p & 63; }
+static MNI_INLINE unsigned mni_pair_skip1(uint64_t p) { return (unsigned)p >> 8 & 255; }
+static MNI_INLINE unsigned mni_pair_skip2(uint64_t p) { return (unsigned)p >> 16 & 255; }
+static MNI_INLINE int mni_pair_ends(uint64_t p) { return (int)(p >> 24 & 1); }
 
 /* The symbol of a code longer than the look, after a fill; -1 if no code begins so. */
 static MNI_INLINE int mni_jpeg_long_symbol(mni_bits *r, const mni_jpeg_huffman *h)

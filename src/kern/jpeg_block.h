@@ -3,8 +3,8 @@
  * register (BMI2): BLOCK_LEVEL and BLOCK_NAME say which.
  *
  * The processor waits for a chain of three: the top bits of the word, the entry that they
- * point to, the shift by the bits of that entry: 7 cycles a coefficient. All else, the
- * refill too, goes on beside it. SPDX-License-Identifier: MIT */
+ * point to, the shift by the bits of that entry: 7 cycles for one or two coefficients. All
+ * else, the refill too, goes on beside it. SPDX-License-Identifier: MIT */
 
 BLOCK_LEVEL static int BLOCK_NAME(mni_bits *b, const mni_jpeg_huffman *dc_code,
                                   const mni_jpeg_huffman *ac_code, int *dc,
@@ -15,6 +15,19 @@ BLOCK_LEVEL static int BLOCK_NAME(mni_bits *b, const mni_jpeg_huffman *dc_code,
     block[0] = (int16_t)*dc;
     unsigned k = 0;
     while (k < MNI_JPEG_BLOCK - 1) {
+        /* Two at once, if the block goes on behind them: a block that ends with its last
+         * place has no end mark, and what follows is the next block's. */
+        const uint64_t p = ac_code->pairs[r.word >> (64 - MNI_JPEG_LOOK)];
+        const unsigned both = k + mni_pair_skip2(p);
+        if (both < MNI_JPEG_BLOCK - 1) {
+            mni_bits_fill(&r);
+            mni_bits_drop(&r, mni_pair_bits(p));
+            block[mni_jpeg_place[k + mni_pair_skip1(p)]] = (int16_t)(uint16_t)(p >> 32);
+            block[mni_jpeg_place[both]] = (int16_t)(uint16_t)(p >> 48);
+            k = both;
+            if (mni_pair_ends(p)) break;
+            continue;
+        }
         const int32_t e = ac_code->look[r.word >> (64 - MNI_JPEG_LOOK)];
         const unsigned skip = mni_look_skip(e), at = k + skip;
         mni_bits_fill(&r);
