@@ -3,6 +3,7 @@
 SUITE(base)
 SUITE(png)
 SUITE(jpeg)
+SUITE(jpeg_ways)
 SUITE(bmp)
 SUITE(decode)
 SUITE(kern_dist)

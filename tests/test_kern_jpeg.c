@@ -13,7 +13,7 @@ enum { LEVELS = 4, WIDEST = 150, GUARD = 16, CANARY = 0xA5 };
 
 static int each_level(mni_kern_jpeg out[LEVELS])
 {
-    static const unsigned steps[] = { MNI_CPU_AVX2, MNI_CPU_AVX512, MNI_CPU_NEON };
+    static const unsigned steps[] = { MNI_CPU_BMI2, MNI_CPU_AVX2, MNI_CPU_NEON };
     const unsigned cpu = mni_cpu_allowed();
     int n = 0;
     unsigned have = 0;

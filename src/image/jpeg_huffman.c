@@ -52,7 +52,9 @@ static void fill_look(mni_jpeg_huffman *h, unsigned code, unsigned length,
 int mni_jpeg_huffman_build(mni_jpeg_huffman *h, const uint8_t counts[16],
                            const uint8_t *symbols, int is_dc)
 {
-    memset(h, 0, sizeof *h);
+    memset(h->limit, 0, sizeof h->limit);
+    memset(h->symbols, 0, sizeof h->symbols);
+    h->known = h->pairs_known = 0;
     for (int i = 0; i < 1 << LOOK; i++) h->look[i] = entry(0, MNI_SKIP_LONG, 0);
     unsigned code = 0;
     int n = 0;

@@ -134,8 +134,8 @@ static MNI_INLINE int mni_look_value(int32_t e) { return e >> 16; }
  *      | value 2 |  value 1 | is end | skip 2 | skip 1 |  bits  |
  *      +---------+----------+--------+--------+--------+--------+
  *
- * skip 2 counts from the last coefficient, as skip 1. Of a single one, 2 is 1 again. Where
- * not even the first is complete, skip 2 is 255. */
+ * skip 2 counts from the last coefficient, as skip 1. Of a single one, 2 is 1 again.
+ * Where not even the first is complete, skip 2 is 255. */
 static MNI_INLINE unsigned mni_pair_bits(uint64_t p) { return (unsigned)p & 63; }
 static MNI_INLINE unsigned mni_pair_skip1(uint64_t p) { return (unsigned)p >> 8 & 255; }
 static MNI_INLINE unsigned mni_pair_skip2(uint64_t p) { return (unsigned)p >> 16 & 255; }

@@ -3,8 +3,8 @@
  * register (BMI2): BLOCK_LEVEL and BLOCK_NAME say which.
  *
  * The processor waits for a chain of three: the top bits of the word, the entry that they
- * point to, the shift by the bits of that entry: 7 cycles for one or two coefficients. All
- * else, the refill too, goes on beside it. SPDX-License-Identifier: MIT */
+ * point to, the shift by the bits of that entry: 7 cycles for one or two coefficients.
+ * All else, the refill too, goes on beside it. SPDX-License-Identifier: MIT */
 
 BLOCK_LEVEL static int BLOCK_NAME(mni_bits *b, const mni_jpeg_huffman *dc_code,
                                   const mni_jpeg_huffman *ac_code, int *dc,

@@ -9,7 +9,6 @@ void mni_kern_jpeg_build(mni_kern_jpeg *k, unsigned cpu)
     mni_kern_jpeg_add_c(k);
     if (cpu & MNI_CPU_BMI2) mni_kern_jpeg_add_bmi2(k);
     if (cpu & MNI_CPU_AVX2) mni_kern_jpeg_add_avx2(k);
-    if (cpu & MNI_CPU_AVX512) mni_kern_jpeg_add_avx512(k);
     if (cpu & MNI_CPU_NEON) mni_kern_jpeg_add_neon(k);
 }
 

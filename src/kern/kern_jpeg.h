@@ -69,7 +69,6 @@ const mni_kern_jpeg *mni_kern_jpeg_best(void);
 void mni_kern_jpeg_add_c(mni_kern_jpeg *k);
 void mni_kern_jpeg_add_bmi2(mni_kern_jpeg *k);
 void mni_kern_jpeg_add_avx2(mni_kern_jpeg *k);
-void mni_kern_jpeg_add_avx512(mni_kern_jpeg *k);
 void mni_kern_jpeg_add_neon(mni_kern_jpeg *k);
 
 /* Plain C, also for the rows that are too short for a vector. */
