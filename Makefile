@@ -57,12 +57,14 @@ BASE = src/base/status.c src/base/mem.c src/base/arena.c src/base/rng.c src/base
 
 # --- L1 os: the only POSIX ------------------------------------------------------------------------------
 OS = src/os/vfs.c src/os/vfs_posix.c src/os/vfs_mem.c src/os/vfs_faulty.c src/os/thread.c \
-	src/os/pool.c src/os/try.c src/os/cpu.c src/os/clock.c src/os/term.c
+	src/os/pool.c src/os/try.c src/os/huge.c src/os/cpu.c src/os/clock.c src/os/term.c
 
 # --- L2 kern: the only intrinsics --------------------------------------------------------------------------
 KERN = src/kern/crc32c.c src/kern/dist_c.c src/kern/dist_avx2.c src/kern/dist_avx512.c \
 	src/kern/dist_neon.c src/kern/kern_dist.c src/kern/gemm.c src/kern/gemm_c.c \
-	src/kern/gemm_avx2.c src/kern/gemm_avx512.c src/kern/kern_nn.c src/kern/ew.c
+	src/kern/gemm_avx2.c src/kern/gemm_avx512.c src/kern/kern_nn.c src/kern/ew.c \
+	src/kern/code_c.c src/kern/code_avx2.c src/kern/code_avx512.c src/kern/code_vnni.c \
+	src/kern/code_neon.c
 
 # --- L2 image: bytes -> pixels -> network input -----------------------------------------------------------------
 # decoders
@@ -88,7 +90,10 @@ NN = src/nn/resnet.c src/nn/conv.c src/nn/norm.c src/nn/relu.c src/nn/pooling.c 
 
 # --- L3 index: search structures --------------------------------------------------------------------------------------
 INDEX = src/index/rows.c src/index/spec.c src/index/ann.c src/index/ann_search.c \
-	src/index/flat.c src/index/bare.c src/index/bare_file.c
+	src/index/flat.c src/index/bare.c src/index/bare_file.c \
+	src/index/hnsw.c src/index/hnsw_grid.c src/index/hnsw_search.c src/index/hnsw_link.c \
+	src/index/hnsw_build.c src/index/hnsw_reach.c src/index/hnsw_order.c src/index/hnsw_settle.c \
+	src/index/hnsw_cut.c src/index/hnsw_change.c src/index/hnsw_file.c src/index/hnsw_check.c
 
 # --- L3 eval: metrics on matrices and labels ----------------------------------------------------------------------------
 EVAL = src/eval/metrics.c src/eval/episodes.c src/eval/calib.c src/eval/calib_use.c src/eval/openset.c

@@ -18,6 +18,7 @@ enum { KNOB_BYTES = 8 };
 /* The kinds. One line each. */
 static const mni_ann_ops *const kinds[] = {
     &mni_flat_ops,
+    &mni_hnsw_ops,
 };
 enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
 
