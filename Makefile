@@ -57,13 +57,15 @@ BASE = src/base/status.c src/base/mem.c src/base/arena.c src/base/rng.c src/base
 
 # --- L1 os: the only POSIX ------------------------------------------------------------------------------
 OS = src/os/vfs.c src/os/vfs_posix.c src/os/vfs_mem.c src/os/vfs_faulty.c src/os/thread.c \
-	src/os/pool.c src/os/try.c src/os/cpu.c src/os/clock.c src/os/term.c
+	src/os/pool.c src/os/try.c src/os/huge.c src/os/cpu.c src/os/clock.c src/os/term.c
 
 # --- L2 kern: the only intrinsics --------------------------------------------------------------------------
 KERN = src/kern/crc32c.c src/kern/dist_c.c src/kern/dist_avx2.c src/kern/dist_avx512.c \
 	src/kern/dist_neon.c src/kern/kern_dist.c src/kern/gemm.c src/kern/gemm_c.c \
 	src/kern/gemm_avx2.c src/kern/gemm_avx512.c src/kern/kern_nn.c src/kern/ew.c \
-	src/kern/i8_c.c src/kern/i8_avx2.c src/kern/i8_avx512.c src/kern/i8_neon.c
+	src/kern/i8_c.c src/kern/i8_avx2.c src/kern/i8_avx512.c src/kern/i8_neon.c \
+	src/kern/code_c.c src/kern/code_avx2.c src/kern/code_avx512.c src/kern/code_vnni.c \
+	src/kern/code_neon.c
 
 # --- L2 image: bytes -> pixels -> network input -----------------------------------------------------------------
 # decoders
@@ -92,7 +94,10 @@ INDEX = src/index/rows.c src/index/spec.c src/index/ann.c src/index/ann_search.c
 	src/index/flat.c src/index/tune.c src/index/bare.c src/index/bare_change.c \
 	src/index/bare_file.c src/index/code8.c src/index/centres.c src/index/kmeans.c \
 	src/index/lists.c src/index/shortlist.c src/index/ivf.c src/index/ivf_tune.c \
-	src/index/ivf_change.c src/index/ivf_file.c src/index/ivf_search.c
+	src/index/ivf_change.c src/index/ivf_file.c src/index/ivf_search.c \
+	src/index/hnsw.c src/index/hnsw_grid.c src/index/hnsw_search.c src/index/hnsw_link.c \
+	src/index/hnsw_build.c src/index/hnsw_reach.c src/index/hnsw_order.c src/index/hnsw_settle.c \
+	src/index/hnsw_cut.c src/index/hnsw_change.c src/index/hnsw_file.c src/index/hnsw_check.c
 
 # --- L3 eval: metrics on matrices and labels ----------------------------------------------------------------------------
 EVAL = src/eval/metrics.c src/eval/episodes.c src/eval/calib.c src/eval/calib_use.c src/eval/openset.c
@@ -132,7 +137,7 @@ TEST_IMAGE_OUT = tests/test_resize.c tests/test_draw.c tests/test_synth.c
 TEST_STORE = tests/test_container.c tests/test_journal.c tests/test_foreign.c
 TEST_NN = tests/nn_oracle.c tests/test_nn_layers.c tests/test_nn_loss.c tests/test_nn_network.c \
 	tests/test_nn_golden.c
-TEST_INDEX = tests/ann_help.c tests/test_ann_life.c tests/test_ann_files.c \
+TEST_INDEX = tests/ann_help.c tests/test_ann_life.c tests/test_ann_files.c tests/test_ann_gallery.c \
 	tests/test_spec.c tests/test_index.c tests/test_bare.c tests/ann_set.c \
 	tests/test_kmeans.c tests/test_ivf.c
 TEST_EVAL = tests/test_metrics.c tests/test_calib.c

@@ -81,5 +81,6 @@ struct mni_ann {
 };
 
 extern const mni_ann_ops mni_flat_ops, mni_sq8_ops, mni_ivf_ops;
+extern const mni_ann_ops mni_flat_ops, mni_hnsw_ops;
 
 #endif
