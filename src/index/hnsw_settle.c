@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "os/huge.h"
 
-/* --- rows become nodes ---------------------------------------------------------------- */
+/* --- rows become nodes -------------------------------------------------------------- */
 
 mann_status mni_hnsw_refine(mni_hnsw *h, const mni_rows *rows, mni_pool *pool,
                             mann_error *err)
@@ -61,7 +61,7 @@ mann_status mni_hnsw_append(mni_hnsw *h, const mni_rows *rows, uint32_t first, u
     return encode(h, &h->walk, h->codes, rows, first, n, pool, err);
 }
 
-/* --- a new order ---------------------------------------------------------------------- */
+/* --- a new order -------------------------------------------------------------------- */
 
 typedef struct moving {
     const char *old;
