@@ -130,16 +130,18 @@ CLI = src/cli/program.c $(CLI_PARTS)
 # --- tests ------------------------------------------------------------------------------------------------------------------------
 TEST_MAIN = tests/main.c
 TEST_BASE = tests/test_base.c tests/test_text.c tests/test_json.c tests/test_os.c tests/test_vfs.c
-TEST_KERN = tests/test_kern_dist.c tests/test_kern_i8.c tests/test_kern_nn.c
+TEST_KERN = tests/test_kern_dist.c tests/test_kern_i8.c tests/test_kern_nn.c \
+	tests/test_kern_code.c
 TEST_IMAGE_IN = tests/decode_help.c tests/test_png.c tests/test_jpeg.c tests/test_bmp.c \
 	tests/test_decode.c
 TEST_IMAGE_OUT = tests/test_resize.c tests/test_draw.c tests/test_synth.c
 TEST_STORE = tests/test_container.c tests/test_journal.c tests/test_foreign.c
 TEST_NN = tests/nn_oracle.c tests/test_nn_layers.c tests/test_nn_loss.c tests/test_nn_network.c \
 	tests/test_nn_golden.c
-TEST_INDEX = tests/ann_help.c tests/test_ann_life.c tests/test_ann_files.c tests/test_ann_gallery.c \
-	tests/test_spec.c tests/test_index.c tests/test_bare.c tests/ann_set.c \
-	tests/test_kmeans.c tests/test_ivf.c
+TEST_INDEX = tests/ann_help.c tests/test_ann_life.c tests/test_ann_files.c \
+	tests/test_ann_gallery.c tests/test_spec.c tests/test_index.c tests/test_bare.c \
+	tests/ann_set.c tests/test_kmeans.c tests/test_ivf.c \
+	tests/hnsw_help.c tests/test_hnsw.c tests/test_hnsw_change.c
 TEST_EVAL = tests/test_metrics.c tests/test_calib.c
 TEST_TRAIN = tests/train_set.c tests/test_train.c tests/test_train_loop.c
 TEST_RECOG = tests/gallery_help.c tests/test_gallery.c tests/test_gallery_files.c \

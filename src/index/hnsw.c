@@ -12,10 +12,11 @@
  *                  |        |      |       |      |
  *     level 0      o-o--o-o-o--o-o-o-o--o--o-o--o-o-o     the answer is around here
  *
- * Files, in reading order: hnsw_search.c (the walk), hnsw_link.c (which links), hnsw_build.c
- * (many rows at once), hnsw_grid.c (codes), hnsw_reach.c (nobody is lost), hnsw_order.c and
- * hnsw_settle.c (neighbours in memory), hnsw_cut.c (taking rows out), hnsw_change.c (add,
- * remove, fold), hnsw_file.c, hnsw_check.c. This one: names, numbers, the table.
+ * Files, in reading order: hnsw_search.c (the walk), hnsw_link.c (which links),
+ * hnsw_build.c (many rows at once), hnsw_grid.c (codes), hnsw_reach.c (nobody is lost),
+ * hnsw_order.c and hnsw_settle.c (neighbours in memory), hnsw_cut.c (taking rows out),
+ * hnsw_change.c (add, remove, fold), hnsw_file.c, hnsw_check.c. This one: names, numbers,
+ * the table.
  * SPDX-License-Identifier: MIT */
 #include "index/hnsw.h"
 
@@ -32,8 +33,8 @@ uint32_t mni_hnsw_bits(const mni_spec *said, uint32_t dim)
 }
 
 /* Counted for rows without structure: a walk measures about 9 new rows for each of the ef
- * that it expands, and a row that is built in does so with build_ef, and half as much again
- * for its links. */
+ * that it expands, and a row that is built in does so with build_ef, and half as much
+ * again for its links. */
 static void cost(const char *spec, const mni_rows *shape, mni_ann_cost *out)
 {
     mni_spec said = { 0 };

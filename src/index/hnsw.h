@@ -42,7 +42,7 @@ typedef struct mni_hnsw {
     int owned;
     /* Only while being changed. */
     uint32_t *node_of;          /* the inverse of row_of */
-    uint32_t *parent;           /* a tree of links that reaches every node; see hnsw_reach */
+    uint32_t *parent;           /* a tree of links that reaches all: hnsw_reach.c */
     uint8_t *fine_codes;        /* 8-bit codes where bits is 4; else the same as codes */
     mni_hnsw_grid fine;
 } mni_hnsw;
@@ -88,7 +88,7 @@ mann_status mni_hnsw_walk_ready(mni_hnsw_walk *w, const mni_hnsw *h, size_t ef,
                                 mann_error *err);
 void        mni_hnsw_walk_fini(mni_hnsw_walk *w);
 mni_hnsw_view mni_hnsw_view_of(const mni_hnsw *h, uint32_t level, int fine);
-/* Where a walk on level `level` begins: the best slot that greedy steps from the top find. */
+/* Where a walk on `level` begins: the best slot that greedy steps from the top find. */
 uint32_t    mni_hnsw_descend(const mni_hnsw *h, uint32_t level, int fine, uint32_t bias,
                              const uint8_t *query);
 /* The ef nearest slots that a walk from `start` finds, sorted, in w->pool; how many. */
@@ -126,8 +126,8 @@ mann_status mni_hnsw_insert(mni_hnsw *h, uint32_t first, uint32_t n, mni_pool *p
                             const mann_hooks *hooks, mann_error *err);
 mann_status mni_hnsw_build(mni_ann **out, const char *spec, const mni_ann_job *job,
                            mann_error *err);
-/* Codes of nodes [first, n), whose row_of is set. Learns the grid anew if it has seen less
- * than half of the rows. */
+/* Codes of nodes [first, n), whose row_of is set. Learns the grid anew if it has seen
+ * less than half of the rows. */
 mann_status mni_hnsw_append(mni_hnsw *h, const mni_rows *rows, uint32_t first, uint32_t n,
                             mni_pool *pool, mann_error *err);
 /* The codes that a change needs, if only coarser ones are kept. */
@@ -146,7 +146,8 @@ typedef struct mni_hnsw_reaching {
     mni_hnsw_walk walk;
 } mni_hnsw_reaching;
 /* What reach needs, so that it cannot fail; h may lose rows in between. */
-mann_status mni_hnsw_reach_ready(mni_hnsw_reaching *r, const mni_hnsw *h, mann_error *err);
+mann_status mni_hnsw_reach_ready(mni_hnsw_reaching *r, const mni_hnsw *h,
+                                 mann_error *err);
 /* Every node becomes reachable from the entry on level 0, and h->parent says how. r is
  * used up. */
 void        mni_hnsw_reach(mni_hnsw *h, mni_hnsw_reaching *r);

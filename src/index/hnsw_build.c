@@ -6,8 +6,8 @@
  *     1. every row of the batch searches the graph as it stood before, in parallel, and
  *        compares itself with its fellows of the batch exactly
  *     2. every row chooses its links among both (hnsw_link.c), in parallel
- *     3. the links back, as pairs (to, from), are sorted; each `to` takes its newcomers at
- *        once, in the order of `from`; different ones in parallel
+ *     3. the links back, as pairs (to, from), are sorted; each `to` takes its newcomers
+ *        at once, in the order of `from`; different ones in parallel
  *
  * Nothing depends on who was first, so 1, 2 and 7 threads build the same bytes. A batch
  * is at most 1/64 of the rows that are in, and at most 1024: the graph that a row sees is
@@ -45,7 +45,7 @@ typedef struct building {
     size_t n_groups;
 } building;
 
-/* --- scratch of threads -------------------------------------------------------------- */
+/* --- scratch of threads ------------------------------------------------------------- */
 
 static mni_hnsw_walk *take(building *b)
 {
@@ -98,7 +98,7 @@ static mann_status begin_building(building *b, mni_hnsw *h, mni_pool *pool,
     return s;
 }
 
-/* --- room ------------------------------------------------------------------------------- */
+/* --- room --------------------------------------------------------------------------- */
 
 /* A larger block with the old content in front, on large pages; NULL when memory ends. */
 static void *larger(const void *old, size_t old_bytes, size_t bytes)
@@ -161,7 +161,8 @@ static uint32_t height_of(const mni_hnsw *h, uint64_t born)
 }
 
 /* Room on the upper levels for all rows to come, so that nothing fails half way. */
-static mann_status reserve_levels(mni_hnsw *h, uint32_t first, uint32_t n, mann_error *err)
+static mann_status reserve_levels(mni_hnsw *h, uint32_t first, uint32_t n,
+                                  mann_error *err)
 {
     uint32_t more[MNI_HNSW_LEVELS + 1] = { 0 };
     for (uint32_t i = first; i < n; i++) {
@@ -174,7 +175,7 @@ static mann_status reserve_levels(mni_hnsw *h, uint32_t first, uint32_t n, mann_
     return MANN_OK;
 }
 
-/* --- a batch ------------------------------------------------------------------------------ */
+/* --- a batch ------------------------------------------------------------------------ */
 
 static uint32_t *slots_of(const building *b, uint32_t node)
 {
@@ -359,7 +360,7 @@ mann_status mni_hnsw_insert(mni_hnsw *h, uint32_t first, uint32_t n, mni_pool *p
     return s;
 }
 
-/* --- a whole graph --------------------------------------------------------------------------- */
+/* --- a whole graph ------------------------------------------------------------------ */
 
 void mni_hnsw_free(mni_ann *a)
 {

@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "os/huge.h"
 
-/* --- owning --------------------------------------------------------------------------- */
+/* --- owning ------------------------------------------------------------------------- */
 
 static int copy_array(void **out, const void *from, uint32_t n, uint32_t cap, size_t item)
 {
@@ -92,7 +92,7 @@ static mann_status need_node_of(mni_hnsw *h, mann_error *err)
     return MANN_OK;
 }
 
-/* --- in place --------------------------------------------------------------------------- */
+/* --- in place ----------------------------------------------------------------------- */
 
 mann_status mni_hnsw_add(mni_ann *a, const mni_rows *rows, uint32_t first, mni_pool *pool,
                          mann_error *err)
@@ -153,7 +153,7 @@ mann_status mni_hnsw_remove(mni_ann *a, const mni_rows *rows, const uint32_t *go
     return s;
 }
 
-/* --- into a copy -------------------------------------------------------------------------- */
+/* --- into a copy -------------------------------------------------------------------- */
 
 /* The copy without the rows that `from` does not name, and with row numbers of the new
  * order; the nodes behind get the new rows. */

@@ -23,7 +23,8 @@ static mann_status check_links(const uint32_t *links, uint32_t n, uint32_t degre
             if (i >= d && of[i] != MNI_HNSW_NONE)
                 return wrong(err, "a link leads nowhere", level, slot);
             for (uint32_t j = 0; j < i && i < d; j++)
-                if (of[j] == of[i]) return wrong(err, "a link is there twice", level, slot);
+                if (of[j] == of[i])
+                    return wrong(err, "a link is there twice", level, slot);
             if (of[i] == slot) return wrong(err, "a link to itself", level, slot);
         }
     }

@@ -45,7 +45,8 @@ void mni_hnsw_grid_fini(mni_hnsw_grid *g)
 /* Which of 16 steps, or of top + 1. */
 static uint32_t place(const mni_hnsw_grid *g, float value, float low, float per_step)
 {
-    const float at = (value - low) * per_step, last = g->bits == 4 ? 15.0f : (float)g->top;
+    const float at = (value - low) * per_step,
+                last = g->bits == 4 ? 15.0f : (float)g->top;
     return at > 0.0f ? (uint32_t)((at < last ? at : last) + 0.5f) : 0;
 }
 
@@ -55,7 +56,7 @@ static float per_step_of(const mni_hnsw_grid *g)
     return 1.0f / (g->bits == 4 ? MNI_CODE_HALF_STEP * g->step : g->step);
 }
 
-/* --- learning ------------------------------------------------------------------------ */
+/* --- learning ----------------------------------------------------------------------- */
 
 static int ascending(const void *a, const void *b)
 {
@@ -71,17 +72,19 @@ static double try_cut(mni_hnsw_grid *g, const float *column, uint32_t n, uint32_
     double error = 0.0;
     for (uint32_t j = 0; j < g->dim; j++) {
         const float *c = column + (size_t)j * n, a = c[cut], b = c[n - 1 - cut];
-        const float r = g->inner ? 2 * (fabsf(a) > fabsf(b) ? fabsf(a) : fabsf(b)) : b - a;
+        const float r = g->inner ? 2 * fmaxf(fabsf(a), fabsf(b)) : b - a;
         if (r > range) range = r;
     }
     g->step = range / (float)(g->bits == 4 ? 15 * MNI_CODE_HALF_STEP : g->top);
-    const float per_step = per_step_of(g), wide = per_step > 0.0f ? 1.0f / per_step : 0.0f;
+    const float per_step = per_step_of(g),
+                wide = per_step > 0.0f ? 1.0f / per_step : 0.0f;
     for (uint32_t j = 0; j < g->dim; j++) {
         const float *c = column + (size_t)j * n, a = c[cut], b = c[n - 1 - cut];
         low[j] = g->inner ? (g->bits == 4 ? -60.0f : -(float)(g->top / 2 + 1)) * g->step
                           : a - 0.5f * (range - (b - a));
         for (uint32_t i = 0; i < n; i++) {
-            const double e = c[i] - (low[j] + (float)place(g, c[i], low[j], per_step) * wide);
+            const float at = (float)place(g, c[i], low[j], per_step);
+            const double e = c[i] - (low[j] + at * wide);
             error += e * e;
         }
     }
@@ -125,7 +128,7 @@ mann_status mni_hnsw_grid_learn(mni_hnsw_grid *g, const mni_rows *rows, mann_err
     return MANN_OK;
 }
 
-/* --- coding -------------------------------------------------------------------------- */
+/* --- coding ------------------------------------------------------------------------- */
 
 static void encode_row(const mni_hnsw_grid *g, const float *row, uint8_t *code)
 {

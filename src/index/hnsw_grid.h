@@ -32,7 +32,8 @@ void        mni_hnsw_grid_init(mni_hnsw_grid *g, const mni_rows *rows, uint32_t 
 /* The offsets and the step that lose least on rows drawn evenly from `rows`. */
 mann_status mni_hnsw_grid_learn(mni_hnsw_grid *g, const mni_rows *rows, mann_error *err);
 void        mni_hnsw_grid_fini(mni_hnsw_grid *g);
-/* Codes of the rows row_of[first..n) (NULL: of rows first..n) into codes + node * bytes. */
+/* Codes of the rows row_of[first..n) (NULL: of rows first..n) into codes + node *
+ * bytes. */
 mann_status mni_hnsw_grid_encode(const mni_hnsw_grid *g, const mni_rows *rows,
                                  const uint32_t *row_of, uint32_t first, uint32_t n,
                                  uint8_t *codes, mni_pool *pool, mann_error *err);

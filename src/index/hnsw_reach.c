@@ -1,7 +1,7 @@
 /* hnsw_reach.c - every node can be reached from the entry over the links of level 0.
  *
- * Links are one-way, and a node whose neighbours all chose others has no link to it: it is
- * in the graph, and no walk ever finds it. Other libraries leave it at that. Here a walk
+ * Links are one-way, and a node whose neighbours all chose others has no link to it: it
+ * is in the graph, and no walk ever finds it. Other libraries leave it at that. Here a walk
  * deep-first over all links marks what it reaches; each node that it did not reach gets a
  * link from the nearest node that has room, or that can spare one, and the walk goes on
  * from there.
@@ -23,8 +23,8 @@ uint32_t mni_hnsw_entry_node(const mni_hnsw *h)
     return node < h->n ? node : 0;
 }
 
-/* Marks all that hangs on `root`, whose parent is set. next[]: the link to follow; the way
- * back leads over the parents, so no stack is needed. */
+/* Marks all that hangs on `root`, whose parent is set. next[]: the link to follow; the
+ * way back leads over the parents, so no stack is needed. */
 static void explore(const mni_hnsw *h, uint32_t root, uint32_t *parent, uint16_t *next)
 {
     uint32_t at = root;
@@ -84,10 +84,11 @@ static void attach(mni_hnsw *h, mni_hnsw_walk *w, uint32_t node, uint32_t *any)
     h->parent[node] = *any;
 }
 
-mann_status mni_hnsw_reach_ready(mni_hnsw_reaching *r, const mni_hnsw *h, mann_error *err)
+mann_status mni_hnsw_reach_ready(mni_hnsw_reaching *r, const mni_hnsw *h,
+                                 mann_error *err)
 {
-    *r = (mni_hnsw_reaching){ .parent = mni_alloc_aligned(h->cap + 1, sizeof *r->parent, 0),
-                              .next = mni_alloc(h->n, sizeof *r->next) };
+    *r = (mni_hnsw_reaching){ .next = mni_alloc(h->n, sizeof *r->next) };
+    r->parent = mni_alloc_aligned((size_t)h->cap + 1, sizeof *r->parent, 0);
     mann_status s = r->parent && r->next
                         ? mni_hnsw_walk_ready(&r->walk, h, h->build_ef, err)
                         : mni_fail(err, MANN_E_NOMEM, "hnsw: tree of links");

@@ -56,8 +56,8 @@ static int room(void **array, size_t *cap, size_t need, size_t item)
 mann_status mni_hnsw_walk_ready(mni_hnsw_walk *w, const mni_hnsw *h, size_t ef,
                                 mann_error *err)
 {
-    const size_t wide = 2 * (h->walk.bytes > h->fine.bytes ? h->walk.bytes : h->fine.bytes),
-                 list = 4 * (size_t)h->m0 + MNI_HNSW_BATCH;
+    const size_t code = h->walk.bytes > h->fine.bytes ? h->walk.bytes : h->fine.bytes,
+                 wide = 2 * code, list = 4 * (size_t)h->m0 + MNI_HNSW_BATCH;
     int ok = w->seen.stamps || mni_visited_init(&w->seen, h->cap + 1);
     ok = ok && mni_visited_grow(&w->seen, h->cap + 1);
     ok = ok && room((void **)&w->pool, &w->pool_cap, ef + 1, sizeof *w->pool) &&
@@ -244,7 +244,7 @@ size_t mni_hnsw_beam(const mni_hnsw_view *v, mni_hnsw_walk *w, const uint8_t *qu
     return n;
 }
 
-/* --- outward, with a filter ---------------------------------------------------------- */
+/* --- outward, with a filter --------------------------------------------------------- */
 
 static void heap_push(uint64_t *heap, size_t n, uint64_t key)
 {
@@ -323,7 +323,7 @@ static mann_status beam_kept(const mni_hnsw_view *v, mni_hnsw_walk *w,
     return MANN_OK;
 }
 
-/* --- one query ------------------------------------------------------------------------ */
+/* --- one query ---------------------------------------------------------------------- */
 
 /* The first nodes of the pool, measured exactly. */
 static void measure_rows(const mni_hnsw *h, const mni_rows *rows, const float *query,

@@ -1,5 +1,5 @@
-/* code_vnni.c - sums over codes, 64 bytes at a time, multiplied and added to 32 bits by one
- * instruction. Apart from that it is code_avx512.c.
+/* code_vnni.c - sums over codes, 64 bytes at a time, multiplied and added to 32 bits by
+ * one instruction. Apart from that it is code_avx512.c.
  * SPDX-License-Identifier: MIT */
 #include "kern/kern_code.h"
 

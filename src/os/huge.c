@@ -10,8 +10,9 @@ enum { HUGE_BYTES = 2 << 20 };  /* of x86-64, and of aarch64 with pages of 4 KiB
 void mni_huge_advise(void *at, size_t n_bytes)
 {
 #if defined(MADV_HUGEPAGE)
-    const uintptr_t first = ((uintptr_t)at + HUGE_BYTES - 1) & ~(uintptr_t)(HUGE_BYTES - 1),
-                    end = ((uintptr_t)at + n_bytes) & ~(uintptr_t)(HUGE_BYTES - 1);
+    const uintptr_t mask = HUGE_BYTES - 1,
+                    first = ((uintptr_t)at + mask) & ~mask,
+                    end = ((uintptr_t)at + n_bytes) & ~mask;
     if (at && first < end)
         (void)madvise((char *)at + (first - (uintptr_t)at), end - first, MADV_HUGEPAGE);
 #else
