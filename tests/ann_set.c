@@ -142,11 +142,13 @@ void ann_same_as_flat(const mni_ann *a, const ann_set *s, const float *queries,
     for (uint32_t q = 0; q < n; q++) {
         CHECK_EQ(got_n[q], want_n[q]);
         for (size_t i = 0; i < got_n[q]; i++) {
-            const mni_near *g = got + (size_t)q * p->k + i, *w = want + (size_t)q * p->k + i;
+            const size_t at = (size_t)q * p->k + i;
+            const mni_near *g = got + at, *w = want + at;
             if (memcmp(g, w, sizeof *g) != 0)
-                test_fail(__FILE__, __LINE__, "query %u, place %u: row %u at %.9g, wanted "
-                          "row %u at %.9g", q, (unsigned)i, g->row, (double)g->distance,
-                          w->row, (double)w->distance);
+                test_fail(__FILE__, __LINE__,
+                          "query %u, place %u: row %u at %.9g, wanted row %u at %.9g", q,
+                          (unsigned)i, g->row, (double)g->distance, w->row,
+                          (double)w->distance);
         }
     }
     mni_free(want_n);

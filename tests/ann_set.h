@@ -1,6 +1,6 @@
-/* ann_set.h - a set of stored vectors that grows and shrinks with a structure over it, and
- * what any kind is held against: sorting everything, in Flat. SPDX-License-Identifier: MIT
- */
+/* ann_set.h - a set of stored vectors that grows and shrinks with a structure over it,
+ * and what any kind is held against: sorting everything, in Flat.
+ * SPDX-License-Identifier: MIT */
 #ifndef TESTS_ANN_SET_H
 #define TESTS_ANN_SET_H
 

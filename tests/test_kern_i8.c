@@ -38,9 +38,9 @@ static void check_dots(const mni_kern_i8 *k, size_t groups, size_t n_blocks,
     for (size_t i = 0; i < bytes; i++)
         blocks[i] = extreme ? 255 : (uint8_t)mni_rng_below(&r, 256);
     for (size_t i = 0; i < n_q; i++)
-        queries[i] = (int8_t)(extreme ? (extreme > 1 ? -k->q_max : k->q_max)
-                                      : (int)mni_rng_below(&r, 2u * (unsigned)k->q_max + 1) -
-                                            k->q_max);
+        queries[i] = (int8_t)(extreme > 1 ? -k->q_max
+                              : extreme   ? k->q_max
+                                          : (int)mni_rng_below(&r, 129) - 64);
     for (size_t i = 0; i <= n_queries * wide; i++) out[i] = CANARY;
     want = mni_memdup(out, (n_queries * wide + 1) * sizeof *out);
     mni_kern_i8 plain;
@@ -121,6 +121,16 @@ static void rows_are_decoded_alike(void)
             for (int i = 0; i < N; i++) want[i] = mni_f32_from_f16(half[i]);
             CHECK(memcmp(got, want, sizeof got) == 0);
             test_fence_free(half, N * sizeof *half, 0);
+        }
+        for (size_t n = 0; n <= N; n++) {
+            float *v = test_fence(n * sizeof *v, 0);
+            double got[8] = { 1, 2, 3 }, want[8] = { 1, 2, 3 };
+            mni_rng r = mni_rng_at(test_seed(), MNI_FOR_TEST, 2, n, 0);
+            for (size_t i = 0; i < n; i++) v[i] = mni_rng_normal(&r);
+            levels[l].squares(v, n, got);
+            levels[0].squares(v, n, want);
+            CHECK(memcmp(got, want, sizeof got) == 0);
+            test_fence_free(v, n * sizeof *v, 0);
         }
         for (size_t n = 0; n <= N; n++) {
             int8_t *code = test_fence(n, 0);

@@ -1,5 +1,5 @@
-/* test_kmeans.c - centres: the nearest one is that of plain arithmetic, k-means finds what
- * is there, and threads change nothing. SPDX-License-Identifier: MIT */
+/* test_kmeans.c - centres: the nearest one is that of plain arithmetic, k-means finds
+ * what is there, and threads change nothing. SPDX-License-Identifier: MIT */
 #include "index/kmeans.h"
 
 #include <math.h>
@@ -24,7 +24,8 @@ static float *numbers(size_t n, uint64_t slot, float shift)
  * origin, where bytes and floats are coarse, too. */
 static void nearest_is_exact(void)
 {
-    static const uint32_t dims[] = { 1, 3, 4, 17, 64, 300 }, counts[] = { 1, 31, 33, 700 };
+    static const uint32_t dims[] = { 1, 3, 4, 17, 64, 300 };
+    static const uint32_t counts[] = { 1, 31, 33, 700 };
     static const float shifts[] = { 0, 1000 };
     for (size_t d = 0; d < 6; d++)
         for (size_t k = 0; k < 4; k++)
@@ -72,7 +73,8 @@ static void a_few_nearest_are_exact(void)
             mni_centres_search(&c, x, NULL, NULL, &w, &got);
             const mni_kern_dist *kd = mni_kern_dist_best();
             (m ? kd->ip_rows : kd->l2_rows)(x, at, N, DIM, DIM, all);
-            for (uint32_t i = 0; i < N; i++) mni_topk_push(&best, m ? -all[i] : all[i], i);
+            for (uint32_t i = 0; i < N; i++)
+                mni_topk_push(&best, m ? -all[i] : all[i], i);
             CHECK_EQ(mni_topk_sort(&got), mni_topk_sort(&best));
             CHECK(memcmp(found, want, k * sizeof *want) == 0);
             mni_free(room);

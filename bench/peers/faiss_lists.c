@@ -36,9 +36,10 @@ static void ask_ours(void *ctx)
     for (size_t q = 0; q < j->n_queries; q++) {
         mni_near near[K];
         size_t n = 0;
-        mni_ann_search(j->ann, &j->rows, j->queries + q * j->rows.dim, &p, j->scratch, near,
-                       &n, NULL);
-        for (size_t i = 0; i < K; i++) j->ours[q * K + i] = i < n ? (int64_t)near[i].row : -1;
+        mni_ann_search(j->ann, &j->rows, j->queries + q * j->rows.dim, &p, j->scratch,
+                       near, &n, NULL);
+        for (size_t i = 0; i < K; i++)
+            j->ours[q * K + i] = i < n ? (int64_t)near[i].row : -1;
     }
 }
 
@@ -56,8 +57,8 @@ static void batch_ours(void *ctx)
     static mni_near near[QUERIES * K];
     static size_t found[QUERIES];
     const mni_ann_params p = { .k = K };
-    mni_ann_search_batch(j->ann, &j->rows, j->queries, j->n_queries, &p, NULL, near, found,
-                         NULL);
+    mni_ann_search_batch(j->ann, &j->rows, j->queries, j->n_queries, &p, NULL, near,
+                         found, NULL);
     for (size_t i = 0; i < j->n_queries * K; i++) j->ours[i] = near[i].row;
 }
 
@@ -77,7 +78,8 @@ static double recall(const job *j, const int64_t *found)
     return (double)hits / (double)(j->n_queries * K);
 }
 
-static void measure(job *j, const char *what, void (*ours)(void *), void (*theirs)(void *))
+static void measure(job *j, const char *what, void (*ours)(void *),
+                    void (*theirs)(void *))
 {
     rounds r;
     char line[200];
@@ -161,7 +163,8 @@ static void lists(job *j, const char *n_lists, const char *pieces)
     mni_ann *ann = build(j, spec);
     const mni_ivf *v = mni_ivf_const(ann);
     j->ann = ann;
-    j->faiss = faiss_side_ivf(j->rows.dim, j->rows.n, j->rows.data, v->n_lists, v->centre);
+    j->faiss = faiss_side_ivf(j->rows.dim, j->rows.n, j->rows.data, v->n_lists,
+                              v->centre);
     each_nprobe(j, spec);
     faiss_side_free(j->faiss);
     if (pieces) {

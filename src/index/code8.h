@@ -17,8 +17,8 @@
  *                 of the list    of the row: `plus`       v = q - m: one rounding a query
  *     -q.x      = -q.c       +   0                     -  q.r
  *
- * Why not rounded around each list's own centre: the query would be rounded anew for every
- * list. SPDX-License-Identifier: MIT */
+ * Why is the query not rounded around each list's own centre? It would be rounded anew
+ * for every list. SPDX-License-Identifier: MIT */
 #ifndef MNI_INDEX_CODE8_H
 #define MNI_INDEX_CODE8_H
 
@@ -34,8 +34,8 @@ static inline size_t mni_code8_block_bytes(uint32_t dim)
 
 /* An empty block: all codes stand for zero. */
 void mni_code8_clear(uint8_t *block, uint32_t dim);
-/* Row `slot` of a block: r (dim floats) by `scale`. Returns |r - scale * code|^2, infinity
- * if that is not a number. */
+/* Row `slot` of a block: r (dim floats) by `scale`. Returns |r - scale * code|^2,
+ * infinity if that is not a number. */
 double mni_code8_put(uint8_t *block, unsigned slot, const float *r, uint32_t dim,
                      float scale);
 /* The scale at which the largest of n values is 127. */
@@ -62,7 +62,7 @@ typedef struct mni_around8 {
  * shift + (plus[i] - factor * dots[i]). For MANN_COSINE that is twice the distance. */
 typedef struct mni_bound8 { float factor; double shift, slack; } mni_bound8;
 
-/* to_centre: the distance of the query to c as the kernels give it: squared L2, or -q.c. */
+/* to_centre: the distance of the query to c as kernels give it: squared L2, or -q.c. */
 mni_bound8 mni_bound8_of(const mni_query8 *q, const mni_around8 *list, mann_metric metric,
                          uint32_t dim, float to_centre);
 

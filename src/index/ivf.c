@@ -45,7 +45,7 @@ void mni_ivf_free(mni_ann *a)
     mni_free(v);
 }
 
-/* --- rows to lists ------------------------------------------------------------------- */
+/* --- rows to lists ----------------------------------------------------------------- */
 
 typedef struct assigning {
     const mni_ivf *v;
@@ -100,7 +100,7 @@ mann_status mni_ivf_assign(const mni_ivf *v, const mni_rows *rows, uint32_t firs
                            (unsigned long long)n);
 }
 
-/* --- codes --------------------------------------------------------------------------- */
+/* --- codes ------------------------------------------------------------------------- */
 
 static void residual(const mni_ivf *v, const mni_rows *rows, uint32_t list, uint32_t row,
                      float *r)
@@ -205,7 +205,7 @@ static mann_status make_lists(mni_ivf *v, const mni_rows *rows, uint32_t *list_o
     return s;
 }
 
-/* --- learning ------------------------------------------------------------------------ */
+/* --- learning ---------------------------------------------------------------------- */
 
 /* Rows spread evenly over the sample, as floats. */
 static float *spread(const mni_rows *from, uint32_t n)
@@ -290,7 +290,7 @@ mann_status mni_ivf_build(mni_ann **out, const char *spec, const mni_ann_job *jo
     return MANN_OK;
 }
 
-/* --- the tables ---------------------------------------------------------------------- */
+/* --- the tables -------------------------------------------------------------------- */
 
 static int accepts_ivf(const char *spec, char canonical[MNI_ANN_SPEC])
 {
@@ -314,7 +314,7 @@ static void cost(const char *spec, const mni_rows *shape, mni_ann_cost *out)
     const double lists = s.family == MNI_FLAT ? 1 : mni_spec_lists(&s, n);
     const double learn = lists * MNI_IVF_ROWS < n ? lists * MNI_IVF_ROWS : n;
     const double row = MNI_LIST_HEAD / MNI_LIST_ROWS + mni_code8_groups(dim) * 4.0;
-    /* half a block a list stays empty; about one list in 32 is looked at, four at least */
+    /* half a block a list stays empty; one list in 32 is looked at, four at least */
     const double probes = lists <= 4 ? lists : lists < 128 ? 4 : lists / 32;
     out->file_bytes = (uint64_t)((n + lists * MNI_LIST_ROWS / 2) * row +
                                  lists * (dim * 4.0 + 20));

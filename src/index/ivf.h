@@ -33,8 +33,9 @@ typedef struct mni_ivf {
     mni_around8 *around;        /* owned, n_lists */
     mni_lists lists;
     uint32_t learned;           /* rows when the centres were learned */
-    double error, moved;        /* mean squared distance of rows to their centres: then, */
-    uint64_t added;             /* and the sum of it over rows added since; how many */
+    double error;               /* mean squared distance of rows to their centres then, */
+    double moved;               /* and its sum over the rows added since; */
+    uint64_t added;             /* how many */
 } mni_ivf;
 
 static inline mni_ivf *mni_ivf_of(mni_ann *a) { return (mni_ivf *)(void *)a; }

@@ -1,5 +1,5 @@
-/* ivf_change.c - inverted lists that change: rows come and go in place, or a new structure
- * is made from an old one. See ivf.h. SPDX-License-Identifier: MIT */
+/* ivf_change.c - inverted lists that change: rows come and go in place, or a new
+ * structure is made from an old one. See ivf.h. SPDX-License-Identifier: MIT */
 #include <string.h>
 
 #include "base/mem.h"
@@ -11,7 +11,7 @@ mann_status mni_ivf_own(mni_ann *a, mann_error *err)
     return mni_lists_own(&v->lists, v->n_rows, err);
 }
 
-/* --- in place ------------------------------------------------------------------------ */
+/* --- in place ----------------------------------------------------------------------- */
 
 static mann_status reserve(mni_ivf *v, const uint32_t *list, uint32_t n, uint32_t n_rows,
                            mann_error *err)
@@ -88,7 +88,7 @@ mann_status mni_ivf_remove(mni_ann *a, const mni_rows *rows, const uint32_t *gon
     return MANN_OK;
 }
 
-/* --- a new one from an old one --------------------------------------------------------- */
+/* --- a new one from an old one ------------------------------------------------------ */
 
 /* Centres that were learned for other rows serve badly: after the set has doubled or lost
  * three quarters, or when the rows added since lie half as far again from their centres,

@@ -117,7 +117,7 @@ mann_status mni_ivf_open(mni_ann **out, const char *spec, const mni_reader *r,
     return s;
 }
 
-/* --- check --------------------------------------------------------------------------- */
+/* --- check -------------------------------------------------------------------------- */
 
 /* Does the code of a slot stand for its row, within what the list promises? */
 static int code_fits(const mni_ivf *v, const mni_rows *rows, uint32_t list,
@@ -173,7 +173,7 @@ mann_status mni_ivf_check(const mni_ann *a, const mni_rows *rows, mann_error *er
     return s;
 }
 
-/* --- report -------------------------------------------------------------------------- */
+/* --- report ------------------------------------------------------------------------- */
 
 size_t mni_ivf_report(const mni_ann *a, const mni_rows *rows, mni_ann_fact *facts)
 {

@@ -134,6 +134,21 @@ MNI_AVX2 static void from_i8_avx2(const int8_t *in, size_t n, float scale, float
     for (; i < n; i++) out[i] = scale * (float)in[i];
 }
 
+MNI_AVX2 static void squares_avx2(const float *v, size_t n, double lane[8])
+{
+    __m256d low = _mm256_loadu_pd(lane), high = _mm256_loadu_pd(lane + 4);
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        const __m256d a = _mm256_cvtps_pd(_mm_loadu_ps(v + i)),
+                      b = _mm256_cvtps_pd(_mm_loadu_ps(v + i + 4));
+        low = _mm256_fmadd_pd(a, a, low);
+        high = _mm256_fmadd_pd(b, b, high);
+    }
+    _mm256_storeu_pd(lane, low);
+    _mm256_storeu_pd(lane + 4, high);
+    for (; i < n; i++) lane[i % 8] += (double)v[i] * v[i];
+}
+
 void mni_kern_i8_add_avx2(mni_kern_i8 *k)
 {
     k->name = "avx2";
@@ -143,6 +158,7 @@ void mni_kern_i8_add_avx2(mni_kern_i8 *k)
     k->lowest = lowest_avx2;
     k->from_f16 = from_f16_avx2;
     k->from_i8 = from_i8_avx2;
+    k->squares = squares_avx2;
 }
 
 #else

@@ -130,6 +130,18 @@ MNI_AVX512 static void from_i8_avx512(const int8_t *in, size_t n, float scale, f
     }
 }
 
+MNI_AVX512 static void squares_avx512(const float *v, size_t n, double lane[8])
+{
+    __m512d sum = _mm512_loadu_pd(lane);
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        const __m512d a = _mm512_cvtps_pd(_mm256_loadu_ps(v + i));
+        sum = _mm512_fmadd_pd(a, a, sum);
+    }
+    _mm512_storeu_pd(lane, sum);
+    for (; i < n; i++) lane[i % 8] += (double)v[i] * v[i];
+}
+
 void mni_kern_i8_add_avx512(mni_kern_i8 *k)
 {
     k->name = "avx512";
@@ -139,9 +151,10 @@ void mni_kern_i8_add_avx512(mni_kern_i8 *k)
     k->lowest = lowest_avx512;
     k->from_f16 = from_f16_avx512;
     k->from_i8 = from_i8_avx512;
+    k->squares = squares_avx512;
 }
 
-/* --- VNNI ---------------------------------------------------------------------------- */
+/* --- VNNI --------------------------------------------------------------------------- */
 
 MNI_VNNI static MNI_INLINE void block_many(const mni_i8_args *a, size_t q0,
                                            const size_t n, size_t b)

@@ -42,7 +42,8 @@ typedef size_t (*mni_i8_pick_fn)(const int32_t *dots, const float *plus, size_t 
                                  float factor, float limit, uint32_t *index,
                                  float *value);
 
-/* The smallest plus[i] - factor * dots[i]; +infinity for n == 0. NaN counts for nothing. */
+/* The smallest plus[i] - factor * dots[i]; +infinity for n == 0. NaN counts for
+ * nothing. */
 typedef float (*mni_i8_lowest_fn)(const int32_t *dots, const float *plus, size_t n,
                                   float factor);
 
@@ -55,6 +56,9 @@ typedef struct mni_kern_i8 {
     /* f16 and scaled int8 to f32, exactly (int8: one rounding) */
     void (*from_f16)(const uint16_t *in, size_t n, float *out);
     void (*from_i8)(const int8_t *in, size_t n, float scale, float *out);
+    /* lane[i % 8] += v[i]^2 in double: a product of floats is exact there, so that fused
+     * or not makes no difference */
+    void (*squares)(const float *v, size_t n, double lane[8]);
 } mni_kern_i8;
 
 /* As in kern_dist.h: build is pure, best is capped by $METRICANN_SIMD and built once. */
