@@ -85,7 +85,7 @@ static void folded(const ann_kind *kind)
 
 static void tail_is_folded_into_a_copy(void) { ann_each(folded); }
 
-/* --- the tuned default lives in the journal, then in the file ------------------------ */
+/* --- the tuned default lives in the journal, then in the file ----------------------- */
 
 static void tuned(const ann_kind *kind)
 {

@@ -140,7 +140,7 @@ static void twins(const ann_kind *kind)
 
 static void ten_thousand_twins(void) { ann_each(twins); }
 
-/* --- one row again and again --------------------------------------------------------- */
+/* --- one row again and again -------------------------------------------------------- */
 
 static void again(const ann_kind *kind)
 {
@@ -210,7 +210,7 @@ static void mostly(const ann_kind *kind)
 
 static void half_nine_tenths_all_but_a_few_removed(void) { ann_each(mostly); }
 
-/* --- grown one by one ---------------------------------------------------------------- */
+/* --- grown one by one --------------------------------------------------------------- */
 
 static void grown(const ann_kind *kind)
 {

@@ -165,7 +165,8 @@ static double speed_at(const curve *c, double recall)
     for (int e = 0; e < N_EF; e++) {
         if (c->recall[e] < recall) continue;
         if (e == 0) return c->qps[0];
-        const double share = (recall - c->recall[e - 1]) / (c->recall[e] - c->recall[e - 1]);
+        const double step = c->recall[e] - c->recall[e - 1];
+        const double share = (recall - c->recall[e - 1]) / step;
         return 1 / ((1 - share) / c->qps[e - 1] + share / c->qps[e]);
     }
     return 0;
@@ -233,7 +234,8 @@ int main(int argc, char **argv)
     j.rows = (mni_rows){ .dtype = MNI_F32, .metric = MANN_L2 };
     j.rows.data = j.base = read_vecs(argv[1], most, &j.rows.n, &j.rows.dim);
     j.query = read_vecs(argv[2], MAX_QUERIES, &j.n_queries, &dim);
-    if (dim != j.rows.dim || mni_scratch_new(&j.scratch, NULL) != MANN_OK) die("dimensions");
+    if (dim != j.rows.dim || mni_scratch_new(&j.scratch, NULL) != MANN_OK)
+        die("dimensions");
     find_truth(&j);
     build_both(&j, spec, j.rows.n - n_fold, with_peer);
     if (n_fold) fold_both(&j, j.rows.n - n_fold);

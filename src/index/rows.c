@@ -8,7 +8,8 @@
  * stored row asked again is at distance exactly 0 for every dtype.
  *
  * Norms are sums of squares in double over eight fixed lanes: the same value at every
- * SIMD level, since such a product is exact and each lane is added to in one order. SPDX-License-Identifier: MIT */
+ * SIMD level, since such a product is exact and each lane is added to in one order.
+ * SPDX-License-Identifier: MIT */
 #include "index/rows.h"
 
 #include <math.h>
