@@ -282,6 +282,22 @@ typedef struct mann_add_report {
 mann_status mann_gallery_add_images(mann_gallery *g, const mann_dataset *set,
                                     mann_pool *p, const mann_hooks *h,
                                     mann_add_report *report, mann_error *err);
+/* Makes the gallery hold what the set holds, by the content of the photos: new ones are
+ * embedded and added, a file that was moved or renamed only gets its new path and class,
+ * one whose content changed gets a new vector under its old id. Records whose photo is
+ * neither in the set nor below any folder that the gallery knows are `gone`: told by a
+ * note each, and removed if `gone` says so: MANN_SYNC_REMOVE not while one of those
+ * folders is away (a disk that is not mounted), MANN_SYNC_REMOVE_ALL all the same.
+ * Durable group by group; run again it goes on, and a run that ended finds nothing to do.
+ * report may be NULL. */
+enum { MANN_SYNC_KEEP = 0, MANN_SYNC_REMOVE, MANN_SYNC_REMOVE_ALL };
+typedef struct mann_sync_report {
+    uint32_t struct_size;
+    uint64_t n_added, n_moved, n_changed, n_present, n_gone, n_removed, n_skipped;
+} mann_sync_report;
+mann_status mann_gallery_sync(mann_gallery *g, const mann_dataset *set, int gone,
+                              mann_pool *p, const mann_hooks *h, mann_sync_report *report,
+                              mann_error *err);
 mann_status mann_gallery_remove(mann_gallery *g, const uint64_t *ids, size_t n,
                                 size_t *removed, mann_error *err);
 mann_status mann_gallery_remove_class(mann_gallery *g, const char *klass, size_t *removed,

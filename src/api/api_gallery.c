@@ -148,6 +148,24 @@ mann_status mann_gallery_add_images(mann_gallery *g, const mann_dataset *set,
     return s;
 }
 
+mann_status mann_gallery_sync(mann_gallery *g, const mann_dataset *set, int gone,
+                              mann_pool *p, const mann_hooks *h, mann_sync_report *report,
+                              mann_error *err)
+{
+    mann_sync_report mine = { 0 };
+    MNI_NEED(g, "mann_gallery_sync");
+    MNI_NEED(set, "mann_gallery_sync");
+    mni_photos photos = mni_photos_of(set);
+    mann_status s = mni_gallery_sync(g, &photos, gone, p, h, &mine, err);
+    if (report && mine.struct_size) {
+        mann_status given =
+            mni_give_sized(report, &mine, sizeof mine, "mann_gallery_sync",
+                           s == MANN_OK ? err : NULL);
+        if (s == MANN_OK) s = given;
+    }
+    return s;
+}
+
 mann_status mann_gallery_remove(mann_gallery *g, const uint64_t *ids, size_t n,
                                 size_t *removed, mann_error *err)
 {

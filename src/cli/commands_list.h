@@ -78,6 +78,16 @@ COMMAND(RELABEL, relabel, "relabel", "rename",
     "record 17 was filed under the wrong name\n"
     "metricann relabel gallery.mann --from mug --class cup\n"
     "rename a class\n")
+COMMAND(SYNC, sync, "sync", "mirror follow", "GALLERY DATASET", 2, 2,
+    "make a gallery hold what a folder of photos holds",
+    "New photos are embedded and added. A file that was moved or renamed is known by its "
+    "content and only gets its new path and class; one whose content changed gets a new "
+    "vector. Records whose photo is nowhere any more are listed, and removed with "
+    "--remove. Stopped at any photo, the next run goes on; a second run changes nothing.",
+    "metricann sync gallery.mann photos/\n"
+    "after photos were added, renamed or edited\n"
+    "metricann sync gallery.mann photos/ --remove\n"
+    "and forget those that were deleted\n")
 COMMAND(COMPACT, compact, "compact", "optimize optimise vacuum", "GALLERY", 1, 1,
     "fold added records into the index, drop removed ones",
     "Rewrites the gallery in one piece: the journal is folded in, removed records are "

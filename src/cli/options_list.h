@@ -30,13 +30,13 @@ OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "FILE", "final_model.mann", 0, 0, C(TR
     "out output-file model-out save-path",
     "the model to write")
 OPTION(MODEL, "model", 'm', PATH, "MODEL", "", 0, 0,
-    C(EXTRACT) | C(BUILD) | C(SEARCH) | C(ADD) | C(EVAL),
+    C(EXTRACT) | C(BUILD) | C(SEARCH) | C(ADD) | C(SYNC) | C(EVAL),
     "weights checkpoint model-path model-file",
     "a model file, or 'pixels' for the built-in thumbnail model; not needed where the "
     "gallery has its own")
 OPTION(GALLERY, "gallery", 0, PATH, "GALLERY", "", 0, 0,
-    C(SEARCH) | C(ADD) | C(REMOVE) | C(RELABEL) | C(COMPACT) | C(EVAL) | C(VERIFY) |
-        C(TUNE),
+    C(SEARCH) | C(ADD) | C(REMOVE) | C(RELABEL) | C(COMPACT) | C(SYNC) | C(EVAL) |
+        C(VERIFY) | C(TUNE),
     "db database index-file index-path",
     "the gallery, instead of naming it as the first file")
 OPTION(DATA, "data", 0, MANY, "PATH", "", 0, 0,
@@ -108,7 +108,7 @@ OPTION_AGAIN(TRUTH, "truth", 0, PATH, "FILE", "", 0, 0, C(BENCH),
     "ground-truth groundtruth",
     "rows of the true neighbours of each query (.ivecs .npy .ibin)")
 OPTION(MEM, "mem", 0, SIZE, "SIZE", "0", 0, 0,
-    C(BUILD) | C(COMPACT) | C(ADD) | C(PLAN) | C(BENCH),
+    C(BUILD) | C(COMPACT) | C(ADD) | C(SYNC) | C(PLAN) | C(BENCH),
     "memory mem-limit max-memory ram",
     "memory that building may take beside the vectors (64M, 2G); more is refused with "
     "exit status 6; 0: any")
@@ -302,6 +302,11 @@ OPTION(KEEP, "keep", 0, U32, "N", "3", 1, 4294967295.0, C(TRAIN), "keep-checkpoi
     "newest checkpoints that stay")
 OPTION(RESUME, "resume", 0, FLAG, "", "no", 0, 0, C(TRAIN), "continue",
     "go on from the newest checkpoint in --ckpt-dir, with the same settings")
+OPTION(REMOVE, "remove", 0, FLAG, "", "no", 0, 0, C(SYNC), "delete prune",
+    "remove records whose photo is nowhere any more; not while a folder that photos came "
+    "from is away")
+OPTION(FORCE, "force", 'f', FLAG, "", "no", 0, 0, C(SYNC), "",
+    "with --remove: also while such a folder is away")
 OPTION(AFRESH, "afresh", 0, FLAG, "", "no", 0, 0, C(TRAIN), "overwrite restart",
     "throw away the checkpoints in --ckpt-dir and begin anew")
 

@@ -84,6 +84,11 @@ mann_status mni_gallery_remove_class(mni_gallery *g, const char *klass, size_t *
                                      mann_error *err);
 mann_status mni_gallery_relabel(mni_gallery *g, const uint64_t *ids, size_t n,
                                 const char *klass, mann_error *err);
+/* Another class (NULL: none) and another path for each; ids that are not there are passed
+ * over. */
+typedef struct mni_moved { uint64_t id; const char *klass, *source; } mni_moved;
+mann_status mni_gallery_move(mni_gallery *g, const mni_moved *moved, size_t n,
+                             mann_error *err);
 mann_status mni_gallery_add_root(mni_gallery *g, const char *folder, mann_error *err);
 /* Replay of one journal record into g->state, single-threaded (at open). */
 mann_status mni_gallery_replay(void *gallery, uint32_t type, const void *bytes,
@@ -160,5 +165,9 @@ typedef struct mni_photos {
 mann_status mni_gallery_enrol(mni_gallery *g, const mni_photos *photos, mni_pool *pool,
                               const mann_hooks *h, mann_add_report *report,
                               mann_error *err);
+/* (sync.c) The gallery comes to hold what the set holds. */
+mann_status mni_gallery_sync(mni_gallery *g, const mni_photos *photos, int gone,
+                             mni_pool *pool, const mann_hooks *h,
+                             mann_sync_report *report, mann_error *err);
 
 #endif
