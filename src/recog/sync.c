@@ -338,7 +338,8 @@ static mann_status take_paths_of_copies(sync_run *r, mann_error *err)
     const uint32_t n = mni_state_rows(r->s);
     mni_moved one;
     for (uint32_t row = 0; row < n; row++) {
-        if (!r->twins[row] || (r->marks[row] & (IN_SET | HELD | AWAY)) != IN_SET) continue;
+        if (!r->twins[row] || (r->marks[row] & (IN_SET | HELD | AWAY)) != IN_SET)
+            continue;
         one.id = mni_state_id(r->s, row);
         one.source = r->set->path(r->set->ctx, r->twins[row] - 1, &one.klass);
         MNI_TRY(mni_gallery_move(r->g, &one, 1, err));
