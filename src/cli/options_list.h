@@ -26,6 +26,11 @@ OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "DIR", "", 0, 0, C(SYNTH),
     "folder to draw into; made if it is not there")
 OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "FILE", "", 0, 0, C(CONVERT), "out output-file",
     "file to write; its name says the format")
+OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "FILE", "", 0, 0,
+    C(SNAPSHOT) | C(RESTORE) | C(MERGE) | C(REPAIR), "out output-file",
+    "the gallery to write")
+OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "DIR", "", 0, 0, C(SPLIT), "out out-dir",
+    "folder for the shards; made if it is not there")
 OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "FILE", "final_model.mann", 0, 0, C(TRAIN),
     "out output-file model-out save-path",
     "the model to write")
@@ -116,6 +121,9 @@ OPTION(COUNT, "count", 0, U64, "N", "0", 0, 2147483647, C(PLAN), "n-rows num-row
     "plan for so many rows")
 OPTION(RECALL, "recall", 0, FLOAT, "SHARE", "0.95", 0.01, 1, C(TUNE), "target-recall",
     "share of the k nearest rows that is to be found")
+OPTION_AGAIN(INDEX, "index", 'i', STRING, "SPEC", "", 0, 0, C(REPAIR),
+    "index-type index-spec factory index-factory",
+    "kind of index of the new gallery; default the one it had")
 OPTION(TYPE, "type", 0, CHOICE, "flat|hnsw|ivf=ivfflat=ivf-flat|ivfpq=ivf-pq", "", 0, 0,
     C(BUILD), "kind algo algorithm",
     "the same in words, together with --M, --nlist, --pq-m")
@@ -307,6 +315,11 @@ OPTION(REMOVE, "remove", 0, FLAG, "", "no", 0, 0, C(SYNC), "delete prune",
     "from is away")
 OPTION(FORCE, "force", 'f', FLAG, "", "no", 0, 0, C(SYNC), "",
     "with --remove: also while such a folder is away")
+OPTION_AGAIN(FORCE, "force", 'f', FLAG, "", "no", 0, 0,
+    C(SNAPSHOT) | C(RESTORE) | C(MERGE) | C(SPLIT), "overwrite",
+    "replace what is there")
+OPTION(SHARDS, "shards", 0, U32, "N", "2", 1, 4096, C(SPLIT), "parts n-shards",
+    "how many shards")
 OPTION(AFRESH, "afresh", 0, FLAG, "", "no", 0, 0, C(TRAIN), "overwrite restart",
     "throw away the checkpoints in --ckpt-dir and begin anew")
 

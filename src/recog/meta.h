@@ -11,5 +11,10 @@ enum { MNI_MAX_NAME = 4096, MNI_MAX_SOURCE = 65535 };
 
 void      mni_meta_encode(const mni_meta *m, uint8_t out[MNI_META_BYTES]);
 mni_dtype mni_store_dtype(uint32_t store);
+/* The block must have been read whole; every number is checked. */
+mann_status mni_meta_decode(mni_meta *m, const uint8_t *p, const char *name,
+                            mann_error *err);
+/* VECS and VSCL of b->reader into b->rows. */
+mann_status mni_base_view_vectors(mni_base *b, mann_error *err);
 
 #endif
