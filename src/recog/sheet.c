@@ -1,5 +1,5 @@
-/* sheet.c - contact sheets: thumbnails, the kind that is a picture, and the file. See sheet.h;
- * sheet_html.c has the other kind.
+/* sheet.c - contact sheets: thumbnails, the kind that is one picture, and the file. See
+ * sheet.h; sheet_html.c has the other kind.
  *
  *   +--------+   +--------+ +--------+ +--------+
  *   | query  |   | hit 1  | | hit 2  | | hit 3  |    a line per query

@@ -7,8 +7,8 @@
 
 enum {
     MNI_THUMB = 112,                    /* pixels a side */
-    MNI_SHEET_QUALITY = 90              /* of JPEGs: the least that keeps colours whole, so
-                                           that coloured frames stay sharp */
+    MNI_SHEET_QUALITY = 90              /* of JPEGs: the least that keeps colours whole,
+                                           so that coloured frames stay sharp */
 };
 
 mann_status mni_sheet_write(mni_gallery *g, const mann_sheet_row *rows, size_t n,
