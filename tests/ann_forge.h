@@ -1,5 +1,5 @@
-/* ann_forge.h - a bare index made of anybody's bytes: opened, asked, changed. For the fuzz
- * targets and for the suite that replays what they found; knows nothing of the harness.
+/* ann_forge.h - a bare index made of anybody's bytes: opened, asked, changed. For the
+ * fuzz targets and the suite that replays what they found; knows nothing of the harness.
  * SPDX-License-Identifier: MIT */
 #ifndef TESTS_ANN_FORGE_H
 #define TESTS_ANN_FORGE_H
