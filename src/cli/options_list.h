@@ -50,7 +50,7 @@ OPTION_AGAIN(DATA, "data", 0, MANY, "PATH", "", 0, 0, C(SEARCH),
     "query query-image image images input photo",
     "a photo or folder, instead of naming it after the gallery")
 OPTION(NPY, "npy", 0, PATH, "DIR", "", 0, 0, C(EXTRACT), "npy-dir features-dir",
-    "also write DIR/CLASS/001.npy, one vector each")
+    "also write DIR/CLASS/001.npy, one vector each, and DIR/paths.tsv")
 OPTION(NO_MODEL, "no-model", 0, FLAG, "", "no", 0, 0, C(EXTRACT) | C(BUILD),
     "without-model",
     "keep only the model's fingerprint in the gallery, not the model")
