@@ -328,8 +328,9 @@ mann_status mann_gallery_copy(mann_gallery *g, const char *path,
                               int (*keep)(void *user, const mann_record *r), void *user,
                               mann_pool *p, const mann_hooks *h, mann_error *err);
 /* Adds every record of `from`, a gallery of the same model, metric and dimension: else
- * MANN_E_MISMATCH. Photos that are there already (same content and class) are counted as
- * present. Ids are kept unless they were given before. In durable groups. */
+ * MANN_E_MISMATCH. Photos that are there already (same content and class; bare vectors:
+ * the same numbers and class) are counted as present. Ids are kept unless they were
+ * given before. In durable groups. */
 mann_status mann_gallery_merge(mann_gallery *g, mann_gallery *from, const mann_hooks *h,
                                mann_add_report *report, mann_error *err);
 /* Whatever checksums still vouch for in a damaged gallery and its journal becomes a new
@@ -561,8 +562,8 @@ typedef struct mann_sheet_row {
     const char *query_path;   /* shown and read; hits' pictures come from their sources */
     const mann_hit *hits; uint32_t n_hits; mann_answer answer;
 } mann_sheet_row;
-/* Contact sheet: a line of pictures per query, .png or .html by the name (HTML carries
- * its pictures). */
+/* Contact sheet: a line of pictures per query; .png, .jpg or .html by the name (HTML
+ * carries its pictures). */
 mann_status mann_sheet_write(mann_gallery *g, const mann_sheet_row *rows, size_t n,
                              const char *path, mann_error *err);
 

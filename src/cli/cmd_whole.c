@@ -84,14 +84,16 @@ static int copy_to(mni_cli *c, const char *from, unsigned flags, const char *to)
     if (s == MANN_OK)
         s = mann_gallery_copy(g, to, NULL, NULL, pool, &c->hooks, &c->err);
     mann_gallery_free(g);
-    return s == MANN_OK ? report_file(c, to, NULL, 0) : mni_cli_fail(c, MNI_FROM_OUTPUT, s);
+    if (s != MANN_OK) return mni_cli_fail(c, MNI_FROM_OUTPUT, s);
+    return report_file(c, to, NULL, 0);
 }
 
 int mni_cmd_snapshot(mni_cli *c)
 {
     const char *out;
     const int code = need_output(c, &out);
-    return code == MNI_EXIT_OK ? copy_to(c, c->options.files[0], MANN_OPEN_READ, out) : code;
+    if (code != MNI_EXIT_OK) return code;
+    return copy_to(c, c->options.files[0], MANN_OPEN_READ, out);
 }
 
 int mni_cmd_restore(mni_cli *c)
@@ -138,13 +140,14 @@ int mni_cmd_merge(mni_cli *c)
 
 typedef struct shard { uint32_t n, which; } shard;
 
-/* The class decides, so that all photos of a class are in one shard; the hash of its name,
- * so that the shard of a class does not depend on what else there is. */
+/* The class decides, so that all photos of a class are in one shard; the hash of its
+ * name, so that the shard of a class does not depend on what else there is. */
 static int belongs(void *user, const mann_record *r)
 {
     const shard *s = user;
-    const uint64_t h = r->class_name ? mni_hash_bytes(r->class_name, strlen(r->class_name), 0)
-                                     : mni_hash_bytes(&r->id, sizeof r->id, 1);
+    const char *name = r->class_name;
+    const uint64_t h = name ? mni_hash_bytes(name, strlen(name), 0)
+                            : mni_hash_bytes(&r->id, sizeof r->id, 1);
     return h % s->n == s->which;
 }
 

@@ -127,8 +127,8 @@ COMMAND(BENCH, bench, "bench", "benchmark", "ann [--base F --queries F]", 1, 1,
     "one kind on data of your own\n")
 COMMAND(SNAPSHOT, snapshot, "snapshot", "backup", "GALLERY -o FILE", 1, 1,
     "copy a gallery as it is now, while others use it",
-    "One file with everything: the journal is folded in, removed records are left out, the "
-    "index comes along. Searches and readers go on meanwhile.",
+    "One file with everything: the journal is folded in, removed records are left out, "
+    "the index comes along. Searches and readers go on meanwhile.",
     "metricann snapshot gallery.mann -o backup/monday.mann\n"
     "a copy to keep\n"
     "metricann snapshot gallery.mann -o backup/latest.mann --force\n"
@@ -160,8 +160,8 @@ COMMAND(SPLIT, split, "split", "shard", "GALLERY --shards N -o DIR", 1, 1,
 COMMAND(REPAIR, repair, "repair", "recover", "GALLERY -o FILE", 1, 1,
     "save what can be saved from a damaged gallery",
     "Every record that its checksums vouch for goes into a new gallery; what is derived "
-    "from them is made anew. Says what was lost, and exits with status 1 then. The damaged "
-    "gallery is only read.",
+    "from them is made anew. Says what was lost, and exits with status 1 then. The "
+    "damaged gallery is only read.",
     "metricann repair gallery.mann -o saved.mann\n"
     "after verify found damage\n"
     "metricann repair gallery.mann -o saved.mann --index Flat --json\n"

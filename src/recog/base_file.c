@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "kern/crc32c.h"
 #include "recog/meta.h"
 #include "recog/state.h"
 
@@ -60,6 +61,14 @@ mann_status mni_meta_decode(mni_meta *m, const uint8_t *p, const char *name,
         return mni_fail(err, MANN_E_FORMAT,
                         "%s: the stated false-accept rate is not in (0, 1)", name);
     return MANN_OK;
+}
+
+uint32_t mni_record_crc(const uint8_t *record, const void *vector, size_t n_bytes,
+                        const float *scale)
+{
+    uint32_t crc = mni_crc32c(0, record, MNI_RECORD_CRC);
+    crc = mni_crc32c(crc, vector, n_bytes);
+    return scale ? mni_crc32c(crc, scale, sizeof *scale) : crc;
 }
 
 mni_dtype mni_store_dtype(uint32_t store)

@@ -151,6 +151,7 @@ static mann_status calibrate(plan *p, mni_pool *pool, mann_error *err)
 
 static void write_records(plan *p, mni_writer *w)
 {
+    const size_t row_bytes = p->view.dim * mni_dtype_bytes(p->view.dtype);
     uint64_t at = 0;
     p->meta.stamp = mni_mix64(p->n + 1);
     mni_writer_begin(w, "RECS", MNI_BYTES, MNI_ALIGN_PAGE);
@@ -164,6 +165,9 @@ static void write_records(plan *p, mni_writer *w)
         mni_put64(out + 24, at);
         mni_put32(out + 32, r.source_chars);
         mni_put32(out + 40, p->klass[i]);
+        mni_put32(out + MNI_RECORD_CRC,
+                  mni_record_crc(out, p->codes + i * row_bytes, row_bytes,
+                                 p->scales ? &p->scales[i] : NULL));
         mni_writer_put(w, out, sizeof out);
         at += r.source_chars;
         p->meta.stamp = mni_hash_bytes(out, sizeof out, p->meta.stamp);

@@ -18,8 +18,8 @@ enum {
     MNI_OPEN_MEND = 1 << 8      /* flag of open, beside MANN_OPEN_*: what can be saved */
 };
 
-/* (mend.c) A base whose bytes are not all vouched for: rows that are not are dead, what is
- * derived is made anew, class names that are lost are called lost-class-N. */
+/* (mend.c) A base whose bytes are not all vouched for: rows that are not are dead, what
+ * is derived is made anew, class names that are lost are called lost-class-N. */
 typedef struct mni_mended {
     mni_dead *dead;                     /* NULL: every row is sound; taken by the state */
     uint64_t rows_lost, paths_lost, names_lost;

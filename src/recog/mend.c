@@ -1,12 +1,12 @@
 /* mend.c - what can be saved of a damaged gallery.
  *
- * Every 64 KiB of every section have a checksum. A record counts as saved when checksums
- * vouch for its entry in RECS and for its vector; its path and its class name are saved or
- * lost on their own. What is derived is not looked at but made anew: maps of ids and names,
- * lists of classes, the index.
+ * Every 64 KiB of every section have a checksum, and every record has one of its own. A
+ * record counts as saved when either vouches for its entry in RECS and for its vector;
+ * its path and its class name are saved or lost on their own. What is derived is not
+ * looked at but made anew: maps of ids and names, lists of classes, the index.
  *
  *   lost chunk of            costs
- *   RECS VECS VSCL           the records that lie in it
+ *   RECS VECS VSCL           the records in it whose own checksum does not fit
  *   HEAP                     paths (the record has none then)
  *   NMOF NMHP                class names (lost-class-N from now on)
  *   NMIX IDIX CLOF CLRW      nothing
@@ -91,13 +91,22 @@ static mann_status new_dead(mending *w, mann_error *err)
     return MANN_OK;
 }
 
+/* The checksums of the chunks, or else the record's own: of a chunk that is damaged in
+ * one place most records are sound. */
 static int row_sound(const mending *w, uint32_t row)
 {
     const mni_rows *r = &w->b->rows;
     const uint64_t bytes = (uint64_t)r->dim * mni_dtype_bytes(r->dtype);
-    return sound(&w->records, (uint64_t)row * MNI_RECORD_BYTES, MNI_RECORD_BYTES) &&
-           sound(&w->vectors, row * bytes, bytes) &&
-           (r->dtype != MNI_I8 || sound(&w->scales, 4 * (uint64_t)row, 4));
+    if (sound(&w->records, (uint64_t)row * MNI_RECORD_BYTES, MNI_RECORD_BYTES) &&
+        sound(&w->vectors, row * bytes, bytes) &&
+        (r->dtype != MNI_I8 || sound(&w->scales, 4 * (uint64_t)row, 4)))
+        return 1;
+    const uint8_t *record = w->recs.data;
+    record += (size_t)row * MNI_RECORD_BYTES;
+    const uint8_t *vector = (const uint8_t *)r->data + (size_t)row * bytes;
+    return mni_get32(record + MNI_RECORD_CRC) ==
+           mni_record_crc(record, vector, (size_t)bytes,
+                          r->dtype == MNI_I8 ? &r->scale[row] : NULL);
 }
 
 /* A copy of RECS: lost records are dead and have no id, lost paths are empty. */
@@ -121,7 +130,8 @@ static mann_status mend_records(mending *w, mann_error *err)
             continue;
         }
         const uint64_t at = mni_get64(p + 24), n_bytes = mni_get32(p + 32);
-        if (mni_span_fits(at, n_bytes, 1, b->heap.n_bytes) && sound(&w->heap, at, n_bytes))
+        if (mni_span_fits(at, n_bytes, 1, b->heap.n_bytes) &&
+            sound(&w->heap, at, n_bytes))
             continue;
         mni_put64(p + 24, 0);
         mni_put32(p + 32, 0);
@@ -242,7 +252,7 @@ static mann_status mend_classes(mending *w, mann_error *err)
             for (uint32_t k = 0; k <= c; k++) at[k + 1] += at[k];
         }
     }
-    for (uint32_t k = c + 1; k > 0; k--) at[k] = at[k - 1];     /* ends are starts again */
+    for (uint32_t k = c + 1; k > 0; k--) at[k] = at[k - 1];     /* ends to starts */
     at[0] = 0;
     b->class_at = at;
     b->class_rows = rows;
@@ -284,7 +294,7 @@ static mann_status mend_extras(mending *w, mann_error *err)
         memcpy(w->m->index, s.data, (size_t)s.n_bytes);
     w->m->index_lost = !yes;
     const mni_ann_job job = { .rows = &b->rows, .seed = b->meta.seed };
-    return mni_ann_build(&b->ann, "Flat", &job, err);       /* the file's own is not used */
+    return mni_ann_build(&b->ann, "Flat", &job, err);   /* not what is in the file */
 }
 
 static mann_status mend_all(mending *w, mann_error *err)

@@ -1,8 +1,9 @@
 /* merge.c - the records of one gallery become records of another of the same model.
  *
- * Photos that are there already (same content, same class) are passed over. A record keeps
- * its id unless that is taken, so that galleries that were built apart can be merged in any
- * order; classes meet by their names. SPDX-License-Identifier: MIT */
+ * Photos that are there already (same content, same class; of bare vectors: the same
+ * numbers) are passed over. A record keeps its id unless that is taken, so that galleries
+ * that were built apart can be merged in any order; classes meet by their names.
+ * SPDX-License-Identifier: MIT */
 #include <string.h>
 
 #include "base/mem.h"
@@ -42,11 +43,18 @@ static void drop_group(merging *m)
     m->n = 0;
 }
 
-static uint64_t key_of(const mni_state *s, const mni_record *r)
+/* What a record is known by: content and class. A bare vector is its own content. */
+static uint64_t key_of(const mni_state *s, uint32_t row, const mni_record *r,
+                       float *vector)
 {
     uint32_t n = 0;
+    uint64_t content = r->content_hash;
+    if (!content) {
+        mni_state_vector(s, row, vector);
+        content = mni_hash_bytes(vector, s->base->meta.dim * sizeof *vector, 1);
+    }
     const char *name = r->klass == MANN_NO_CLASS ? "" : mni_state_name(s, r->klass, &n);
-    return mni_hash_bytes(name, n, r->content_hash);
+    return mni_hash_bytes(name, n, content);
 }
 
 static mann_status list_present(merging *m, mann_error *err)
@@ -57,7 +65,7 @@ static mann_status list_present(merging *m, mann_error *err)
         mni_record r;
         if (!mni_state_alive(s, row)) continue;
         mni_state_record(s, row, &r);
-        if (r.content_hash) ok = mni_idmap_put(&m->present, key_of(s, &r), 1);
+        ok = mni_idmap_put(&m->present, key_of(s, row, &r, m->vectors), 1);
     }
     mni_state_release(s);
     return ok ? MANN_OK : no_memory(m, err);
@@ -86,14 +94,14 @@ static mann_status take_row(merging *m, uint32_t row, mann_error *err)
     mni_record r;
     uint32_t n_name = 0, one;
     mni_state_record(m->from, row, &r);
-    const uint64_t key = key_of(m->from, &r);
-    if (r.content_hash && mni_idmap_get(&m->present, key, &one)) {
+    const size_t dim = m->from->base->meta.dim;
+    float *vector = m->vectors + m->n * dim;
+    const uint64_t key = key_of(m->from, row, &r, vector);
+    if (mni_idmap_get(&m->present, key, &one)) {
         m->report.n_present++;
         return MANN_OK;
     }
-    if (r.content_hash && !mni_idmap_put(&m->present, key, 1)) return no_memory(m, err);
-    const size_t dim = m->from->base->meta.dim;
-    float *vector = m->vectors + m->n * dim;
+    if (!mni_idmap_put(&m->present, key, 1)) return no_memory(m, err);
     mni_state_vector(m->from, row, vector);
     mni_new_row *out = &m->rows[m->n++];
     *out = (mni_new_row){ .vector = vector, .content_hash = r.content_hash,
@@ -114,7 +122,8 @@ static mann_status take_rows(merging *m, const mann_hooks *h, mann_error *err)
         if (row % GROUP == 0 && h && h->progress) {
             const mann_progress p = { .task = "merge", .done = row, .total = n };
             if (h->progress(h->user, &p))
-                return mni_fail(err, MANN_E_CANCELLED, "stopped after %llu of %llu records",
+                return mni_fail(err, MANN_E_CANCELLED,
+                                "stopped after %llu of %llu records",
                                 (unsigned long long)row, (unsigned long long)n);
         }
         if (mni_state_alive(m->from, row)) MNI_TRY(take_row(m, row, err));
@@ -127,7 +136,8 @@ static mann_status check_alike(mni_gallery *g, mni_gallery *from, mann_error *er
     const mni_meta *a = &g->state->base->meta, *b = &from->state->base->meta;
     if (a->dim != b->dim || a->metric != b->metric)
         return mni_fail(err, MANN_E_MISMATCH,
-                        "%s has vectors of %u dimensions (metric %u), %s of %u (metric %u)",
+                        "%s has vectors of %u dimensions (metric %u), %s of %u "
+                        "(metric %u)",
                         g->path, (unsigned)a->dim, (unsigned)a->metric, from->path,
                         (unsigned)b->dim, (unsigned)b->metric);
     if (a->fingerprint != b->fingerprint)

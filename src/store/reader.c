@@ -245,7 +245,8 @@ mann_status mni_reader_damage(const mni_reader *r, const char tag[4], uint8_t **
     *bad = NULL;
     for (uint32_t i = 0; i < r->header.section_count && !e; i++)
         if (memcmp(r->sections[i].tag, tag, 4) == 0) e = &r->sections[i];
-    if (!e) return mni_fail(err, MANN_E_NOT_FOUND, "%s: has no section %.4s", r->name, tag);
+    if (!e)
+        return mni_fail(err, MANN_E_NOT_FOUND, "%s: has no section %.4s", r->name, tag);
     *n_chunks = mni_disk_n_sums(e->n_bytes);
     *bad = mni_alloc((size_t)*n_chunks + 1, 1);
     if (!*bad) return mni_fail(err, MANN_E_NOMEM, "%s: list of chunks", r->name);
