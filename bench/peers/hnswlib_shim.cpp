@@ -23,6 +23,17 @@ void peer_add(void *peer_, const float *row, size_t id)
 {
     static_cast<peer *>(peer_)->graph->addPoint(row, id);
 }
+void peer_save(void *peer_, const char *path)
+{
+    static_cast<peer *>(peer_)->graph->saveIndex(path);
+}
+void *peer_load(size_t dim, size_t rows, const char *path)
+{
+    peer *p = new peer;
+    p->space = new hnswlib::L2Space(dim);
+    p->graph = new hnswlib::HierarchicalNSW<float>(p->space, path, false, rows);
+    return p;
+}
 void peer_ef(void *peer_, size_t ef) { static_cast<peer *>(peer_)->graph->setEf(ef); }
 void peer_ask(void *peer_, const float *query, size_t k, uint32_t *out)
 {

@@ -25,7 +25,12 @@
 enum {
     FACTOR8 = 2, FACTOR4 = 4,   /* x k nodes are measured exactly ... */
     EXACT_MORE = 8,             /* ... and some more */
-    PER_LINE = 16               /* links in a cache line */
+    PER_LINE = 16,              /* links in a cache line */
+#ifndef W
+#define W 1
+#define A 4
+#endif
+    AT_ONCE = W, AHEAD = A
 };
 
 /* --- scratch ------------------------------------------------------------------------ */
@@ -194,9 +199,10 @@ static inline size_t unmet(const mni_hnsw_view *v, mni_visited *seen, uint32_t s
     return kept;
 }
 
-static inline void fetch_codes(const mni_hnsw_view *v, const uint32_t *nodes, size_t n)
+static inline void fetch_codes(const mni_hnsw_view *v, const uint32_t *nodes, size_t most,
+                               size_t n)
 {
-    for (size_t i = 0; i < n && i < 4; i++)
+    for (size_t i = 0; i < n && i < most; i++)
         for (size_t j = 0; j < v->bytes; j += 64)
             __builtin_prefetch(v->codes + nodes[i] * v->bytes + j);
 }
@@ -210,7 +216,8 @@ static inline void fetch_links(const mni_hnsw_view *v, uint32_t slot)
 size_t mni_hnsw_beam(const mni_hnsw_view *v, mni_hnsw_walk *w, const uint8_t *query,
                      uint32_t start, size_t ef)
 {
-    uint32_t slots[2 * MNI_MAX_LINKS], others[2 * MNI_MAX_LINKS], near[2 * MNI_MAX_LINKS];
+    uint32_t slots[AT_ONCE * 2 * MNI_MAX_LINKS], others[AT_ONCE * 2 * MNI_MAX_LINKS],
+        near[AT_ONCE * 2 * MNI_MAX_LINKS];
     uint32_t *nodes = v->node ? others : slots;
     uint64_t *pool = w->pool;
     size_t n = 1, cursor = 0;
@@ -221,12 +228,20 @@ size_t mni_hnsw_beam(const mni_hnsw_view *v, mni_hnsw_walk *w, const uint8_t *qu
     v->measure(query, v->codes, v->bytes, nodes, 1, near);
     pool[0] = mni_hnsw_key(near[0] + v->bias, start);
     while (cursor < n) {
-        const uint32_t slot = mni_hnsw_node(pool[cursor]);
-        pool[cursor] |= 1;
-        const size_t met = unmet(v, &w->seen, slot, slots, others);
-        fetch_codes(v, nodes, met);
-        while (cursor < n && pool[cursor] & 1) cursor++;
-        if (cursor < n) fetch_links(v, mni_hnsw_node(pool[cursor]));
+        size_t met = 0;
+        for (int i = 0; i < AT_ONCE && cursor < n; i++) {
+            const uint32_t slot = mni_hnsw_node(pool[cursor]);
+            pool[cursor] |= 1;
+            const size_t more = unmet(v, &w->seen, slot, slots + met, others + met);
+            fetch_codes(v, nodes + met, met < AHEAD ? AHEAD - met : 0, more);
+            met += more;
+            while (cursor < n && pool[cursor] & 1) cursor++;
+        }
+        for (size_t at = cursor, i = 0; at < n && i < AT_ONCE; at++)
+            if (!(pool[at] & 1)) {
+                fetch_links(v, mni_hnsw_node(pool[at]));
+                i++;
+            }
         v->measure(query, v->codes, v->bytes, nodes, met, near);
         for (size_t i = 0; i < met; i++) {
             const uint64_t key = mni_hnsw_key(near[i] + v->bias, slots[i]);
@@ -304,7 +319,7 @@ static mann_status beam_kept(const mni_hnsw_view *v, mni_hnsw_walk *w,
         const uint64_t next = heap_pop(w->heap, waiting--);
         if (n == ef && next > w->pool[n - 1]) break;
         const size_t met = unmet(v, &w->seen, mni_hnsw_node(next), slots, slots);
-        fetch_codes(v, slots, met);
+        fetch_codes(v, slots, AHEAD, met);
         if (!mni_grow((void **)&w->heap, &w->heap_cap, waiting + met, sizeof *w->heap))
             return mni_fail(err, MANN_E_NOMEM, "hnsw: nodes waiting in a filtered walk");
         v->measure(query, v->codes, v->bytes, slots, met, near);
