@@ -92,11 +92,30 @@ typedef struct mann_image {                     /* 8 bit, rows packed */
 mann_status mann_image_decode(mann_image *out, const void *bytes, size_t n_bytes,
                               mann_error *err);
 mann_status mann_image_read(mann_image *out, const char *path, mann_error *err);
+/* The same with limits of one's own. Beyond them: MANN_E_LIMIT, before memory is
+ * taken. */
+typedef struct mann_decode_options {
+    uint32_t struct_size, max_side;             /* 65,535 */
+    uint64_t max_pixels, max_memory;            /* 100 million; 1 GiB: picture and work */
+    uint32_t max_scans;                         /* of a progressive JPEG: 100 */
+    uint32_t min_side;          /* not 0: a JPEG may come at 1/2, 1/4, 1/8 of its size, as
+                                   long as no side gets below this. 0: full size */
+    uint32_t partial;           /* 1: of a damaged JPEG what came before the damage, grey
+                                   the rest. 0: an error */
+    uint32_t was_cut;           /* result: the picture is such a part */
+} mann_decode_options;
+void        mann_decode_options_fill(mann_decode_options *o, size_t size);
+mann_status mann_image_decode_with(mann_image *out, const void *bytes, size_t n_bytes,
+                                   mann_decode_options *o, mann_error *err);
 /* Triangle filter scaled by the ratio (antialiased bilinear, as Pillow). `in` is RGB or
  * RGBA. */
 mann_status mann_image_resize(mann_image *out, const mann_image *in, uint32_t width,
                               uint32_t height, mann_error *err);
 mann_status mann_image_write_png(const char *path, const mann_image *im, mann_error *err);
+/* Baseline JPEG; quality 1..100 (below 90 with colour at half the size); alpha over
+ * white. */
+mann_status mann_image_write_jpeg(const char *path, const mann_image *im, int quality,
+                                  mann_error *err);
 void        mann_image_clear(mann_image *im);   /* accepts zeroed */
 
 /* Procedural toy-like objects. The picture is a function of (seed, klass, view,
@@ -171,6 +190,9 @@ enum { MANN_LOSS_TRIPLET = 1, MANN_LOSS_CONTRASTIVE, MANN_LOSS_SUPCON };
 enum { MANN_MINE_HARD = 1, MANN_MINE_SEMI_HARD, MANN_MINE_RANDOM };
 enum { MANN_AUGMENT_NONE = 1, MANN_AUGMENT_GLYPH, MANN_AUGMENT_PHOTO, MANN_AUGMENT_ALL };
 enum { MANN_MONITOR_RECALL = 1, MANN_MONITOR_LOSS };
+/* Checkpoints in checkpoint_dir at the start: none may be there (MANN_E_EXISTS); go on
+ * from the newest one, if there is one; throw them away. */
+enum { MANN_TRAIN_KEEP = 0, MANN_TRAIN_RESUME, MANN_TRAIN_AFRESH };
 typedef struct mann_train_config {
     uint32_t struct_size;
     uint32_t epochs, steps_per_epoch;        /* 50; 0: as many as show every image once */
@@ -182,7 +204,7 @@ typedef struct mann_train_config {
     uint32_t monitor;                           /* what "best" means; recall */
     uint32_t warmup_steps;                      /* 200, but at most a tenth of all */
     uint32_t keep_checkpoints;                  /* the newest so many; 3; ~0: all */
-    int      resume;     /* 1: go on from the newest in checkpoint_dir, if there is one */
+    int      resume;     /* MANN_TRAIN_*: what becomes of checkpoints that are there */
     float    learning_rate, momentum, weight_decay;        /* 0.1, 0.9 (Nesterov), 5e-4 */
     float    margin, temperature, clip;         /* 0.2, 0.1, 0 (no clipping) */
     /* of the classes, held out when there is no other validation; 0.1 */
@@ -207,8 +229,8 @@ typedef struct mann_train_report {
 /* Trains m (a ResNet; its weights are where training starts) and leaves the best weights
  * in it, with preprocessing, validation result and calibration. On failure m is
  * unchanged. Cancelled by the progress hook, or ended by a fault: a checkpoint is in
- * checkpoint_dir, and `resume` goes on from it to the same bits as if nothing had
- * happened, for any number of threads. report may be NULL. */
+ * checkpoint_dir, and MANN_TRAIN_RESUME goes on from it to the same bits as if nothing
+ * had happened, for any number of threads. report may be NULL. */
 mann_status mann_train(mann_model *m, const mann_dataset *set, const mann_train_config *c,
                        mann_pool *p, const mann_hooks *h, mann_train_report *report,
                        mann_error *err);
@@ -266,8 +288,8 @@ mann_status mann_gallery_remove_class(mann_gallery *g, const char *klass, size_t
                                       mann_error *err);
 mann_status mann_gallery_relabel(mann_gallery *g, const uint64_t *ids, size_t n,
                                  const char *klass, mann_error *err);
-/* Folds the tail in, builds `index` ("auto", "Flat", ...; NULL: as before) and writes the
- * gallery to `path`; NULL: replaces its own file (needs WRITE). */
+/* Folds the tail in, builds `index` ("auto", "HNSW16", ...; NULL: as before) and writes
+ * the gallery to `path`; NULL: replaces its own file (needs WRITE). */
 mann_status mann_gallery_build(mann_gallery *g, const char *path, const char *index,
                                mann_pool *p, const mann_hooks *h, mann_error *err);
 mann_status mann_gallery_compact(mann_gallery *g, mann_pool *p, const mann_hooks *h,
@@ -312,6 +334,30 @@ mann_status mann_gallery_search(mann_gallery *g, mann_matrix queries,
 mann_status mann_gallery_identify(mann_gallery *g, mann_matrix queries,
                                   const mann_search *s, mann_pool *p, mann_hit *hits,
                                   mann_answer *answers, mann_error *err);
+/* All rows within `distance` (as in mann_hit) of each query; s->k > 0: at most so many.
+ * fn gets the hits of each query in turn, nearest first, on the calling thread; nonzero
+ * stops. An index that is not exact may miss some, as a search for as many rows would. */
+typedef int (*mann_found_fn)(void *user, size_t query, const mann_hit *hits, size_t n);
+mann_status mann_gallery_within(mann_gallery *g, mann_matrix queries, float distance,
+                                const mann_search *s, mann_pool *p, mann_found_fn fn,
+                                void *user, mann_error *err);
+/* The cheapest ef or nprobe that finds `recall` (0..1) of the k nearest rows becomes the
+ * default of searches; needs WRITE. Decided by counting, so that every machine chooses
+ * alike. queries.rows 0: queries are made of stored rows. */
+typedef struct mann_tuned {
+    uint32_t struct_size, value, n_tried;       /* value 0: there is nothing to tune */
+    char     knob[8];                           /* "ef", "nprobe" */
+    double   recall;      /* reached; below what was wanted: it cannot be reached */
+} mann_tuned;
+mann_status mann_gallery_tune(mann_gallery *g, mann_matrix queries, double recall,
+                              uint32_t k, mann_pool *p, mann_tuned *out, mann_error *err);
+/* What building and compacting by this handle may take in memory beside the vectors;
+ * 0: no limit. Then MANN_E_BUDGET instead, before anything is built. */
+void mann_gallery_limit(mann_gallery *g, uint64_t mem_bytes);
+/* What the search structure says about itself: "links a row", "imbalance", ... */
+mann_status mann_gallery_facts(mann_gallery *g,
+                               void (*fn)(void *user, const char *name, double value),
+                               void *user, mann_error *err);
 /* Copies with their NUL; MANN_E_LIMIT if `size` is too small, MANN_E_NOT_FOUND for what
  * is not there. */
 mann_status mann_gallery_class_name(mann_gallery *g, uint32_t klass, char *out,
@@ -320,6 +366,11 @@ mann_status mann_gallery_source(mann_gallery *g, uint64_t id, char *out, size_t 
                                 mann_error *err);
 mann_status mann_gallery_embed(mann_gallery *g, const mann_image *images, size_t n,
                                mann_pool *p, float *out, mann_error *err);
+/* A photo file as the gallery's own commands read it: no larger than its model needs (a
+ * large JPEG at 1/2, 1/4 or 1/8), so that embedding it gives the bits that a row enrolled
+ * from the same file has. Embedding mann_image_read's full size gives nearly the same. */
+mann_status mann_gallery_photo(mann_gallery *g, const char *path, mann_image *out,
+                               mann_error *err);
 typedef struct mann_record {                  /* one thing; borrowed for the call of fn */
     uint64_t id, content_hash, time;
     uint32_t klass;
@@ -337,6 +388,8 @@ typedef struct mann_gallery_info {
     char index[64], model[64], uuid[40];
     uint64_t journal_cut_bytes;   /* lost at open: a torn or damaged end of the journal */
     uint32_t journal_ignored; /* 1: the journal beside the file belongs to another base */
+    uint32_t knob;            /* default ef or nprobe of searches; 0: the common rule */
+    uint32_t compact_due;     /* 1: the tail or the dead rows slow searches down */
 } mann_gallery_info;
 mann_status mann_gallery_describe(mann_gallery *g, mann_gallery_info *info,
                                   mann_error *err);
@@ -344,6 +397,8 @@ mann_status mann_gallery_describe(mann_gallery *g, mann_gallery_info *info,
 /* --- 7. bare indexes, for those who bring their own vectors: builder -> index ------- */
 typedef struct mann_builder mann_builder;
 typedef struct mann_index   mann_index;
+/* index: "Flat", "HNSW16", "IVF1024,Flat", "IVF1024,PQ32x4fs", "SQ8", "auto" (chooses
+ * when finish knows how many rows there are); other spellings in src/index/README.md. */
 mann_status mann_builder_new(mann_builder **out, const char *index, mann_metric metric,
                              uint32_t dim, uint64_t seed, mann_error *err);
 mann_status mann_builder_train(mann_builder *b, mann_matrix sample, mann_pool *p,
@@ -351,8 +406,11 @@ mann_status mann_builder_train(mann_builder *b, mann_matrix sample, mann_pool *p
 /* ids NULL: 0, 1, 2, ... in order of arrival. Rows are copied. */
 mann_status mann_builder_add(mann_builder *b, const uint64_t *ids, mann_matrix rows,
                              mann_pool *p, mann_error *err);
+/* finish may take so much memory beside the rows, or fails with MANN_E_BUDGET; 0: any. */
+void        mann_builder_limit(mann_builder *b, uint64_t mem_bytes);
 /* *b taken, set to NULL */
-mann_status mann_builder_finish(mann_builder **b, mann_index **out, mann_error *err);
+mann_status mann_builder_finish(mann_builder **b, mann_index **out, mann_pool *p,
+                                const mann_hooks *h, mann_error *err);
 void        mann_builder_free(mann_builder *b);
 mann_status mann_index_open(mann_index **out, const char *path, uint32_t flags,
                             mann_error *err);
@@ -365,9 +423,32 @@ mann_status mann_index_remove(mann_index *ix, const uint64_t *ids, size_t n,
 mann_status mann_index_query(const mann_index *ix, mann_matrix queries,
                              const mann_search *s, mann_pool *p, uint64_t *ids,
                              float *distances, mann_error *err);
+/* As mann_gallery_within; klass is MANN_NO_CLASS. */
+mann_status mann_index_within(const mann_index *ix, mann_matrix queries, float distance,
+                              const mann_search *s, mann_pool *p, mann_found_fn fn,
+                              void *user, mann_error *err);
+/* As mann_gallery_tune; save keeps it. */
+mann_status mann_index_tune(mann_index *ix, mann_matrix queries, double recall,
+                            uint32_t k, mann_pool *p, mann_tuned *out, mann_error *err);
+mann_status mann_index_verify(const mann_index *ix, mann_error *err);
+/* Canonical name of its kind: "HNSW16". Borrowed. */
+const char *mann_index_kind(const mann_index *ix);
 uint64_t    mann_index_n_rows(const mann_index *ix);
 uint32_t    mann_index_dim(const mann_index *ix);
 void        mann_index_free(mann_index *ix);
+/* What an index of this kind would cost, counted before anything is read. store:
+ * MANN_STORE_*. "auto" names what it would choose; more than mem_bytes (0: any):
+ * MANN_E_BUDGET, with *out filled all the same. */
+typedef struct mann_cost {
+    uint32_t struct_size;
+    char     index[64];
+    uint64_t vector_bytes;            /* the rows themselves, in memory and in the file */
+    uint64_t build_bytes, file_bytes; /* beside them: at the peak; in the file */
+    double   build_distances, query_distances;      /* evaluations of a whole distance */
+    double   build_seconds, query_ms;   /* rough: one thread of a common machine */
+} mann_cost;
+mann_status mann_plan(const char *index, uint64_t rows, uint32_t dim, uint32_t store,
+                      uint64_t mem_bytes, mann_cost *out, mann_error *err);
 
 /* --- 8. evaluation, pictures -------------------------------------------------------- */
 /* Definitions in src/eval/README.md. Shares are 0..1; NaN where nothing was counted. */
@@ -414,6 +495,23 @@ mann_status mann_evaluate_episodes(mann_gallery *g, const mann_dataset *set,
                                    const mann_episodes_config *c, mann_pool *p,
                                    const mann_hooks *h, mann_episodes_result *out,
                                    mann_error *err);
+
+/* Vectors of anybody's, and the pairs that belong together: no gallery, no classes. */
+typedef struct mann_retrieval_scores {
+    uint32_t struct_size;
+    uint64_t n_queries;                         /* with at least one right answer */
+    uint64_t n_lone;                            /* without: left out */
+    uint64_t n_pairs;                           /* different ones */
+    double recall, precision, hit, ndcg, mrr;   /* at k, means over queries */
+} mann_retrieval_scores;
+/* pairs: n_pairs x {row of queries, row of base}; the same pair twice counts once. Exact
+ * search, k >= 1 (more than there are rows is legal). MANN_E_LIMIT names a pair that
+ * points outside. */
+mann_status mann_evaluate_retrieval(mann_matrix base, mann_matrix queries,
+                                    mann_metric metric, const uint64_t *pairs,
+                                    size_t n_pairs, uint32_t k, mann_pool *p,
+                                    const mann_hooks *h, mann_retrieval_scores *out,
+                                    mann_error *err);
 
 typedef struct mann_sheet_row {
     const char *query_path;   /* shown and read; hits' pictures come from their sources */

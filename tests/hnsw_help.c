@@ -91,7 +91,8 @@ void hnsw_remove(hnsw_set *s, const uint32_t *gone, size_t n, mni_pool *pool)
     CHECK_FINE(mni_ann_remove(s->ann, &s->rows, gone, n, pool, &e), e);
     for (size_t i = 0; i < n; i++) {
         const size_t dim = s->rows.dim;
-        memmove(s->data + gone[i] * dim, s->data + --s->rows.n * dim, dim * sizeof(float));
+        memmove(s->data + gone[i] * dim, s->data + --s->rows.n * dim,
+                dim * sizeof(float));
     }
 }
 

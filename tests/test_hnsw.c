@@ -1,5 +1,5 @@
-/* test_hnsw.c - the graph: recall, the same bytes for any number of threads, files, damage,
- * memory that ends. SPDX-License-Identifier: MIT */
+/* test_hnsw.c - the graph: recall, the same bytes for any number of threads, files,
+ * damage, memory that ends. SPDX-License-Identifier: MIT */
 #include <string.h>
 
 #include "base/mem.h"
@@ -152,7 +152,8 @@ static void a_mapped_graph_is_the_same(void)
         const double before = hnsw_recall(&s, 30, 10, 50);
         hnsw_save(&s, &a);
         mni_ann_free(s.ann);
-        CHECK_OK(mni_reader_open_bytes(&r, a.bytes, a.n_bytes, "g", MNI_READ_VERIFY, NULL));
+        CHECK_OK(mni_reader_open_bytes(&r, a.bytes, a.n_bytes, "g", MNI_READ_VERIFY,
+                                       NULL));
         CHECK_FINE(open_it(&s, r, &e), e);
         hnsw_sound(&s);
         CHECK(hnsw_recall(&s, 30, 10, 50) == before);
@@ -213,7 +214,8 @@ static void damage_leads_nowhere(void)
     for (uint32_t i = 0; i < 2400; i++) {
         const char *tag = tags[i % 6];
         const size_t size = i % 6 == 0 ? 192 : i % 6 == 4 ? 32 : 1600;
-        size_t at = i % 6 == 0 ? i / 6 % 48 * 4 : mni_rng_below(&rng, (uint32_t)size / 4) * 4;
+        size_t at = i % 6 == 0 ? i / 6 % 48 * 4
+                               : mni_rng_below(&rng, (uint32_t)size / 4) * 4;
         const uint32_t value = values[mni_rng_below(&rng, 7)];
         mni_buf bad = { 0 };
         mni_reader *r;
@@ -253,8 +255,8 @@ static void every_flipped_byte_is_noticed(void)
     for (size_t at = 0; at < good.n_bytes; at++) {
         mni_reader *r;
         good.bytes[at] ^= 0x11;
-        const mann_status st =
-            mni_reader_open_bytes(&r, good.bytes, good.n_bytes, "g", MNI_READ_VERIFY, NULL);
+        const mann_status st = mni_reader_open_bytes(&r, good.bytes, good.n_bytes, "g",
+                                                     MNI_READ_VERIFY, NULL);
         CHECK(st != MANN_OK);
         good.bytes[at] ^= 0x11;
     }
@@ -262,7 +264,7 @@ static void every_flipped_byte_is_noticed(void)
     hnsw_drop(&s);
 }
 
-/* --- memory that ends ------------------------------------------------------------------ */
+/* --- memory that ends --------------------------------------------------------------- */
 
 static mann_status build_small(void *ctx)
 {

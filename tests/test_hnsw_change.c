@@ -1,5 +1,5 @@
-/* test_hnsw_change.c - rows that come and go: after each step every row can be reached, and
- * after many the graph is as good as a fresh one. SPDX-License-Identifier: MIT */
+/* test_hnsw_change.c - rows that come and go: after each step every row can be reached,
+ * and after many the graph is as good as a fresh one. SPDX-License-Identifier: MIT */
 #include <string.h>
 
 #include "base/mem.h"

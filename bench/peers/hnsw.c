@@ -20,6 +20,7 @@
 #include "base/mem.h"
 #include "index/ann.h"
 #include "os/cpu.h"
+#include "os/huge.h"
 #include "os/vfs.h"
 
 void *peer_new(size_t dim, size_t rows, size_t m, size_t build_ef, int inner);
@@ -69,9 +70,11 @@ static float *read_vecs(const char *path, uint32_t most, uint32_t *n, uint32_t *
     *n = all < most ? (uint32_t)all : most;
     *dim = (uint32_t)d;
     rewind(f);
-    float *out = malloc((size_t)*n * (size_t)d * sizeof *out);
+    const size_t out_bytes = (size_t)*n * (size_t)d * sizeof(float);
+    float *out = mni_alloc_aligned(out_bytes, 1, 0);
     unsigned char *row = malloc(item + 4);
     if (!out || !row) die("no memory");
+    mni_huge_advise(out, out_bytes);    /* as a bare index keeps them */
     for (uint32_t i = 0; i < *n; i++) {
         if (fread(row, item + 4, 1, f) != 1) die("short file");
         for (int32_t j = 0; j < d; j++)
@@ -193,8 +196,8 @@ static double speed_at(const curve *c, double recall)
     for (int e = 0; e < N_EF; e++) {
         if (c->recall[e] < recall) continue;
         if (e == 0) return c->qps[0];
-        const double share =
-            (recall - c->recall[e - 1]) / (c->recall[e] - c->recall[e - 1]);
+        const double step = c->recall[e] - c->recall[e - 1];
+        const double share = (recall - c->recall[e - 1]) / step;
         return 1 / ((1 - share) / c->qps[e - 1] + share / c->qps[e]);
     }
     return 0;
@@ -308,8 +311,7 @@ int main(int argc, char **argv)
         else if (strcmp(argv[i], "--cosine") == 0) cosine = 1;
         else if (i + 1 == argc) die("an option wants a value");
         else if (strcmp(argv[i], "--rows") == 0) most = (uint32_t)atol(argv[++i]);
-        else if (strcmp(argv[i], "--fold") == 0)
-            n_fold = (uint32_t)atol(argv[++i]);
+        else if (strcmp(argv[i], "--fold") == 0) n_fold = (uint32_t)atol(argv[++i]);
         else if (strcmp(argv[i], "--rounds") == 0) j.n_rounds = atoi(argv[++i]);
         else if (strcmp(argv[i], "--keep") == 0) j.keep = argv[++i];
         else if (strcmp(argv[i], "--spec") == 0) j.spec = argv[++i];
@@ -321,7 +323,8 @@ int main(int argc, char **argv)
     j.rows = (mni_rows){ .dtype = MNI_F32, .metric = cosine ? MANN_COSINE : MANN_L2 };
     j.rows.data = j.base = read_vecs(argv[1], most, &j.rows.n, &j.rows.dim);
     j.query = read_vecs(argv[2], MAX_QUERIES, &j.n_queries, &dim);
-    if (dim != j.rows.dim || mni_scratch_new(&j.scratch, NULL) != MANN_OK) die("dimensions");
+    if (dim != j.rows.dim || mni_scratch_new(&j.scratch, NULL) != MANN_OK)
+        die("dimensions");
     prepare_all(&j);
     find_truth(&j);
     mni_rows part = j.rows;
@@ -335,8 +338,8 @@ int main(int argc, char **argv)
     mni_ann_free(j.ann);
     mni_scratch_free(j.scratch);
     if (j.peer) peer_free(j.peer);
-    free(j.base);
-    free(j.query);
+    mni_free(j.base);
+    mni_free(j.query);
     free(j.truth);
     return 0;
 }

@@ -18,6 +18,8 @@ enum { KNOB_BYTES = 8 };
 /* The kinds. One line each. */
 static const mni_ann_ops *const kinds[] = {
     &mni_flat_ops,
+    &mni_sq8_ops,
+    &mni_ivf_ops,
     &mni_hnsw_ops,
 };
 enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
@@ -72,8 +74,8 @@ static const char *cheapest(const mni_rows *shape, uint64_t mem_bytes)
 /* The kind that `spec` names, with the numbers that were said; "auto" chooses by
  * `shape` (NULL: any kind will do). */
 static mann_status choose(const char *spec, const mni_rows *shape, uint64_t mem_bytes,
-                          mni_spec *said, char canonical[MNI_ANN_SPEC], const mni_ann_ops **ops,
-                          mann_error *err)
+                          mni_spec *said, char canonical[MNI_ANN_SPEC],
+                          const mni_ann_ops **ops, mann_error *err)
 {
     MNI_TRY(mni_spec_parse(said, spec, err));
     if (said->family == MNI_AUTO) spec = shape ? cheapest(shape, mem_bytes) : "Flat";
@@ -229,7 +231,7 @@ mann_status mni_ann_open(mni_ann **out, const mni_reader *r, const mni_rows *row
     MNI_TRY(read_knob(r, ops, &knob, err));
     MNI_TRY(ops->open(&a, canonical, r, rows, err));
     name_it(a, ops, canonical);
-    a->knob = knob;
+    if (knob) a->knob = knob;   /* a kind may keep one of its own */
     *out = a;
     return MANN_OK;
 }
@@ -240,7 +242,8 @@ void mni_ann_write(const mni_ann *a, mni_writer *w)
     if (a->ops->knob && a->knob) {
         uint8_t bytes[KNOB_BYTES] = { 0 };
         mni_put32(bytes, a->knob);
-        mni_writer_section(w, KNOB_TAG, MNI_BYTES, MNI_ALIGN_SECTION, bytes, sizeof bytes);
+        mni_writer_section(w, KNOB_TAG, MNI_BYTES, MNI_ALIGN_SECTION, bytes,
+                           sizeof bytes);
     }
     a->ops->write(a, w);
 }

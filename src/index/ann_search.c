@@ -85,28 +85,33 @@ static void look_at_all(const mni_rows *rows, const float *query, const mni_ann_
     }
 }
 
-/* Drawn evenly over all rows, the same ones for every query. */
-static int keeps_little(const mni_rows *rows, const mni_ann_params *p)
+/* How many of PROBES rows pass: drawn evenly over all rows, the same for every query. */
+static uint32_t probes_kept(const mni_rows *rows, const mni_ann_params *p)
 {
     uint32_t kept = 0;
-    if (p->n_kept) return p->n_kept < rows->n / 64;
-    for (uint32_t i = 0; i < PROBES && kept < FEW; i++) {
+    if (!p->keep) return PROBES;
+    if (p->n_kept) return (uint32_t)((uint64_t)p->n_kept * PROBES / (rows->n + 1ull));
+    for (uint32_t i = 0; i < PROBES; i++) {
         /* odd multiples of 1/256: between the ends, and never all on one stripe */
         uint64_t row = ((uint64_t)(2 * i + 1) * rows->n) / (2 * PROBES);
-        kept += p->keep(p->keep_ctx, (uint32_t)row) != 0;
+        if (row < rows->n) kept += p->keep(p->keep_ctx, (uint32_t)row) != 0;
     }
-    return kept < FEW;
+    return kept;
 }
 
 /* --- one group ---------------------------------------------------------------------- */
 
-/* 0 becomes what the structure was built or tuned for, or the common rule. */
-static void fill_defaults(const mni_ann *a, mni_ann_params *p)
+/* 0 becomes what the structure was built or tuned for, or the common rule. Where half of
+ * the rows pass, k of them lie in twice as many lists; a walk over a graph counts only
+ * rows that pass anyway. */
+static void fill_defaults(const mni_ann *a, uint32_t kept, mni_ann_params *p)
 {
     if (p->ef == 0) p->ef = a->knob;
     if (p->ef == 0) p->ef = p->k > LEAST_EF / 2 ? 2 * p->k : LEAST_EF;
     if (p->ef < p->k) p->ef = p->k;
     if (p->nprobe == 0) p->nprobe = a->knob ? a->knob : LEAST_PROBE;
+    if (kept && kept < PROBES)
+        p->nprobe = (uint32_t)(((uint64_t)p->nprobe * PROBES + kept - 1) / kept);
 }
 
 /* The walk is over: can there be kept rows beside those found? */
@@ -125,9 +130,9 @@ static mann_status search_group(const mni_ann *a, const mni_rows *rows,
     mni_topk best[MNI_ANN_GROUP];
     mni_ann_params with = *p;
     const int walks = a->ops->knob != NULL;     /* others look at every row anyway */
-    const int all = walks && (p->k >= rows->n / LARGE_SHARE ||
-                              (p->keep && keeps_little(rows, p)));
-    fill_defaults(a, &with);
+    const uint32_t kept = walks && p->k ? probes_kept(rows, p) : PROBES;
+    const int all = walks && (p->k >= rows->n / LARGE_SHARE || kept < FEW);
+    fill_defaults(a, kept, &with);
     for (size_t q = 0; q < n; q++) mni_topk_init(&best[q], out + q * p->k, p->k);
     if (p->k > 0 && !all)
         MNI_TRY(a->ops->search(a, rows, queries, n, &with, scratch, best, err));

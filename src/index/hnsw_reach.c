@@ -1,10 +1,10 @@
 /* hnsw_reach.c - every node can be reached from the entry over the links of level 0.
  *
  * Links are one-way, and a node whose neighbours all chose others has no link to it: it
- * is in the graph, and no walk ever finds it. Other libraries leave it at that. Here a walk
- * deep-first over all links marks what it reaches; each node that it did not reach gets a
- * link from the nearest node that has room, or that can spare one, and the walk goes on
- * from there.
+ * is in the graph, and no walk ever finds it. Other libraries leave it at that. Here a
+ * walk deep-first over all links marks what it reaches; each node that it did not reach
+ * gets a link from the nearest node that has room, or that can spare one, and the walk
+ * goes on from there.
  *
  * The links by which nodes were reached first form a tree (h->parent). While rows are
  * added one by one, the tree says which links must not be pruned, so that the promise

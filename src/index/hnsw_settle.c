@@ -36,10 +36,21 @@ static mann_status encode(mni_hnsw *h, mni_hnsw_grid *g, uint8_t *codes,
                           mni_pool *pool, mann_error *err)
 {
     mni_hnsw_grid fresh = *g;
-    if (g->n_seen > 0 && g->n_seen >= n / 2)
+    /* Rows that were all one have a grid without steps, which tells nothing apart: then
+     * the newcomers and one of the old rows are what there is to learn from. */
+    const int blind = g->n_seen > 0 && !(g->step > 0.0f) && first > 0;
+    if (!blind && g->n_seen > 0 && g->n_seen >= n / 2)
         return mni_hnsw_grid_encode(g, rows, h->row_of, first, n, codes, pool, err);
     fresh.own_low = NULL;
-    mann_status s = mni_hnsw_grid_learn(&fresh, rows, err);
+    mni_rows seen = *rows;
+    if (blind) {
+        const size_t row_bytes = rows->dim * mni_dtype_bytes(rows->dtype);
+        seen.data = (const char *)rows->data + (first - 1) * row_bytes;
+        if (seen.scale) seen.scale += first - 1;
+        seen.n = n - first + 1;
+    }
+    mann_status s = mni_hnsw_grid_learn(&fresh, &seen, err);
+    fresh.n_seen = n;
     if (s == MANN_OK)
         s = mni_hnsw_grid_encode(&fresh, rows, h->row_of, 0, n, codes, pool, err);
     if (s != MANN_OK) {

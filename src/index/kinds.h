@@ -80,6 +80,6 @@ struct mni_ann {
     uint32_t knob;              /* default of the knob; 0 until ann.c has set it */
 };
 
-extern const mni_ann_ops mni_flat_ops, mni_hnsw_ops;
+extern const mni_ann_ops mni_flat_ops, mni_sq8_ops, mni_ivf_ops, mni_hnsw_ops;
 
 #endif
