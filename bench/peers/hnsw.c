@@ -215,6 +215,16 @@ static int open_ours(job *j, const char *path, const mni_rows *part)
     return 1;
 }
 
+static void keep_ours(const job *j, const char *path)
+{
+    mni_writer *w;
+    if (mni_writer_new(&w, mni_vfs_posix(), path, MNI_FILE_INDEX, mni_uuid_from(1, 1), 1,
+                       NULL) != MANN_OK)
+        die("cannot keep the graph");
+    mni_ann_write(j->ann, w);
+    if (mni_writer_finish(w, NULL) != MANN_OK) die("cannot keep the graph");
+}
+
 static void build_ours(job *j, const mni_rows *part)
 {
     const mni_ann_job build = { .rows = part, .seed = 1 };
@@ -225,11 +235,7 @@ static void build_ours(job *j, const mni_rows *part)
         const double start = cpu_seconds();
         if (mni_ann_build(&j->ann, j->spec, &build, &err) != MANN_OK) die(err.text);
         line(j, "metricann", "build", cpu_seconds() - start, "s", 0);
-        mni_writer *w;
-        if (j->keep && (mni_writer_new(&w, mni_vfs_posix(), path, MNI_FILE_INDEX,
-                                       mni_uuid_from(1, 1), 1, &err) != MANN_OK ||
-                        (mni_ann_write(j->ann, w), mni_writer_finish(w, &err)) != MANN_OK))
-            die(err.text);
+        if (j->keep) keep_ours(j, path);
     }
     mni_ann_fact facts[16];
     const size_t n = mni_ann_report(j->ann, part, facts);

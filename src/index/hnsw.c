@@ -32,8 +32,8 @@ uint32_t mni_hnsw_bits(const mni_spec *said, uint32_t dim)
     return said->codes == MNI_CODES_SQ4 ? 4 : 8;
 }
 
-/* Counted for rows without structure: a walk measures about 16 new rows for each of the ef
- * that it expands, and a row that is built in does so with build_ef, and half as much
+/* Counted for rows without structure: a walk measures about 16 new rows for each of the
+ * ef that it expands, and a row that is built in does so with build_ef, and half as much
  * again for its links. */
 static void cost(const char *spec, const mni_rows *shape, mni_ann_cost *out)
 {

@@ -2,8 +2,8 @@
  * mapped.
  *
  *     "HNHD"  bytes, 192  u32 version 1, M, ef_construction, bits, n, levels, entry, dim,
- *                         rows the grid has seen, f32 step, u64 born, u64 seed, f32 noise,
- *                         u32 0; then u32 rows of level 1, 2, .. 31, 0
+ *                         rows the grid has seen, f32 step, u64 born, u64 seed, f32
+ *                         noise, u32 0; then u32 rows of level 1, 2, .. 31, 0
  *     "HNLK"  u32         n x 2M links of level 0, unused ones 2^32-1; page-aligned
  *     "HNRO"  u32         n: the row of each node
  *     "HNUP"  u32         for each level above 0 with k rows: k nodes, k slots below,
