@@ -1,7 +1,7 @@
 /* hnsw.c - the graph beside hnswlib: both build from the same rows in the same order, one
  * thread; then both answer the same queries, one at a time, for a list of ef, and the
- * speed at a recall is read off the two curves. Each line has the recall in its last
- * column.
+ * speed at a recall is read off the two curves. Lines as in rounds.h, with the recall in
+ * the workload.
  *
  *     hnsw base.[fb]vecs query.fvecs [--rows N] [--spec HNSW16] [--no-peer] [--fold N]
  *          [--cosine]           rows of unit length; hnswlib takes inner products
@@ -163,8 +163,10 @@ static void line(const job *j, const char *who, const char *what, double value,
     char cpu[128];
     const char *const commit = getenv("BENCH_COMMIT");
     mni_cpu_name(cpu, sizeof cpu);
-    printf("%s,%s,%s,%s n=%u dim=%u,%s,%.5g,%s,%.4f\n", commit ? commit : "", cpu, who,
-           j->name, j->rows.n, j->rows.dim, what, value, unit, recall);
+    printf("%s,%s,%s,,1,%s n=%u dim=%u %s", commit ? commit : "", cpu, who, j->name,
+           j->rows.n, j->rows.dim, what);
+    if (recall > 0) printf(" recall=%.4f", recall);
+    printf(",,,%.5g,%s,\n", value, unit);
     fflush(stdout);
 }
 
