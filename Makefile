@@ -129,7 +129,7 @@ API = src/api/bridge.c src/api/api_data.c src/api/api_model.c src/api/api_train.
 # --- L6 cli: the program --------------------------------------------------------------------------------------------------------
 CLI_PARTS = src/cli/run.c src/cli/options.c src/cli/options_parse.c src/cli/options_help.c \
 	src/cli/options_print.c src/cli/talk.c src/cli/progress.c src/cli/out.c src/cli/report.c \
-	src/cli/inputs.c src/cli/common.c src/cli/queries.c src/cli/gallery_new.c \
+	src/cli/inputs.c src/cli/paths.c src/cli/common.c src/cli/queries.c src/cli/gallery_new.c \
 	src/cli/cmd_train.c src/cli/cmd_extract.c src/cli/cmd_build.c src/cli/cmd_search.c src/cli/cmd_change.c \
 	src/cli/cmd_eval.c src/cli/cmd_eval_vectors.c src/cli/cmd_info.c src/cli/cmd_check.c src/cli/cmd_scan.c \
 	src/cli/cmd_tune.c src/cli/cmd_bench.c src/cli/cmd_synth.c src/cli/cmd_convert.c src/cli/cmd_help.c
@@ -147,7 +147,7 @@ TEST_IMAGE_OUT = tests/test_resize.c tests/test_draw.c tests/test_synth.c
 TEST_STORE = tests/test_container.c tests/test_journal.c tests/test_foreign.c
 TEST_NN = tests/nn_oracle.c tests/test_nn_layers.c tests/test_nn_loss.c tests/test_nn_network.c \
 	tests/test_nn_golden.c
-TEST_INDEX = tests/ann_help.c tests/test_ann_life.c tests/test_ann_files.c \
+TEST_INDEX = tests/ann_help.c tests/ann_forge.c tests/test_ann_forged.c tests/test_ann_life.c tests/test_ann_files.c \
 	tests/test_ann_gallery.c tests/test_spec.c tests/test_index.c tests/test_bare.c \
 	tests/ann_set.c tests/test_kmeans.c tests/test_ivf.c \
 	tests/hnsw_help.c tests/test_hnsw.c tests/test_hnsw_change.c
@@ -160,7 +160,8 @@ TEST_CLI = tests/test_cli.c $(CLI_PARTS)
 
 # --- bench ------------------------------------------------------------------------------------------------------------------------
 BENCH = bench/bench.c bench/bench_kern.c bench/bench_rows.c bench/bench_gemm.c bench/photos.c \
-	bench/bench_image.c bench/bench_nn.c bench/bench_flat.c bench/bench_answer.c
+	bench/bench_image.c bench/bench_nn.c bench/bench_flat.c bench/bench_answer.c \
+	bench/bench_gallery.c
 
 LIB_SRC  = $(BASE) $(OS) $(KERN) $(IMAGE_IN) $(IMAGE_OUT) $(STORE) $(NN) $(INDEX) $(EVAL) $(TRAIN) \
 	$(RECOG) $(API)
@@ -337,7 +338,23 @@ fuzz-jpeg fuzz-png fuzz-bmp fuzz-pnm fuzz-gif fuzz-webp fuzz-qoi fuzz-tga fuzz-d
 		-o tests/fuzz/fuzz-$$name tests/fuzz/fuzz_$$source.c $(FUZZ_IMAGE) $(LIBS) && \
 	./tests/fuzz/fuzz-$$name $(FUZZ_RUN) tests/fuzz/fuzz-found/$$name tests/fuzz/corpus/$$name
 
+# One source for all kinds of index; the corpus holds one file of each.
+fuzz-index: FORCE
+	mkdir -p tests/fuzz/fuzz-found/index && \
+	$(FUZZ_CC) $(ALL_C) -O1 -Itests -Itests/fuzz -fsanitize=fuzzer $(FUZZ_SAN) -o tests/fuzz/fuzz-index \
+		tests/fuzz/fuzz_index.c tests/ann_forge.c $(FUZZ_LIB) $(INDEX) $(LIBS) && \
+	./tests/fuzz/fuzz-index $(FUZZ_RUN) tests/fuzz/fuzz-found/index tests/fuzz/corpus/index
+
+# The first files of that corpus, made anew.
+fuzz-index-corpus: libmetricann.a
+	mkdir -p tests/fuzz/corpus/index
+	$(CC) $(ALL_C) -Itests -o tests/fuzz/fuzz-index-corpus tests/fuzz/make_index_corpus.c tests/ann_forge.c \
+		libmetricann.a $(LIBS) && ./tests/fuzz/fuzz-index-corpus tests/fuzz/corpus/index
+
 fuzz-replay: FORCE
+	$(CC) $(ALL_C) $(FUZZ_SAN) -Itests -Itests/fuzz -o tests/fuzz/fuzz-replay-index tests/fuzz/replay.c \
+		tests/fuzz/fuzz_index.c tests/ann_forge.c $(FUZZ_LIB) $(INDEX) $(LIBS) && \
+	./tests/fuzz/fuzz-replay-index tests/fuzz/corpus/index/*
 	for name in container journal npy; do \
 		$(CC) $(ALL_C) $(FUZZ_SAN) -Itests/fuzz -o tests/fuzz/fuzz-replay-$$name tests/fuzz/replay.c \
 			tests/fuzz/fuzz_$$name.c $(FUZZ_LIB) $(LIBS) && \

@@ -517,8 +517,8 @@ typedef struct mann_sheet_row {
     const char *query_path;   /* shown and read; hits' pictures come from their sources */
     const mann_hit *hits; uint32_t n_hits; mann_answer answer;
 } mann_sheet_row;
-/* Contact sheet: a line of pictures per query, .png or .html by the name (HTML carries
- * its pictures). */
+/* Contact sheet: a line of pictures per query; .png, .jpg or .html by the name (HTML
+ * carries its pictures). */
 mann_status mann_sheet_write(mann_gallery *g, const mann_sheet_row *rows, size_t n,
                              const char *path, mann_error *err);
 

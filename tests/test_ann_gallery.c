@@ -175,10 +175,49 @@ static void crowded(const ann_kind *kind)
 
 static void searches_go_on_meanwhile(void) { ann_each(crowded); }
 
+/* --- in the midst of a fold --------------------------------------------------------- */
+
+/* Whoever folds calls this in between, on the thread that folds: a search that had to
+ * wait for the fold would never come back. No clock is asked, so a busy machine says the
+ * same. */
+typedef struct midst { mni_gallery *g; int asked, wrong; } midst;
+
+static int ask_in_the_midst(void *user, const mann_progress *p)
+{
+    midst *m = user;
+    (void)p;
+    for (uint32_t k = 0; k < 8; k++) {
+        float q[DIM];
+        mann_hit hits[2];
+        gallery_vector(k, k % 3 == 0 ? 5 : 0, q);   /* the tail's, or the base's */
+        const mann_answer a = gallery_identify(m->g, q, 2, hits);
+        m->wrong += a.n_hits != 2 || hits[0].distance > 1e-6f;
+    }
+    m->asked++;
+    return 0;
+}
+
+static void asked_while_folding(const ann_kind *kind)
+{
+    mann_error e = { MANN_OK, "" };
+    midst m = { .asked = 0 };
+    const mann_hooks h = { .progress = ask_in_the_midst, .user = &m };
+    fine(gallery_make(&m.g, ann_vfs(), "m.mann", MANN_STORE_F32, 200, 2, &e), &e);
+    fine(mni_gallery_build(m.g, NULL, kind->spec, MNI_MEASURE_NO, NULL, NULL, &e), &e);
+    for (uint32_t k = 0; k < 60; k += 3)
+        fine(gallery_add_view(m.g, k, 5, NULL, &e), &e);
+    fine(mni_gallery_build(m.g, NULL, NULL, MNI_MEASURE_NO, NULL, &h, &e), &e);
+    WANT(m.asked > 0 && m.wrong == 0);
+    mni_gallery_free(m.g);
+}
+
+static void a_fold_blocks_no_search(void) { ann_each(asked_while_folding); }
+
 extern const test_case ann_gallery_tests[];
 const test_case ann_gallery_tests[] = {
     { "tail_is_folded_into_a_copy", tail_is_folded_into_a_copy, 0 },
     { "tuning_survives", tuning_survives, 0 },
     { "searches_go_on_meanwhile", searches_go_on_meanwhile, 0 },
+    { "a_fold_blocks_no_search", a_fold_blocks_no_search, 0 },
     { NULL, NULL, 0 }
 };

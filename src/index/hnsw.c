@@ -67,7 +67,7 @@ static size_t report(const mni_ann *a, const mni_rows *rows, mni_ann_fact *facts
         upper += (uint64_t)h->level[l].n * (h->m + 2) * sizeof(uint32_t);
     facts[0] = (mni_ann_fact){ "links a row on level 0", (double)links / n };
     facts[1] = (mni_ann_fact){ "levels above 0", h->n_levels };
-    facts[2] = (mni_ann_fact){ "bytes a row for links, levels and numbers",
+    facts[2] = (mni_ann_fact){ "bytes a row for links", /* all levels, numbers */
                                4.0 * (h->m0 + 1) + (double)upper / n };
     facts[3] = (mni_ann_fact){ "bytes a row for codes", (double)h->walk.bytes };
     facts[4] = (mni_ann_fact){ "bits a value", h->bits };
