@@ -64,7 +64,8 @@ KERN = src/kern/crc32c.c src/kern/dist_c.c src/kern/dist_avx2.c src/kern/dist_av
 	src/kern/dist_neon.c src/kern/kern_dist.c src/kern/gemm.c src/kern/gemm_c.c \
 	src/kern/gemm_avx2.c src/kern/gemm_avx512.c src/kern/gemm_neon.c src/kern/kern_nn.c \
 	src/kern/ew.c src/kern/kern_img.c src/kern/resize_avx2.c src/kern/resize_avx512.c \
-	src/kern/resize_neon.c
+	src/kern/resize_neon.c src/kern/kern_low.c src/kern/low_avx2.c src/kern/low_avx512.c \
+	src/kern/low_neon.c
 
 # --- L2 image: bytes -> pixels -> network input -----------------------------------------------------------------
 # decoders
@@ -122,7 +123,7 @@ CLI = src/cli/program.c $(CLI_PARTS)
 # --- tests ------------------------------------------------------------------------------------------------------------------------
 TEST_MAIN = tests/main.c
 TEST_BASE = tests/test_base.c tests/test_text.c tests/test_json.c tests/test_os.c tests/test_vfs.c
-TEST_KERN = tests/test_kern_dist.c tests/test_kern_nn.c tests/test_kern_img.c
+TEST_KERN = tests/test_kern_dist.c tests/test_kern_nn.c tests/test_kern_img.c tests/test_kern_low.c
 TEST_IMAGE_IN = tests/decode_help.c tests/test_png.c tests/test_jpeg.c tests/test_bmp.c \
 	tests/test_decode.c
 TEST_IMAGE_OUT = tests/test_resize.c tests/test_draw.c tests/test_synth.c
