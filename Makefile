@@ -86,7 +86,7 @@ STORE = src/store/uuid.c src/store/sink.c src/store/writer.c src/store/reader.c 
 # --- L3 nn: tensors, layers, networks ----------------------------------------------------------------------------------
 NN = src/nn/resnet.c src/nn/conv.c src/nn/norm.c src/nn/relu.c src/nn/pooling.c src/nn/linear.c \
 	src/nn/unit.c src/nn/loss.c src/nn/triplet.c src/nn/contrastive.c src/nn/sgd.c src/nn/plan.c \
-	src/nn/scratch.c src/nn/network.c src/nn/infer.c src/nn/model.c src/nn/pixels.c
+	src/nn/scratch.c src/nn/network.c src/nn/infer.c src/nn/infer_run.c src/nn/model.c src/nn/pixels.c
 
 # --- L3 index: search structures --------------------------------------------------------------------------------------
 INDEX = src/index/rows.c src/index/ann.c src/index/flat.c src/index/bare.c src/index/bare_file.c
