@@ -65,7 +65,9 @@ KERN = src/kern/crc32c.c src/kern/dist_c.c src/kern/dist_avx2.c src/kern/dist_av
 	src/kern/gemm_avx2.c src/kern/gemm_avx512.c src/kern/gemm_neon.c src/kern/kern_nn.c \
 	src/kern/ew.c src/kern/kern_img.c src/kern/resize_avx2.c src/kern/resize_avx512.c \
 	src/kern/resize_neon.c src/kern/kern_low.c src/kern/low_avx2.c src/kern/low_avx512.c \
-	src/kern/low_neon.c
+	src/kern/low_neon.c \
+	src/kern/conv_pack.c src/kern/conv_c.c src/kern/conv_avx2.c src/kern/conv_avx512.c \
+	src/kern/kern_conv.c src/kern/conv_wino.c src/kern/conv_rule.c
 
 # --- L2 image: bytes -> pixels -> network input -----------------------------------------------------------------
 # decoders
@@ -87,8 +89,8 @@ STORE = src/store/uuid.c src/store/sink.c src/store/writer.c src/store/reader.c 
 # --- L3 nn: tensors, layers, networks ----------------------------------------------------------------------------------
 NN = src/nn/resnet.c src/nn/conv.c src/nn/norm.c src/nn/relu.c src/nn/pooling.c src/nn/linear.c \
 	src/nn/unit.c src/nn/loss.c src/nn/triplet.c src/nn/contrastive.c src/nn/sgd.c src/nn/plan.c \
-	src/nn/scratch.c src/nn/network.c src/nn/infer.c src/nn/model.c src/nn/pixels.c src/nn/low.c src/nn/low_forward.c \
-	src/nn/model_precision.c
+	src/nn/scratch.c src/nn/network.c src/nn/infer.c src/nn/infer_run.c src/nn/model.c \
+	src/nn/model_precision.c src/nn/low.c src/nn/low_forward.c src/nn/pixels.c
 
 # --- L3 index: search structures --------------------------------------------------------------------------------------
 INDEX = src/index/rows.c src/index/ann.c src/index/flat.c src/index/bare.c src/index/bare_file.c
@@ -124,7 +126,8 @@ CLI = src/cli/program.c $(CLI_PARTS)
 # --- tests ------------------------------------------------------------------------------------------------------------------------
 TEST_MAIN = tests/main.c
 TEST_BASE = tests/test_base.c tests/test_text.c tests/test_json.c tests/test_os.c tests/test_vfs.c
-TEST_KERN = tests/test_kern_dist.c tests/test_kern_nn.c tests/test_kern_img.c tests/test_kern_low.c
+TEST_KERN = tests/test_kern_dist.c tests/test_kern_nn.c tests/test_kern_img.c tests/test_kern_low.c \
+	tests/test_kern_conv.c tests/test_kern_wino.c
 TEST_IMAGE_IN = tests/decode_help.c tests/test_png.c tests/test_jpeg.c tests/test_bmp.c \
 	tests/test_decode.c
 TEST_IMAGE_OUT = tests/test_resize.c tests/test_draw.c tests/test_synth.c

@@ -8,6 +8,42 @@
 #include "base/mem.h"
 #include "nn/layers.h"
 
+/* --- folding ------------------------------------------------------------------------ */
+
+typedef struct fold {
+    const float *params, *stats;
+    float *to;
+    mni_layer conv[2];          /* the last convolutions: [0] the last, [1] before it */
+} fold;
+
+/* The shortcut's convolution stands between a block's last and that one's norm. */
+static void fold_layer(void *ctx, const mni_layer *l)
+{
+    fold *k = ctx;
+    if (l->kind == MNI_CONV) {
+        k->conv[1] = k->conv[0];
+        k->conv[0] = *l;
+    }
+    if (l->kind != MNI_NORM) return;
+    const mni_layer *conv = &k->conv[k->conv[0].out == l->in ? 0 : 1];
+    const size_t n = (size_t)conv->c_in * conv->kernel * conv->kernel;
+    float *w = k->to + conv->weight;
+    for (size_t c = 0; c < l->c_out; c++) {
+        const double s = k->params[l->weight + c] /
+                         sqrt((double)k->stats[l->var + c] + MNI_NORM_EPSILON);
+        for (size_t i = 0; i < n; i++) w[c * n + i] = (float)(w[c * n + i] * s);
+        k->to[l->bias + c] = (float)(k->params[l->bias + c] - k->stats[l->mean + c] * s);
+    }
+}
+
+void mni_low_fold(const mni_resnet_config *c, const float *params, const float *stats,
+                  float *folded)
+{
+    fold k = { .params = params, .stats = stats, .to = folded };
+    memcpy(folded, params, mni_resnet_n_params(c) * sizeof *params);
+    mni_resnet_each_layer(c, fold_layer, &k);
+}
+
 /* --- ranges ------------------------------------------------------------------------- */
 
 size_t mni_low_n_ranges(const mni_resnet_config *c)

@@ -25,9 +25,14 @@ typedef enum mni_precision {
     MNI_PRECISION_F32 = 1, MNI_PRECISION_BF16 = 2, MNI_PRECISION_INT8 = 3
 } mni_precision;
 
+/* Norms folded into the weights before them (infer.h), in the plain layout of the parameter
+ * block; a norm's bias is its convolution's. */
+void mni_low_fold(const mni_resnet_config *c, const float *params, const float *stats,
+                  float *folded);
+
 /* Range of the input, then the largest magnitude of tensor 1, 2, ... of the folded plan. */
 size_t mni_low_n_ranges(const mni_resnet_config *c);
-/* Widens `ranges` (start with zeros) by n images. folded: as mni_infer_fold leaves it. */
+/* Widens `ranges` (start with zeros) by n images. */
 mann_status mni_low_measure(const mni_resnet_config *c, const float *folded,
                             const float *input, size_t n, float *ranges, mann_error *err);
 

@@ -36,6 +36,14 @@ static mann_status get_ranges(const mni_model *m, float **out, mann_error *err)
     return MANN_OK;
 }
 
+/* The weights with their norms folded in: owned. */
+static float *folded_weights(const mni_model *m)
+{
+    float *folded = mni_alloc(m->n_params, sizeof *folded);
+    if (folded) mni_low_fold(&m->config, m->params, m->stats, folded);
+    return folded;
+}
+
 static mann_status make_low(mni_model *m, mni_precision p, mni_low **out, mann_error *err)
 {
     float *ranges = NULL;
@@ -47,8 +55,11 @@ static mann_status make_low(mni_model *m, mni_precision p, mni_low **out, mann_e
                             m->architecture);
     }
     mni_low *low = mni_alloc(1, sizeof *low);
-    mann_status s = low ? mni_low_init(low, &m->config, p, m->infer.folded, ranges, err)
-                        : mni_fail(err, MANN_E_NOMEM, "model: precision");
+    float *folded = folded_weights(m);
+    mann_status s = low && folded
+        ? mni_low_init(low, &m->config, p, folded, ranges, err)
+        : mni_fail(err, MANN_E_NOMEM, "model: weights in another precision");
+    mni_free(folded);
     mni_free(ranges);
     if (s == MANN_OK) *out = low;
     else mni_free(low);
@@ -87,19 +98,21 @@ mann_status mni_model_measure(mni_model *m, const float *input, size_t n, mann_e
     if (!m->is_resnet)
         return mni_fail(err, MANN_E_ARG, "model: %s has no ranges", m->architecture);
     const size_t n_ranges = mni_low_n_ranges(&m->config);
-    float *ranges = mni_alloc(n_ranges + 1, sizeof *ranges);
-    if (!ranges || !n_ranges) {
+    float *ranges = mni_alloc(n_ranges + 1, sizeof *ranges), *folded = folded_weights(m);
+    mann_status s = ranges && folded && n_ranges
+        ? mni_low_measure(&m->config, folded, input, n, ranges, err)
+        : mni_fail(err, MANN_E_NOMEM, "model: its ranges");
+    mni_free(folded);
+    if (s != MANN_OK) {
         mni_free(ranges);
-        return mni_fail(err, MANN_E_NOMEM, "model: its ranges");
+        return s;
     }
-    mann_status s =
-        mni_low_measure(&m->config, m->infer.folded, input, n, ranges, err);
     for (size_t i = 0; i < n_ranges; i++) {             /* in place, little-endian */
         uint32_t bits;
         memcpy(&bits, &ranges[i], sizeof bits);
         mni_put32((uint8_t *)&ranges[i], bits);
     }
-    if (s == MANN_OK) s = mni_model_attach(m, "RANG", ranges, n_ranges * 4, err);
+    s = mni_model_attach(m, "RANG", ranges, n_ranges * 4, err);
     mni_free(ranges);
     return s;
 }
