@@ -43,6 +43,17 @@ static void fingerprint_text(char out[24], uint64_t v)
     out[16] = '\0';
 }
 
+static const char *precision_name(uint32_t p)
+{
+    return p == MANN_PRECISION_INT8 ? "int8" : p == MANN_PRECISION_BF16 ? "bf16" : "f32";
+}
+
+/* f32 is not worth a word. */
+static const char *at_precision(uint32_t p)
+{
+    return p == MANN_PRECISION_INT8 ? " in int8" : p == MANN_PRECISION_BF16 ? " in bf16" : "";
+}
+
 /* --- gallery ------------------------------------------------------------------------ */
 
 static void gallery_json(mni_cli *c, const mann_gallery_info *i)
@@ -62,6 +73,7 @@ static void gallery_json(mni_cli *c, const mann_gallery_info *i)
     key_u64(&j, "tail_rows", i->n_tail);
     key_u64(&j, "removed_rows", i->n_dead);
     key_text(&j, "model", i->model[0] ? i->model : NULL);
+    key_text(&j, "precision", i->precision ? precision_name(i->precision) : NULL);
     key_text(&j, "model_fingerprint", i->fingerprint ? print : NULL);
     key_number(&j, "false_accept", i->false_accept);
     key_number(&j, "threshold", i->threshold);
@@ -93,7 +105,9 @@ static void gallery_text(mni_cli *c, const mann_gallery_info *i)
         mni_text_f(out, ", %llu records added since", (unsigned long long)i->n_tail);
     if (i->n_dead) mni_text_f(out, ", %llu removed", (unsigned long long)i->n_dead);
     mni_text_add(out, "\n  model        ");
-    if (i->model[0]) mni_text_f(out, "%s (fingerprint %s)\n", i->model, print);
+    if (i->model[0])
+        mni_text_f(out, "%s%s (fingerprint %s)\n", i->model, at_precision(i->precision),
+                   print);
     else if (i->fingerprint)
         mni_text_f(out, "not inside; wanted fingerprint %s\n", print);
     else mni_text_add(out, "none (bare vectors)\n");
@@ -139,6 +153,7 @@ static int describe_model(mni_cli *c, const mann_model *m)
         mni_json_key(&j, "calibrated");
         mni_json_bool(&j, info.calibrated != 0);
         key_text(&j, "fingerprint", print);
+        key_text(&j, "precision", precision_name(info.precision));
         if (info.val_classes) {
             key_u64(&j, "val_classes", info.val_classes);
             key_u64(&j, "val_images", info.val_images);
@@ -151,6 +166,8 @@ static int describe_model(mni_cli *c, const mann_model *m)
     mni_out_name(&c->out, c->options.files[0]);
     mni_text_f(&c->out, ": model\n  architecture %s, input %u x %u, %u numbers out\n",
                info.architecture, info.input_size, info.input_size, info.dim);
+    if (info.precision != MANN_PRECISION_F32)
+        mni_text_f(&c->out, "  precision    %s\n", precision_name(info.precision));
     mni_text_f(&c->out, "  parameters   %llu\n  calibrated   %s\n  fingerprint  %s\n",
                (unsigned long long)info.n_parameters, info.calibrated ? "yes" : "no",
                print);

@@ -25,6 +25,11 @@ typedef enum mni_precision {
     MNI_PRECISION_F32 = 1, MNI_PRECISION_BF16 = 2, MNI_PRECISION_INT8 = 3
 } mni_precision;
 
+static inline const char *mni_precision_name(mni_precision p)
+{
+    return p == MNI_PRECISION_INT8 ? "int8" : p == MNI_PRECISION_BF16 ? "bf16" : "f32";
+}
+
 /* Norms folded into the weights before them (infer.h), in the plain layout of the parameter
  * block; a norm's bias is its convolution's. */
 void mni_low_fold(const mni_resnet_config *c, const float *params, const float *stats,

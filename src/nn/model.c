@@ -6,8 +6,8 @@
  * order (resnet.h) WGHT  f32|f16 its parameters, in the order of mni_resnet_each_param
  *   STAT  f32     running mean and var of its norms, in the order of mni_resnet_each_stat
  *   ATTA  bytes   attachments one after another: tag (4 letters), u32 0, u64 length,
- * bytes. Two are the model's own: "PREC", u32 mni_precision (absent: f32), and "RANG", f32
- * of mni_low_n_ranges
+ * bytes. Two are the model's own: "PREC", u32 mni_precision (absent: f32), and "RANG", the
+ * hash of the weights that were measured and f32 of mni_low_n_ranges
  *
  * pixels has neither RNET nor WGHT nor STAT.
  *
@@ -180,8 +180,7 @@ mann_status mni_model_set_weights(mni_model *m, const float *params, const float
     memcpy(m->params, params, m->n_params * sizeof *params);
     memcpy(m->stats, stats, m->n_stats * sizeof *stats);
     weights_changed(m);
-    MNI_TRY(mni_model_set_precision(m, MNI_PRECISION_F32, err));
-    return mni_model_attach(m, "RANG", NULL, 0, err);
+    return mni_model_set_precision(m, MNI_PRECISION_F32, err);
 }
 
 mann_status mni_model_store_as(mni_model *m, mni_dtype dtype, mann_error *err)
@@ -190,8 +189,10 @@ mann_status mni_model_store_as(mni_model *m, mni_dtype dtype, mann_error *err)
         return mni_fail(err, MANN_E_ARG, "model: weights as dtype %d, wanted f32 or f16",
                         (int)dtype);
     MNI_TRY(fits(m, m->params, dtype, err));
+    const int measured = mni_model_measured(m);
     m->store = dtype;
     weights_changed(m);
+    if (measured) mni_model_keep_ranges(m);
     return mni_model_set_precision(m, mni_model_precision(m), err); /* packs them anew */
 }
 

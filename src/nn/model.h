@@ -61,10 +61,10 @@ mann_status mni_model_store_as(mni_model *m, mni_dtype dtype, mann_error *err);
 /* --- precision (low.h) --- */
 /* Which arithmetic forward uses. int8 wants ranges: measured before, by mni_model_measure
  * (they travel as the attachment "RANG"); MANN_E_ARG if there are none. Travels as "PREC".
- * New weights (set_weights) bring f32 back and take the ranges away. */
+ * New weights (set_weights) bring f32 back, and ranges measured with others count no more. */
 mann_status   mni_model_set_precision(mni_model *m, mni_precision p, mann_error *err);
 mni_precision mni_model_precision(const mni_model *m);
-/* Ranges from n inputs: replaced, not widened. On a model of f32 or bf16. */
+/* Ranges from n inputs: replaced, not widened. Not on a model that is int8 now. */
 mann_status   mni_model_measure(mni_model *m, const float *input, size_t n,
                                 mann_error *err);
 int           mni_model_measured(const mni_model *m);

@@ -30,6 +30,8 @@ struct mann_model {
     uint64_t weights_hash;
 };
 
+/* Ranges that were right before weights were rounded are right after it. */
+void mni_model_keep_ranges(mni_model *m);
 /* Back to f32, without touching the attachments. */
 void mni_model_drop_low(mni_model *m);
 

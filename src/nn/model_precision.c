@@ -7,6 +7,8 @@
 #include "base/mem.h"
 #include "nn/model_parts.h"
 
+enum { HEAD = 8 };
+
 void mni_model_drop_low(mni_model *m)
 {
     if (m->low) mni_low_fini(m->low);
@@ -14,15 +16,23 @@ void mni_model_drop_low(mni_model *m)
     m->low = NULL;
 }
 
-/* The ranges from their attachment, owned; NULL and no failure if they are not there or not
- * sensible. */
-static mann_status get_ranges(const mni_model *m, float **out, mann_error *err)
+/* "RANG": u64 hash of the weights that the ranges belong to, then the ranges. */
+static const uint8_t *ranges_at(const mni_model *m, size_t *n)
 {
     size_t n_bytes;
     const uint8_t *bytes = mni_model_attached(m, "RANG", &n_bytes);
-    const size_t n = mni_low_n_ranges(&m->config);
+    *n = bytes ? mni_low_n_ranges(&m->config) : 0;
+    return bytes && n_bytes == HEAD + 4 * *n && mni_get64(bytes) == m->weights_hash
+        ? bytes + HEAD : NULL;
+}
+
+/* Owned; NULL and no failure if they are not there or not sensible. */
+static mann_status get_ranges(const mni_model *m, float **out, mann_error *err)
+{
+    size_t n;
+    const uint8_t *bytes = ranges_at(m, &n);
     *out = NULL;
-    if (!bytes || n_bytes != 4 * n) return MANN_OK;
+    if (!bytes) return MANN_OK;
     float *r = mni_alloc(n, sizeof *r);
     if (!r) return mni_fail(err, MANN_E_NOMEM, "model: its ranges");
     int fine = 1;
@@ -99,26 +109,34 @@ mann_status mni_model_measure(mni_model *m, const float *input, size_t n, mann_e
         return mni_fail(err, MANN_E_ARG, "model: %s has no ranges", m->architecture);
     const size_t n_ranges = mni_low_n_ranges(&m->config);
     float *ranges = mni_alloc(n_ranges + 1, sizeof *ranges), *folded = folded_weights(m);
-    mann_status s = ranges && folded && n_ranges
+    uint8_t *bytes = mni_alloc(HEAD + 4 * n_ranges, 1);
+    mann_status s = ranges && folded && bytes && n_ranges
         ? mni_low_measure(&m->config, folded, input, n, ranges, err)
         : mni_fail(err, MANN_E_NOMEM, "model: its ranges");
+    if (s == MANN_OK) {
+        mni_put64(bytes, m->weights_hash);
+        for (size_t i = 0; i < n_ranges; i++) {
+            uint32_t bits;
+            memcpy(&bits, &ranges[i], sizeof bits);
+            mni_put32(bytes + HEAD + 4 * i, bits);
+        }
+        s = mni_model_attach(m, "RANG", bytes, HEAD + 4 * n_ranges, err);
+    }
     mni_free(folded);
-    if (s != MANN_OK) {
-        mni_free(ranges);
-        return s;
-    }
-    for (size_t i = 0; i < n_ranges; i++) {             /* in place, little-endian */
-        uint32_t bits;
-        memcpy(&bits, &ranges[i], sizeof bits);
-        mni_put32((uint8_t *)&ranges[i], bits);
-    }
-    s = mni_model_attach(m, "RANG", ranges, n_ranges * 4, err);
     mni_free(ranges);
+    mni_free(bytes);
     return s;
 }
 
 int mni_model_measured(const mni_model *m)
 {
     size_t n;
-    return mni_model_attached(m, "RANG", &n) != NULL;
+    return m->is_resnet && ranges_at(m, &n) != NULL;
+}
+
+void mni_model_keep_ranges(mni_model *m)
+{
+    size_t n_bytes;
+    uint8_t *bytes = (uint8_t *)(uintptr_t)mni_model_attached(m, "RANG", &n_bytes);
+    if (bytes && n_bytes >= HEAD) mni_put64(bytes, m->weights_hash);
 }
