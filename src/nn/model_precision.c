@@ -89,7 +89,7 @@ mann_status mni_model_set_precision(mni_model *m, mni_precision p, mann_error *e
     mni_put32(bytes, (uint32_t)p);
     const mann_status s = mni_model_attach(m, "PREC", bytes, low ? sizeof bytes : 0, err);
     if (s != MANN_OK) {
-        mni_low_fini(low);
+        if (low) mni_low_fini(low);
         mni_free(low);
         return s;
     }
