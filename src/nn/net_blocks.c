@@ -1,0 +1,309 @@
+/* net_blocks.c - the fast executor: making, and forward. See net_blocks.h.
+ * SPDX-License-Identifier: MIT */
+#include "nn/net_blocks.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+/* --- making ------------------------------------------------------------------------- */
+
+static float *floats(size_t count, size_t times)
+{
+    if (times && count > SIZE_MAX / times) return NULL;
+    return mni_alloc_aligned(count * times, sizeof(float), 1);
+}
+
+/* Floats of one of the three maps that a scratch has room for. */
+static size_t piece_of(const mni_nodes *g)
+{
+    size_t most = mni_grad_first_scratch(&g->links[0].shape);
+    for (size_t t = 1; t < g->n_nodes; t++) {
+        const mni_node *v = &g->nodes[t];
+        size_t floats_of = mni_node_floats(v) * mni_together(v);
+        if (most < floats_of) most = floats_of;
+        for (int r = 0; r < v->n_readers; r++) {    /* their dz */
+            const mni_node *to = &g->nodes[g->links[v->readers[r]].to];
+            floats_of = mni_node_floats(to) * mni_together(v);
+            if (most < floats_of) most = floats_of;
+        }
+    }
+    return (most + MNI_BLOCK - 1) / MNI_BLOCK * MNI_BLOCK;
+}
+
+static size_t partial_of(const mni_nodes *g)
+{
+    size_t most = 0;
+    for (size_t t = 0; t < g->n_nodes; t++) {
+        size_t sum = 0;
+        for (int r = 0; r < g->nodes[t].n_readers; r++)
+            sum += mni_conv_weight_floats(&g->links[g->nodes[t].readers[r]].shape);
+        if (most < sum) most = sum;
+    }
+    return most;
+}
+
+static size_t most_channels(const mni_nodes *g)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < g->n_links; i++)
+        if (most < g->links[i].shape.c_out) most = g->links[i].shape.c_out;
+    return most;
+}
+
+static int take_memory(mni_blocks_run *b, const mni_network *net)
+{
+    const mni_nodes *g = &b->g;
+    const size_t n = net->max_batch, dim = mni_resnet_dim(&net->config);
+    b->arena = floats(g->arena_floats, n);
+    b->packed = floats(g->packed_floats, 1);
+    b->coefs = floats(g->coef_floats, 1);
+    b->partial = floats(b->partial_floats, MNI_GROUPS);
+    b->abc = floats(most_channels(g), 3);
+    for (int i = 0; i < 6; i++) {
+        b->tail[i] = floats(i % 3 == 0 ? g->tail[0].c_out : dim, n);
+        if (!b->tail[i]) return 0;
+    }
+    b->linear_work = floats(g->tail[1].kind ? mni_linear_scratch(&g->tail[1], n) : 1, 1);
+    return b->arena && b->packed && b->coefs && b->partial && b->abc && b->linear_work &&
+           mni_scratch_init(&b->scratch, mni_pool_threads(net->pool), 3 * b->piece);
+}
+
+mann_status mni_blocks_new(mni_blocks_run **out, const mni_network *net, mann_error *err)
+{
+    *out = NULL;
+    mni_blocks_run *b = mni_alloc(1, sizeof *b);
+    if (!b) return mni_fail(err, MANN_E_NOMEM, "network: header");
+    b->conv = mni_kern_conv_best();
+    b->grad = mni_kern_grad_best();
+    b->norm = mni_kern_norm_best();
+    b->ew = mni_kern_ew_best();
+    b->max_batch = net->max_batch;
+    mann_status s = mni_nodes_init(&b->g, &net->config, err);
+    if (s == MANN_OK) {
+        b->piece = piece_of(&b->g);
+        b->partial_floats = partial_of(&b->g);
+        if (!take_memory(b, net))
+            s = mni_fail(err, MANN_E_NOMEM,
+                         "network: batch of %zu images: %zu MiB of activations",
+                         net->max_batch, mni_blocks_arena_bytes(b) >> 20);
+    }
+    if (s != MANN_OK) { mni_blocks_free(b); return s; }
+    *out = b;
+    return MANN_OK;
+}
+
+void mni_blocks_free(mni_blocks_run *b)
+{
+    if (!b) return;
+    mni_scratch_fini(&b->scratch);
+    mni_free(b->linear_work);
+    for (int i = 0; i < 6; i++) mni_free(b->tail[i]);
+    mni_free(b->abc);
+    mni_free(b->partial);
+    mni_free(b->coefs);
+    mni_free(b->packed);
+    mni_free(b->arena);
+    mni_nodes_fini(&b->g);
+    mni_free(b);
+}
+
+size_t mni_blocks_arena_bytes(const mni_blocks_run *b)
+{
+    return b->g.arena_floats * b->max_batch * sizeof(float);
+}
+
+/* --- weights ------------------------------------------------------------------------ */
+
+typedef struct packing { mni_network *net; mni_blocks_run *b; const mni_link *k; } packing;
+
+static void pack_forward(void *ctx, size_t begin, size_t end, size_t chunk)
+{
+    const packing *p = ctx;
+    (void)chunk;
+    mni_grad_pack(&p->k->shape, p->net->params + p->k->conv.weight, begin, end,
+                  p->b->packed + p->k->packed);
+}
+
+static void pack_turned(void *ctx, size_t begin, size_t end, size_t chunk)
+{
+    const packing *p = ctx;
+    (void)chunk;
+    mni_grad_pack_turned(&p->k->shape, p->net->params + p->k->conv.weight,
+                         p->k->shape.stride == 1, begin, end,
+                         p->b->packed + p->k->turned);
+}
+
+static void pack_weights(mni_network *net, mni_mode mode)
+{
+    mni_blocks_run *b = net->blocks;
+    for (size_t i = 0; i < b->g.n_links; i++) {
+        const mni_link *k = &b->g.links[i];
+        packing p = { net, b, k };
+        mni_parallel_for(net->pool, mni_blocks(k->shape.c_out), 1, pack_forward, &p);
+        if (mode == MNI_TRAIN && k->turned != MNI_NOWHERE)
+            mni_parallel_for(net->pool, mni_blocks(k->shape.c_in), 1, pack_turned, &p);
+    }
+}
+
+/* --- maps --------------------------------------------------------------------------- */
+
+static void act_of(const mni_network *net, const mni_blocks_run *b, const mni_node *v,
+                   size_t image, float *to)
+{
+    const mni_link *k = &b->g.links[v->link], *side = NULL;
+    const size_t places = mni_node_places(v), step = places * MNI_BLOCK;
+    const float *r = NULL;
+    if (v->side_link != MNI_NONE) {
+        side = &b->g.links[v->side_link];
+        r = mni_at(b, &side->z, image);
+    } else if (v->side != MNI_NONE) {
+        r = mni_at(b, &b->g.nodes[v->side].y, image);
+    }
+    (void)net;
+    for (size_t i = 0; i < mni_node_blocks(v); i++) {
+        const mni_norm_act a = { mni_at(b, &k->z, image) + i * step,
+                                 mni_coef(b, k, MNI_SCALE, i),
+                                 mni_coef(b, k, MNI_SHIFT, i),
+                                 r ? r + i * step : NULL,
+                                 side ? mni_coef(b, side, MNI_SCALE, i) : NULL,
+                                 side ? mni_coef(b, side, MNI_SHIFT, i) : NULL,
+                                 to + i * step };
+        b->norm->act(&a, places);
+    }
+}
+
+const float *mni_node_map(const mni_network *net, const mni_blocks_run *b,
+                          const mni_node *v, size_t begin, size_t end, float *to)
+{
+    if (v->kind == MNI_NODE_INPUT)
+        return net->input + begin * v->c * mni_node_places(v);
+    if (v->keeps) return mni_at(b, &v->y, begin);
+    for (size_t i = begin; i < end; i++)
+        act_of(net, b, v, i, to + (i - begin) * mni_node_floats(v));
+    return to;
+}
+
+/* Makes what mni_node_map will find. */
+static void make_map(const mni_stage *s, size_t begin, size_t end, float *scratch)
+{
+    const mni_node *v = s->v;
+    if (!v->keeps) return;
+    for (size_t i = begin; i < end; i++) {
+        float *y = mni_at(s->b, &v->y, i);
+        if (v->kind == MNI_NODE_ACT) {
+            act_of(s->net, s->b, v, i, y);
+        } else {
+            const mni_node *below = &s->b->g.nodes[v->pooled];
+            mni_blocks_maxpool(&v->pool,
+                               mni_node_map(s->net, s->b, below, i, i + 1, scratch), y);
+        }
+    }
+}
+
+/* --- convolution and sums ----------------------------------------------------------- */
+
+static void stats_of(const mni_stage *s, const mni_link *k, size_t image)
+{
+    const mni_node *to = &s->b->g.nodes[k->to];
+    const size_t places = mni_node_places(to), c_out = to->c;
+    const float *z = mni_at(s->b, &k->z, image);
+    double *pairs = mni_pairs_of(s->net, &k->norm, image), mean[MNI_BLOCK],
+           squares[MNI_BLOCK];
+    for (size_t i = 0; i < c_out; i++) {
+        if (i % MNI_BLOCK == 0) s->b->norm->stats(z + i * places, places, mean, squares);
+        pairs[2 * i] = mean[i % MNI_BLOCK];
+        pairs[2 * i + 1] = squares[i % MNI_BLOCK];
+    }
+}
+
+static void run_link(const mni_stage *s, const mni_link *k, const float *x, size_t begin,
+                     size_t end)
+{
+    const size_t blocks = mni_blocks(k->shape.c_out), group = s->b->conv->group,
+                 x_image = k->shape.planar
+                               ? s->v->c * mni_node_places(s->v)
+                               : mni_node_floats(s->v);
+    mni_conv_args a = { .s = k->shape, .w = s->b->packed + k->packed };
+    for (size_t at = 0; at < blocks; at += group)
+        for (size_t i = begin; i < end; i++) {
+            a.x = x + (i - begin) * x_image;
+            a.y = mni_at(s->b, &k->z, i);
+            (k->shape.planar ? s->b->conv->first : s->b->conv->direct)(
+                &a, at, at + group < blocks ? at + group : blocks, 0, k->shape.h_out);
+        }
+    if (s->mode == MNI_TRAIN)
+        for (size_t i = begin; i < end; i++) stats_of(s, k, i);
+}
+
+static void pool_map(const mni_stage *s, const float *x, size_t image)
+{
+    const mni_node *v = s->v;
+    const size_t places = mni_node_places(v);
+    double mean[MNI_BLOCK], squares[MNI_BLOCK];
+    for (size_t i = 0; i < v->c; i++) {
+        if (i % MNI_BLOCK == 0) s->b->norm->stats(x + i * places, places, mean, squares);
+        s->b->tail[0][image * v->c + i] = (float)mean[i % MNI_BLOCK];
+    }
+}
+
+static void node_forward(void *ctx, size_t begin, size_t end, size_t chunk)
+{
+    const mni_stage *s = ctx;
+    const mni_nodes *g = &s->b->g;
+    float *scratch = mni_scratch_take(&s->b->scratch);
+    (void)chunk;
+    make_map(s, begin, end, scratch);
+    if (s->v->n_readers || s->v == &g->nodes[g->n_nodes - 1]) {
+        const float *x = mni_node_map(s->net, s->b, s->v, begin, end, scratch);
+        for (int r = 0; r < s->v->n_readers; r++)
+            run_link(s, &g->links[s->v->readers[r]], x, begin, end);
+        if (!s->v->n_readers)
+            for (size_t i = begin; i < end; i++)
+                pool_map(s, x + (i - begin) * mni_node_floats(s->v), i);
+    }
+    mni_scratch_give(&s->b->scratch, scratch);
+}
+
+/* Mean and var of the batch, or the running ones, and what follows from them. */
+static void set_coefs(const mni_stage *s, const mni_link *k)
+{
+    const mni_network *net = s->net;
+    const mni_layer *l = &k->norm;
+    const float *stats = s->mode == MNI_TRAIN ? net->batch_stats : net->stats;
+    if (s->mode == MNI_TRAIN)
+        mni_norm_gather(l, net->n, mni_pairs_of(net, l, 0), net->batch_stats + l->mean,
+                        net->batch_stats + l->var, net->stats + l->mean,
+                        net->stats + l->var);
+    float *scale = mni_coef(s->b, k, MNI_SCALE, 0),
+          *shift = mni_coef(s->b, k, MNI_SHIFT, 0), *mean = mni_coef(s->b, k, MNI_MEAN, 0);
+    for (size_t c = 0; c < l->c_out; c++) {
+        const double a = net->params[l->weight + c] /
+                         sqrt((double)stats[l->var + c] + MNI_NORM_EPSILON);
+        mean[c] = stats[l->mean + c];
+        scale[c] = (float)a;
+        shift[c] = (float)(net->params[l->bias + c] - mean[c] * a);
+    }
+}
+
+const float *mni_blocks_forward(mni_network *net, mni_mode mode)
+{
+    mni_blocks_run *b = net->blocks;
+    const mni_layer *linear = &b->g.tail[1], *unit = &b->g.tail[2];
+    pack_weights(net, mode);
+    for (size_t t = 0; t < b->g.n_nodes; t++) {
+        mni_stage s = { net, b, &b->g.nodes[t], mode };
+        mni_parallel_for(net->pool, net->n, mni_together(s.v), node_forward, &s);
+        for (int r = 0; r < s.v->n_readers; r++)
+            set_coefs(&s, &b->g.links[s.v->readers[r]]);
+    }
+    const float *x = b->tail[0];
+    if (linear->kind) {
+        mni_linear_forward(linear, net->n, x, net->params + linear->weight,
+                           net->params + linear->bias, b->tail[1], b->linear_work);
+        x = b->tail[1];
+    }
+    mni_unit_forward(unit, net->n, x, b->tail[2]);
+    return b->tail[2];
+}

@@ -1,0 +1,80 @@
+/* net_blocks.h - what the two halves of the fast executor share: net_blocks.c (making,
+ * forward) and net_blocks_back.c (backward). nodes.h says what a node and a link are.
+ *
+ * Work goes in stages, one per node and direction; within a stage every image is on its
+ * own, and what a stage does to an image it does while the image is in the second cache:
+ *
+ *   forward of node t     map of t from z; then, for each link that reads t, z' = conv(map)
+ *                         and the sums of z'                 | then: mean and var of z'
+ *   backward of node t    map of t again; for each link that reads t: dz' from d' and z',
+ *                         dw += map * dz', dmap += conv back; then d = dmap where map > 0,
+ *                         and the norm's sums of d           | then: a, b, c of the norm
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef MNI_NN_NET_BLOCKS_H
+#define MNI_NN_NET_BLOCKS_H
+
+#include "kern/kern_grad.h"
+#include "kern/kern_norm.h"
+#include "nn/net_in.h"
+#include "nn/nodes.h"
+
+struct mni_blocks_run {
+    mni_nodes g;
+    const mni_kern_conv *conv;
+    const mni_kern_grad *grad;
+    const mni_kern_norm *norm;
+    const mni_kern_ew *ew;
+    size_t max_batch, piece;    /* floats of one of a scratch's three maps */
+    float *arena;
+    float *packed;              /* weights, packed forward and turned */
+    float *coefs;
+    float *partial;             /* MNI_GROUPS times the packed dw of a node's readers */
+    size_t partial_floats;
+    float *abc;                 /* of one norm */
+    float *tail[6];             /* pooled, linear's and unit's output, and gradients */
+    mni_scratch scratch;
+    float *linear_work;
+};
+
+/* Coefficients of a link's norm, arrays of 16 * blocks:
+ * map = scale z + shift; dz = a d + b z + c. */
+enum { MNI_SCALE, MNI_SHIFT, MNI_MEAN, MNI_A, MNI_B, MNI_C };
+
+static inline float *mni_coef(const mni_blocks_run *b, const mni_link *k, int which,
+                              size_t block)
+{
+    return b->coefs + k->coefs +
+           ((size_t)which * mni_blocks(k->shape.c_out) + block) * MNI_BLOCK;
+}
+
+static inline float *mni_at(const mni_blocks_run *b, const mni_buffer *buffer,
+                            size_t image)
+{
+    return b->arena + buffer->at * b->max_batch + image * buffer->floats;
+}
+
+typedef struct mni_stage {
+    mni_network *net;
+    mni_blocks_run *b;
+    mni_node *v;
+    mni_mode mode;
+} mni_stage;
+
+/* Images of a node that are worked on together: small maps share a pass over the
+ * weights. Depends on the shape alone. */
+static inline size_t mni_together(const mni_node *v)
+{
+    const size_t places = mni_node_places(v);
+    return places >= 256 ? 1 : places >= 128 ? 2 : 4;
+}
+
+/* The map of node v for images [begin, end): where it lies, or made in `to`. */
+const float *mni_node_map(const mni_network *net, const mni_blocks_run *b,
+                          const mni_node *v, size_t begin, size_t end, float *to);
+
+void mni_blocks_maxpool(const mni_layer *l, const float *x, float *y);
+void mni_blocks_maxpool_back(const mni_layer *l, const float *x, const float *dy,
+                             float *dx);        /* overwrites dx */
+
+#endif

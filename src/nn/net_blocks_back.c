@@ -1,0 +1,241 @@
+/* net_blocks_back.c - the fast executor: backward. See net_blocks.h.
+ * SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "nn/net_blocks.h"
+
+/* --- one link, some images ---------------------------------------------------------- */
+
+typedef struct piece {          /* images [begin, end) of a stage on one thread */
+    const mni_stage *s;
+    size_t begin, end;
+    const float *x;             /* the node's map */
+    float *dz, *dx, *pad;
+} piece;
+
+/* dz = a d + b z + c, of the link's norm. */
+static void make_dz(const piece *p, const mni_link *k)
+{
+    const mni_blocks_run *b = p->s->b;
+    const mni_node *to = &b->g.nodes[k->to];
+    const size_t places = mni_node_places(to), step = places * MNI_BLOCK;
+    for (size_t i = p->begin; i < p->end; i++)
+        for (size_t j = 0; j < mni_node_blocks(to); j++)
+            b->norm->grad(mni_at(b, &to->d, i) + j * step, mni_at(b, &k->z, i) + j * step,
+                          mni_coef(b, k, MNI_A, j), mni_coef(b, k, MNI_B, j),
+                          mni_coef(b, k, MNI_C, j), places,
+                          p->dz + (i - p->begin) * mni_node_floats(to) + j * step);
+}
+
+static void add_dw(const piece *p, const mni_link *k, float *dw)
+{
+    const mni_node *v = p->s->v, *to = &p->s->b->g.nodes[k->to];
+    const size_t x_image = k->shape.planar ? v->c * mni_node_places(v)
+                                           : mni_node_floats(v);
+    const mni_dw_args a = { k->shape, p->end - p->begin, x_image, mni_node_floats(to),
+                            p->x, p->dz, dw };
+    if (k->shape.planar) mni_grad_dw_first(p->s->b->grad, &a, p->pad);
+    else mni_grad_dw(p->s->b->grad, &a);
+}
+
+/* dx = dz carried back (+ what is added: the gradient of a node that adds this one, or
+ * the dx so far). */
+static void make_dx(const piece *p, const mni_link *k, int first)
+{
+    const mni_blocks_run *b = p->s->b;
+    const mni_node *v = p->s->v, *to = &b->g.nodes[k->to];
+    const size_t blocks = mni_node_blocks(v), group = b->conv->group;
+    const mni_conv_shape *f = &k->shape;
+    mni_conv_args a = { .s = { f->c_out, f->h_out, f->w_out, f->c_in, f->h_in, f->w_in,
+                               f->kernel, 1, f->pad, 0 },
+                        .w = b->packed + k->turned };
+    const size_t step = f->stride == 1 ? group : blocks;
+    for (size_t at = 0; at < blocks; at += step)
+        for (size_t i = p->begin; i < p->end; i++) {
+            a.x = p->dz + (i - p->begin) * mni_node_floats(to);
+            a.y = p->dx + (i - p->begin) * mni_node_floats(v);
+            a.r = first ? NULL : a.y;
+            if (first && v->side_of != MNI_NONE)
+                a.r = mni_at(b, &b->g.nodes[v->side_of].d, i);
+            if (f->stride == 1) {
+                b->conv->direct(&a, at, at + step < blocks ? at + step : blocks, 0,
+                                v->h);
+            } else {
+                const mni_dx_args d = { *f, a.x, a.w, a.r, a.y };
+                mni_grad_dx_strided(b->grad, &d);
+            }
+        }
+}
+
+/* --- one node ----------------------------------------------------------------------- */
+
+/* The gradient of the last map: every place has its share of the mean's. */
+static void spread_mean(const piece *p)
+{
+    const mni_node *v = p->s->v;
+    const size_t places = mni_node_places(v);
+    for (size_t i = p->begin; i < p->end; i++) {
+        float *dx = p->dx + (i - p->begin) * mni_node_floats(v);
+        const float *d = p->s->b->tail[3] + i * v->c;
+        memset(dx, 0, mni_node_floats(v) * sizeof *dx);
+        for (size_t c = 0; c < v->c; c++) {
+            float *to = dx + c / MNI_BLOCK * places * MNI_BLOCK + c % MNI_BLOCK;
+            for (size_t q = 0; q < places; q++)
+                to[q * MNI_BLOCK] = d[c] / (float)places;
+        }
+    }
+}
+
+static void unpool(const piece *p, float *below)
+{
+    const mni_blocks_run *b = p->s->b;
+    const mni_node *v = p->s->v, *over = &b->g.nodes[v->pool_of];
+    for (size_t i = p->begin; i < p->end; i++)
+        mni_blocks_maxpool_back(&over->pool, p->x + (i - p->begin) * mni_node_floats(v),
+                                mni_at(b, &over->d, i),
+                                below + (i - p->begin) * mni_node_floats(v));
+}
+
+/* d = dx where the map is positive, and the sums that the norms want of it. */
+static void mask_dx(const piece *p)
+{
+    const mni_stage *s = p->s;
+    const mni_blocks_run *b = s->b;
+    const mni_node *v = s->v;
+    const mni_link *k = &b->g.links[v->link],
+                   *side = v->side_link == MNI_NONE ? NULL : &b->g.links[v->side_link];
+    const size_t places = mni_node_places(v), step = places * MNI_BLOCK;
+    double sum[MNI_BLOCK], dot[MNI_BLOCK], dot2[MNI_BLOCK];
+    for (size_t i = p->begin; i < p->end; i++) {
+        double *pairs = mni_pairs_of(s->net, &k->norm, i),
+               *pairs2 = side ? mni_pairs_of(s->net, &side->norm, i) : NULL;
+        const size_t at = (i - p->begin) * mni_node_floats(v);
+        for (size_t j = 0; j < mni_node_blocks(v); j++) {
+            const mni_norm_mask m = { p->dx + at + j * step,
+                                      p->x + at + j * step,
+                                      mni_at(b, &k->z, i) + j * step,
+                                      mni_coef(b, k, MNI_MEAN, j),
+                                      side ? mni_at(b, &side->z, i) + j * step : NULL,
+                                      side ? mni_coef(b, side, MNI_MEAN, j) : NULL,
+                                      mni_at(b, &v->d, i) + j * step,
+                                      sum, dot, dot2 };
+            b->norm->mask(&m, places);
+            for (size_t c = 0; c < MNI_BLOCK && j * MNI_BLOCK + c < v->c; c++) {
+                const size_t q = 2 * (j * MNI_BLOCK + c);
+                pairs[q] = sum[c];
+                pairs[q + 1] = dot[c];
+                if (!pairs2) continue;
+                pairs2[q] = sum[c];
+                pairs2[q + 1] = dot2[c];
+            }
+        }
+    }
+}
+
+static void node_piece(piece *p, float *dw, float *map)
+{
+    const mni_stage *s = p->s;
+    const mni_nodes *g = &s->b->g;
+    const mni_node *v = s->v;
+    p->x = mni_node_map(s->net, s->b, v, p->begin, p->end, map);
+    if (v->kind == MNI_NODE_POOL) p->dx = mni_at(s->b, &v->d, p->begin);
+    for (int r = 0; r < v->n_readers; r++) {
+        const mni_link *k = &g->links[v->readers[r]];
+        make_dz(p, k);
+        add_dw(p, k, dw);
+        dw += mni_conv_weight_floats(&k->shape);
+        if (v->kind != MNI_NODE_INPUT) make_dx(p, k, r == 0);
+    }
+    if (v->kind != MNI_NODE_ACT) return;
+    if (v == &g->nodes[g->n_nodes - 1]) spread_mean(p);
+    if (v->pool_of != MNI_NONE) unpool(p, p->dx);
+    mask_dx(p);
+}
+
+/* One group of images: see MNI_GROUPS. */
+static void node_backward(void *ctx, size_t begin, size_t end, size_t chunk)
+{
+    const mni_stage *s = ctx;
+    const size_t together = mni_together(s->v);
+    float *dw = s->b->partial + chunk * s->b->partial_floats,
+          *scratch = mni_scratch_take(&s->b->scratch);
+    for (int r = 0; r < s->v->n_readers; r++) {
+        const size_t n =
+            mni_conv_weight_floats(&s->b->g.links[s->v->readers[r]].shape);
+        memset(dw, 0, n * sizeof *dw);
+        dw += n;
+    }
+    dw = s->b->partial + chunk * s->b->partial_floats;
+    for (size_t at = begin; at < end; at += together) {
+        piece p = { .s = s,
+                    .begin = at,
+                    .end = at + together < end ? at + together : end,
+                    .dz = scratch + s->b->piece,
+                    .dx = scratch + 2 * s->b->piece,
+                    .pad = scratch };
+        node_piece(&p, dw, scratch);
+    }
+    mni_scratch_give(&s->b->scratch, scratch);
+}
+
+/* --- sums over the batch ------------------------------------------------------------ */
+
+typedef struct gathering { const mni_stage *s; const mni_link *k; size_t at; } gathering;
+
+/* The groups' gradients of blocks [begin, end), in the order of the groups. */
+static void gather_dw(void *ctx, size_t begin, size_t end, size_t chunk)
+{
+    const gathering *t = ctx;
+    const mni_stage *s = t->s;
+    const mni_conv_shape *shape = &t->k->shape;
+    const size_t n_groups = mni_chunk_count(s->net->n, mni_group_of(s->net->n)),
+                 block = mni_conv_weight_floats(shape) / mni_blocks(shape->c_out);
+    float *sum = s->b->partial + t->at;
+    (void)chunk;
+    for (size_t g = 1; g < n_groups; g++)
+        s->b->ew->add(sum + begin * block,
+                      sum + g * s->b->partial_floats + begin * block,
+                      (end - begin) * block);
+    mni_grad_unpack(shape, sum, begin, end, s->net->grads + t->k->conv.weight);
+}
+
+static void set_abc(const mni_stage *s, const mni_link *k)
+{
+    const mni_network *net = s->net;
+    const mni_layer *l = &k->norm;
+    mni_norm_grad_gather(l, net->n, mni_pairs_of(net, l, 0), net->params + l->weight,
+                         net->batch_stats + l->mean, net->batch_stats + l->var,
+                         net->grads + l->weight, net->grads + l->bias, s->b->abc);
+    for (int i = 0; i < 3; i++) {
+        float *to = mni_coef(s->b, k, MNI_A + i, 0);
+        for (size_t c = 0; c < l->c_out; c++) to[c] = s->b->abc[3 * c + i];
+    }
+}
+
+void mni_blocks_backward(mni_network *net, const float *d_embeddings)
+{
+    mni_blocks_run *b = net->blocks;
+    const mni_layer *linear = &b->g.tail[1], *unit = &b->g.tail[2];
+    float *d = linear->kind ? b->tail[4] : b->tail[3];
+    memset(d, 0, net->n * unit->c_out * sizeof *d);
+    mni_unit_backward(unit, net->n, linear->kind ? b->tail[1] : b->tail[0], b->tail[2],
+                      d_embeddings, d);
+    if (linear->kind) {
+        memset(b->tail[3], 0, net->n * linear->c_in * sizeof *d);
+        mni_linear_backward(linear, net->n, b->tail[0], net->params + linear->weight, d,
+                            b->tail[3], net->grads + linear->weight,
+                            net->grads + linear->bias, b->linear_work);
+    }
+    for (size_t t = b->g.n_nodes; t-- > 0;) {
+        mni_stage s = { net, b, &b->g.nodes[t], MNI_TRAIN };
+        size_t at = 0;
+        mni_parallel_for(net->pool, net->n, mni_group_of(net->n), node_backward, &s);
+        for (int r = 0; r < s.v->n_readers; r++) {
+            gathering q = { &s, &b->g.links[s.v->readers[r]], at };
+            mni_parallel_for(net->pool, mni_blocks(q.k->shape.c_out), 1, gather_dw, &q);
+            at += mni_conv_weight_floats(&q.k->shape);
+        }
+        if (s.v->link != MNI_NONE) set_abc(&s, &b->g.links[s.v->link]);
+        if (s.v->side_link != MNI_NONE) set_abc(&s, &b->g.links[s.v->side_link]);
+    }
+}
