@@ -73,8 +73,8 @@ void mni_grad_dw(const mni_kern_grad *k, const mni_dw_args *a)
     rows = rows < 1 ? 1 : least(rows, s->h_out);
     for (band b = { 0, 0, 0, 0 }; b.image < a->n; b.image += b.n) {
         b.n = least(images, a->n - b.image);
-        for (b.row = 0; b.row < s->h_out; b.row += b.rows) {
-            b.rows = least(rows, s->h_out - b.row);
+        for (b.row = a->row; b.row < a->row_end; b.row += b.rows) {
+            b.rows = least(rows, a->row_end - b.row);
             for (size_t in = 0; in < mni_blocks(s->c_in); in++)
                 for (size_t out = 0; out < mni_blocks(s->c_out); out++)
                     dw_pair(k, a, &b, out, in);
@@ -84,53 +84,60 @@ void mni_grad_dw(const mni_kern_grad *k, const mni_dw_args *a)
 
 /* --- dw of the first layer ---------------------------------------------------------- */
 
-size_t mni_grad_first_scratch(const mni_conv_shape *s)
+size_t mni_grad_padded_floats(const mni_conv_shape *s)
 {
     return (size_t)s->c_in * (s->h_in + 2 * s->pad) * (s->w_in + 2 * s->pad);
 }
 
-/* Zeros round every plane: then no tap leaves the map. */
-static void pad_planes(const mni_conv_shape *s, const float *x, float *padded)
+void mni_grad_pad(const mni_conv_shape *s, const float *planes, float *padded)
 {
     const size_t w = s->w_in + 2 * s->pad, h = s->h_in + 2 * s->pad;
-    memset(padded, 0, mni_grad_first_scratch(s) * sizeof *padded);
+    memset(padded, 0, mni_grad_padded_floats(s) * sizeof *padded);
     for (size_t i = 0; i < s->c_in; i++)
-        for (size_t r = 0; r < s->h_in; r++, x += s->w_in)
-            memcpy(padded + (i * h + r + s->pad) * w + s->pad, x, s->w_in * sizeof *x);
+        for (size_t r = 0; r < s->h_in; r++, planes += s->w_in)
+            memcpy(padded + (i * h + r + s->pad) * w + s->pad, planes,
+                   s->w_in * sizeof *planes);
 }
 
-void mni_grad_dw_first(const mni_kern_grad *k, const mni_dw_args *a, float *scratch)
+/* All taps of one band of one image, for one or two blocks of dy. */
+static void dw_first_band(const mni_kern_grad *k, const mni_dw_args *a,
+                          const float *padded, size_t row, mni_dw_plane *t, float *dw)
 {
     const mni_conv_shape *s = &a->s;
-    const size_t kernel = s->kernel, w = s->w_in + 2 * s->pad, h = s->h_in + 2 * s->pad,
-                 blocks = mni_blocks(s->c_out),
+    const size_t kernel = s->kernel, w = s->w_in + 2 * s->pad, h = s->h_in + 2 * s->pad;
+    for (size_t iu = 0; iu < s->c_in * kernel; iu++)
+        for (size_t v = 0; v < kernel; v += t->taps) {
+            const size_t i = iu / kernel, u = iu % kernel;
+            t->taps = least(MNI_DW_TAPS, kernel - v);
+            t->x = padded + (i * h + row * s->stride + u) * w + v;
+            t->acc = dw + (iu * kernel + v) * MNI_BLOCK;
+            k->dw_plane(t);
+        }
+}
+
+void mni_grad_dw_first(const mni_kern_grad *k, const mni_dw_args *a)
+{
+    const mni_conv_shape *s = &a->s;
+    const size_t w = s->w_in + 2 * s->pad, blocks = mni_blocks(s->c_out),
                  y_plane = (size_t)s->h_out * s->w_out * MNI_BLOCK;
-    size_t band_rows = 2 * BAND_PLACES / s->w_out;
-    if (band_rows < 1) band_rows = 1;
+    size_t rows = 2 * BAND_PLACES / s->w_out;
+    if (rows < 1) rows = 1;
     mni_dw_plane t = { .x_row = w * s->stride,
                        .x_col = s->stride,
                        .dy_row = (size_t)s->w_out * MNI_BLOCK,
                        .dy_block = y_plane,
-                       .acc_block = s->c_in * kernel * kernel * MNI_BLOCK,
+                       .acc_block = (size_t)s->c_in * s->kernel * s->kernel * MNI_BLOCK,
                        .cols = s->w_out };
-    for (size_t n = 0; n < a->n; n++) {
-        pad_planes(s, a->x + n * a->x_image, scratch);
-        for (size_t row = 0; row < s->h_out; row += t.rows) {
-            t.rows = least(band_rows, s->h_out - row);
+    for (size_t n = 0; n < a->n; n++)
+        for (size_t row = a->row; row < a->row_end; row += t.rows) {
+            t.rows = least(rows, a->row_end - row);
             for (size_t b = 0; b < blocks; b += t.blocks) {
                 t.blocks = least(2, blocks - b);
                 t.dy = a->dy + n * a->dy_image + b * y_plane + row * t.dy_row;
-                for (size_t iu = 0; iu < s->c_in * kernel; iu++)
-                    for (size_t v = 0; v < kernel; v += t.taps) {
-                        const size_t i = iu / kernel, u = iu % kernel;
-                        t.taps = least(MNI_DW_TAPS, kernel - v);
-                        t.x = scratch + (i * h + row * s->stride + u) * w + v;
-                        t.acc = a->dw + b * t.acc_block + (iu * kernel + v) * MNI_BLOCK;
-                        k->dw_plane(&t);
-                    }
+                dw_first_band(k, a, a->x + n * a->x_image, row, &t,
+                              a->dw + b * t.acc_block);
             }
         }
-    }
 }
 
 /* --- dx of stride 2 ----------------------------------------------------------------- */
@@ -212,7 +219,7 @@ void mni_grad_dx_strided(const mni_kern_grad *k, const mni_dx_args *a)
     const side sides[2] = { side_of(s, 0), side_of(s, 1) };
     for (size_t b = 0; b < blocks; b += k->run_blocks) {
         const size_t n = least(k->run_blocks, blocks - b);
-        for (size_t row = 0; row < s->h_in; row++)
+        for (size_t row = a->row; row < a->row_end; row++)
             for (size_t parity = 0; parity < 2; parity++) {
                 const phase p = { a, row, parity, sides[row % 2], sides[parity] };
                 if (parity < s->w_in) dx_phase_row(k, &p, b, n);

@@ -20,19 +20,20 @@
 
 #include "kern/kern_conv.h"
 
-/* dw, packed as the weights are, += the gradient over n images that lie x_image and
- * dy_image floats apart. */
+/* dw, packed as the weights are, += what rows [row, row_end) of dy say, over n images that
+ * lie x_image and dy_image floats apart. */
 typedef struct mni_dw_args {
     mni_conv_shape s;
-    size_t n, x_image, dy_image;
+    size_t n, x_image, dy_image, row, row_end;
     const float *x, *dy;
     float *dw;
 } mni_dw_args;
 
-/* dx = w^T dy + r, on one image, for stride 2. w: mni_grad_pack_turned. r may be NULL
- * and may be dx. */
+/* dx = w^T dy + r, rows [row, row_end) of dx of one image, for stride 2. w:
+ * mni_grad_pack_turned. r may be NULL and may be dx. */
 typedef struct mni_dx_args {
     mni_conv_shape s;           /* of the forward convolution; not planar */
+    size_t row, row_end;
     const float *dy, *w, *r;
     float *dx;
 } mni_dx_args;
@@ -94,9 +95,11 @@ void mni_kern_grad_add_avx512(mni_kern_grad *k);
 /* --- whole convolutions (conv_grad.c) ----------------------------------------------- */
 
 void mni_grad_dw(const mni_kern_grad *k, const mni_dw_args *a);
-/* planar input; scratch: mni_grad_first_scratch floats. */
-size_t mni_grad_first_scratch(const mni_conv_shape *s);
-void mni_grad_dw_first(const mni_kern_grad *k, const mni_dw_args *a, float *scratch);
+/* Planar input, with zeros put round every plane first, so that no tap leaves it; x of
+ * mni_grad_dw_first is what mni_grad_pad made, of mni_grad_padded_floats floats. */
+size_t mni_grad_padded_floats(const mni_conv_shape *s);
+void mni_grad_pad(const mni_conv_shape *s, const float *planes, float *padded);
+void mni_grad_dw_first(const mni_kern_grad *k, const mni_dw_args *a);
 void mni_grad_dx_strided(const mni_kern_grad *k, const mni_dx_args *a);
 
 /* Packed weights of blocks [block, block_end) of c_in, in and out exchanged:

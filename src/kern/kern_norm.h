@@ -19,12 +19,12 @@ typedef struct mni_norm_act {
     float *y;
 } mni_norm_act;
 
-/* d = dy where y > 0, else 0. sum = sum d, dot = sum d (z - mean), and, z2 not being
- * NULL, dot2 = sum d (z2 - mean2). d may be dy. */
+/* d = dy where y > 0, else 0. sum += sum d, dot += sum d (z - mean), and, z2 not being
+ * NULL, dot2 += sum d (z2 - mean2). d may be dy. */
 typedef struct mni_norm_mask {
     const float *dy, *y, *z, *mean, *z2, *mean2;
     float *d;
-    double *sum, *dot, *dot2;           /* 16 each; overwritten */
+    double *sum, *dot, *dot2;           /* 16 each */
 } mni_norm_mask;
 
 typedef struct mni_kern_norm {

@@ -110,10 +110,8 @@ NB_TARGET static void NB(mask_two)(const mni_norm_mask *m, size_t places)
 
 NB_TARGET static void NB(mask)(const mni_norm_mask *m, size_t places)
 {
-    for (int l = 0; l < LANES; l++) m->sum[l] = m->dot[l] = 0;
-    if (!m->z2) { NB(mask_one)(m, places); return; }
-    for (int l = 0; l < LANES; l++) m->dot2[l] = 0;
-    NB(mask_two)(m, places);
+    if (m->z2) NB(mask_two)(m, places);
+    else NB(mask_one)(m, places);
 }
 
 NB_TARGET static void NB(grad)(const float *d, const float *z, const float *a,

@@ -15,10 +15,10 @@ static float *floats(size_t count, size_t times)
     return mni_alloc_aligned(count * times, sizeof(float), 1);
 }
 
-/* Floats of one of the three maps that a scratch has room for. */
+/* Floats of one of the maps that a scratch has room for. */
 static size_t piece_of(const mni_nodes *g)
 {
-    size_t most = mni_grad_first_scratch(&g->links[0].shape);
+    size_t most = mni_grad_padded_floats(&g->links[0].shape);
     for (size_t t = 1; t < g->n_nodes; t++) {
         const mni_node *v = &g->nodes[t];
         size_t floats_of = mni_node_floats(v) * mni_together(v);
@@ -67,7 +67,7 @@ static int take_memory(mni_blocks_run *b, const mni_network *net)
     }
     b->linear_work = floats(g->tail[1].kind ? mni_linear_scratch(&g->tail[1], n) : 1, 1);
     return b->arena && b->packed && b->coefs && b->partial && b->abc && b->linear_work &&
-           mni_scratch_init(&b->scratch, mni_pool_threads(net->pool), 3 * b->piece);
+           mni_scratch_init(&b->scratch, mni_pool_threads(net->pool), (2 + MNI_READERS) * b->piece);
 }
 
 mann_status mni_blocks_new(mni_blocks_run **out, const mni_network *net, mann_error *err)
@@ -149,120 +149,137 @@ static void pack_weights(mni_network *net, mni_mode mode)
 
 /* --- maps --------------------------------------------------------------------------- */
 
-static void act_of(const mni_network *net, const mni_blocks_run *b, const mni_node *v,
-                   size_t image, float *to)
+/* Rows [row, end) of the map of node v, from z. */
+static void act_rows(const mni_blocks_run *b, const mni_node *v, size_t image, size_t row,
+                     size_t end, float *to)
 {
     const mni_link *k = &b->g.links[v->link], *side = NULL;
-    const size_t places = mni_node_places(v), step = places * MNI_BLOCK;
-    const float *r = NULL;
+    const size_t step = mni_node_places(v) * MNI_BLOCK, at = row * v->w * MNI_BLOCK;
+    const float *r = NULL, *z = mni_at(b, &k->z, image);
     if (v->side_link != MNI_NONE) {
         side = &b->g.links[v->side_link];
         r = mni_at(b, &side->z, image);
     } else if (v->side != MNI_NONE) {
         r = mni_at(b, &b->g.nodes[v->side].y, image);
     }
-    (void)net;
     for (size_t i = 0; i < mni_node_blocks(v); i++) {
-        const mni_norm_act a = { mni_at(b, &k->z, image) + i * step,
+        const mni_norm_act a = { z + i * step + at,
                                  mni_coef(b, k, MNI_SCALE, i),
                                  mni_coef(b, k, MNI_SHIFT, i),
-                                 r ? r + i * step : NULL,
+                                 r ? r + i * step + at : NULL,
                                  side ? mni_coef(b, side, MNI_SCALE, i) : NULL,
                                  side ? mni_coef(b, side, MNI_SHIFT, i) : NULL,
-                                 to + i * step };
-        b->norm->act(&a, places);
+                                 to + i * step + at };
+        b->norm->act(&a, (end - row) * v->w);
     }
 }
 
-const float *mni_node_map(const mni_network *net, const mni_blocks_run *b,
-                          const mni_node *v, size_t begin, size_t end, float *to)
+const float *mni_piece_map(const mni_piece *p, size_t i)
 {
+    const mni_node *v = p->s->v;
     if (v->kind == MNI_NODE_INPUT)
-        return net->input + begin * v->c * mni_node_places(v);
-    if (v->keeps) return mni_at(b, &v->y, begin);
-    for (size_t i = begin; i < end; i++)
-        act_of(net, b, v, i, to + (i - begin) * mni_node_floats(v));
-    return to;
+        return p->s->net->input + i * v->c * mni_node_places(v);
+    if (v->keeps) return mni_at(p->s->b, &v->y, i);
+    return p->map + (i - p->begin) * mni_node_floats(v);
 }
 
-/* Makes what mni_node_map will find. */
-static void make_map(const mni_stage *s, size_t begin, size_t end, float *scratch)
+static void pool_below(const mni_piece *p, size_t i)
 {
-    const mni_node *v = s->v;
-    if (!v->keeps) return;
-    for (size_t i = begin; i < end; i++) {
-        float *y = mni_at(s->b, &v->y, i);
-        if (v->kind == MNI_NODE_ACT) {
-            act_of(s->net, s->b, v, i, y);
-        } else {
-            const mni_node *below = &s->b->g.nodes[v->pooled];
-            mni_blocks_maxpool(&v->pool,
-                               mni_node_map(s->net, s->b, below, i, i + 1, scratch), y);
-        }
-    }
+    const mni_blocks_run *b = p->s->b;
+    const mni_node *v = p->s->v, *below = &b->g.nodes[v->pooled];
+    act_rows(b, below, i, 0, below->h, p->dx);
+    mni_blocks_maxpool(&v->pool, p->dx, mni_at(b, &v->y, i));
+}
+
+void mni_piece_make(mni_piece *p, int kept)
+{
+    const mni_node *v = p->s->v;
+    const size_t end = p->row_end < v->h ? p->row_end + 1 : v->h, from = p->made;
+    p->made = end;
+    if (v->kind == MNI_NODE_INPUT || v->keeps != kept) return;
+    for (size_t i = p->begin; i < p->end; i++)
+        if (v->kind == MNI_NODE_POOL)
+            pool_below(p, i);
+        else
+            act_rows(p->s->b, v, i, from, end,
+                     v->keeps ? mni_at(p->s->b, &v->y, i)
+                              : p->map + (i - p->begin) * mni_node_floats(v));
 }
 
 /* --- convolution and sums ----------------------------------------------------------- */
 
-static void stats_of(const mni_stage *s, const mni_link *k, size_t image)
+/* Adds rows [row, end) to the mean and the sum of squares of z (Chan, Golub, LeVeque
+ * 1979: two parts of n and m numbers make one without cancellation). */
+static void add_stats(const mni_piece *p, const mni_link *k, size_t i, size_t row,
+                      size_t end)
 {
-    const mni_node *to = &s->b->g.nodes[k->to];
-    const size_t places = mni_node_places(to), c_out = to->c;
-    const float *z = mni_at(s->b, &k->z, image);
-    double *pairs = mni_pairs_of(s->net, &k->norm, image), mean[MNI_BLOCK],
+    const mni_node *to = &p->s->b->g.nodes[k->to];
+    const size_t places = mni_node_places(to), in_band = (end - row) * to->w;
+    const float *z = mni_at(p->s->b, &k->z, i) + row * to->w * MNI_BLOCK;
+    const double n = (double)(row * to->w), m = (double)in_band;
+    double *pairs = mni_pairs_of(p->s->net, &k->norm, i), mean[MNI_BLOCK],
            squares[MNI_BLOCK];
-    for (size_t i = 0; i < c_out; i++) {
-        if (i % MNI_BLOCK == 0) s->b->norm->stats(z + i * places, places, mean, squares);
-        pairs[2 * i] = mean[i % MNI_BLOCK];
-        pairs[2 * i + 1] = squares[i % MNI_BLOCK];
+    for (size_t c = 0; c < to->c; c++, pairs += 2) {
+        const size_t lane = c % MNI_BLOCK;
+        if (lane == 0) p->s->b->norm->stats(z + c * places, in_band, mean, squares);
+        if (row == 0) {
+            pairs[0] = mean[lane];
+            pairs[1] = squares[lane];
+        } else {
+            const double d = mean[lane] - pairs[0];
+            pairs[0] += d * m / (n + m);
+            pairs[1] += squares[lane] + d * d * n * m / (n + m);
+        }
     }
 }
 
-static void run_link(const mni_stage *s, const mni_link *k, const float *x, size_t begin,
-                     size_t end)
+static void run_link(const mni_piece *p, const mni_link *k)
 {
-    const size_t blocks = mni_blocks(k->shape.c_out), group = s->b->conv->group,
-                 x_image = k->shape.planar
-                               ? s->v->c * mni_node_places(s->v)
-                               : mni_node_floats(s->v);
-    mni_conv_args a = { .s = k->shape, .w = s->b->packed + k->packed };
+    const mni_blocks_run *b = p->s->b;
+    const size_t blocks = mni_blocks(k->shape.c_out), group = b->conv->group,
+                 row = mni_rows_out(k, p->row), end = mni_rows_out(k, p->row_end);
+    const mni_conv_fn fn = k->shape.planar ? b->conv->first : b->conv->direct;
+    mni_conv_args a = { .s = k->shape, .w = b->packed + k->packed };
     for (size_t at = 0; at < blocks; at += group)
-        for (size_t i = begin; i < end; i++) {
-            a.x = x + (i - begin) * x_image;
-            a.y = mni_at(s->b, &k->z, i);
-            (k->shape.planar ? s->b->conv->first : s->b->conv->direct)(
-                &a, at, at + group < blocks ? at + group : blocks, 0, k->shape.h_out);
+        for (size_t i = p->begin; i < p->end; i++) {
+            a.x = mni_piece_map(p, i);
+            a.y = mni_at(b, &k->z, i);
+            fn(&a, at, at + group < blocks ? at + group : blocks, row, end);
         }
-    if (s->mode == MNI_TRAIN)
-        for (size_t i = begin; i < end; i++) stats_of(s, k, i);
+    if (p->s->mode == MNI_TRAIN)
+        for (size_t i = p->begin; i < p->end; i++) add_stats(p, k, i, row, end);
 }
 
-static void pool_map(const mni_stage *s, const float *x, size_t image)
+static void pool_map(const mni_piece *p, size_t image)
 {
-    const mni_node *v = s->v;
+    const mni_node *v = p->s->v;
     const size_t places = mni_node_places(v);
+    const float *x = mni_piece_map(p, image);
     double mean[MNI_BLOCK], squares[MNI_BLOCK];
     for (size_t i = 0; i < v->c; i++) {
-        if (i % MNI_BLOCK == 0) s->b->norm->stats(x + i * places, places, mean, squares);
-        s->b->tail[0][image * v->c + i] = (float)mean[i % MNI_BLOCK];
+        if (i % MNI_BLOCK == 0)
+            p->s->b->norm->stats(x + i * places, places, mean, squares);
+        p->s->b->tail[0][image * v->c + i] = (float)mean[i % MNI_BLOCK];
     }
 }
 
 static void node_forward(void *ctx, size_t begin, size_t end, size_t chunk)
 {
     const mni_stage *s = ctx;
-    const mni_nodes *g = &s->b->g;
+    const mni_node *v = s->v;
+    const size_t rows = mni_band_rows(v);
     float *scratch = mni_scratch_take(&s->b->scratch);
+    mni_piece p = { .s = s, .begin = begin, .end = end, .map = scratch,
+                    .dx = scratch + s->b->piece };
     (void)chunk;
-    make_map(s, begin, end, scratch);
-    if (s->v->n_readers || s->v == &g->nodes[g->n_nodes - 1]) {
-        const float *x = mni_node_map(s->net, s->b, s->v, begin, end, scratch);
-        for (int r = 0; r < s->v->n_readers; r++)
-            run_link(s, &g->links[s->v->readers[r]], x, begin, end);
-        if (!s->v->n_readers)
-            for (size_t i = begin; i < end; i++)
-                pool_map(s, x + (i - begin) * mni_node_floats(s->v), i);
+    for (; p.row < v->h; p.row = p.row_end) {
+        p.row_end = p.row + rows < v->h ? p.row + rows : v->h;
+        mni_piece_make(&p, v->keeps);
+        for (int r = 0; r < v->n_readers; r++)
+            run_link(&p, &s->b->g.links[v->readers[r]]);
     }
+    if (v == &s->b->g.nodes[s->b->g.n_nodes - 1])
+        for (size_t i = begin; i < end; i++) pool_map(&p, i);
     mni_scratch_give(&s->b->scratch, scratch);
 }
 

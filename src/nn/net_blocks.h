@@ -4,11 +4,11 @@
  * Work goes in stages, one per node and direction; within a stage every image is on its
  * own, and what a stage does to an image it does while the image is in the second cache:
  *
- *   forward of node t     map of t from z; then, for each link that reads t, z' = conv(map)
- *                         and the sums of z'                 | then: mean and var of z'
- *   backward of node t    map of t again; for each link that reads t: dz' from d' and z',
- *                         dw += map * dz', dmap += conv back; then d = dmap where map > 0,
- *                         and the norm's sums of d           | then: a, b, c of the norm
+ *   forward of node t    map of t from z; then, for each link that reads t,
+ *                        z' = conv(map) and the sums of z'   | then: mean and var of z'
+ *   backward of node t   map of t again; for each link that reads t: dz' from d' and
+ *                        z', dw += map * dz', dmap += conv back; then d = dmap where
+ *                        map > 0, and the norm's sums of d   | then: a, b, c of the norm
  *
  * SPDX-License-Identifier: MIT */
 #ifndef MNI_NN_NET_BLOCKS_H
@@ -25,7 +25,7 @@ struct mni_blocks_run {
     const mni_kern_grad *grad;
     const mni_kern_norm *norm;
     const mni_kern_ew *ew;
-    size_t max_batch, piece;    /* floats of one of a scratch's three maps */
+    size_t max_batch, piece;    /* floats of one of a scratch's four maps */
     float *arena;
     float *packed;              /* weights, packed forward and turned */
     float *coefs;
@@ -62,16 +62,50 @@ typedef struct mni_stage {
 } mni_stage;
 
 /* Images of a node that are worked on together: small maps share a pass over the
- * weights. Depends on the shape alone. */
+ * weights. Depends on the shape alone, as does the height of a band. */
 static inline size_t mni_together(const mni_node *v)
 {
     const size_t places = mni_node_places(v);
     return places >= 256 ? 1 : places >= 128 ? 2 : 4;
 }
 
-/* The map of node v for images [begin, end): where it lies, or made in `to`. */
-const float *mni_node_map(const mni_network *net, const mni_blocks_run *b,
-                          const mni_node *v, size_t begin, size_t end, float *to);
+/* A map that does not fit the second cache together with its fellows is worked on in
+ * bands of rows, each going through the whole stage before the next:
+ *
+ *     rows of the map      ......[  band  ]+          one row more than the band, since
+ *     rows of z' and dz'   ......[  band  ]+          3x3 taps look over its edge
+ *
+ * `made` counts the rows made so far. */
+enum { MNI_BAND_FLOATS = 16 * 1024, MNI_WHOLE_FLOATS = 48 * 1024 };
+
+static inline size_t mni_band_rows(const mni_node *v)
+{
+    const size_t row = mni_node_floats(v) / v->h;
+    if (v->kind == MNI_NODE_POOL || v->pool_of != MNI_NONE || v->n_readers == 0 ||
+        mni_node_floats(v) <= MNI_WHOLE_FLOATS)
+        return v->h;
+    return row >= MNI_BAND_FLOATS / 4 ? 4 : MNI_BAND_FLOATS / row / 2 * 2;
+}
+
+/* Rows [row, row_end) of some images of a stage, on one thread. */
+typedef struct mni_piece {
+    const mni_stage *s;
+    size_t begin, end;          /* images */
+    size_t row, row_end, made;
+    float *map, *dx, *dz[MNI_READERS];  /* scratch */
+} mni_piece;
+
+/* Rows of z of link k that belong to rows below `row` of the node it reads. */
+static inline size_t mni_rows_out(const mni_link *k, size_t row)
+{
+    return (row + k->shape.stride - 1) / k->shape.stride;
+}
+
+/* Where the map of the piece's node lies for image i. */
+const float *mni_piece_map(const mni_piece *p, size_t i);
+/* Makes its rows from p->made on, as far as a band up to p->row_end needs them; kept:
+ * those of a map that is kept, else the others. */
+void mni_piece_make(mni_piece *p, int kept);
 
 void mni_blocks_maxpool(const mni_layer *l, const float *x, float *y);
 void mni_blocks_maxpool_back(const mni_layer *l, const float *x, const float *dy,

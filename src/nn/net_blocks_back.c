@@ -4,64 +4,74 @@
 
 #include "nn/net_blocks.h"
 
-/* --- one link, some images ---------------------------------------------------------- */
+/* --- one link, a piece of work ------------------------------------------------------ */
 
-typedef struct piece {          /* images [begin, end) of a stage on one thread */
-    const mni_stage *s;
-    size_t begin, end;
-    const float *x;             /* the node's map */
-    float *dz, *dx, *pad;
-} piece;
+/* Rows of dz that rows up to p->row_end of the node need: with 3x3 taps one more. */
+static size_t rows_of_dz(const mni_link *k, size_t row_end)
+{
+    const size_t end = mni_rows_out(k, row_end) + (k->shape.kernel > 1);
+    return end < k->shape.h_out ? end : k->shape.h_out;
+}
 
 /* dz = a d + b z + c, of the link's norm. */
-static void make_dz(const piece *p, const mni_link *k)
+static void make_dz(const mni_piece *p, const mni_link *k, float *dz)
 {
     const mni_blocks_run *b = p->s->b;
     const mni_node *to = &b->g.nodes[k->to];
-    const size_t places = mni_node_places(to), step = places * MNI_BLOCK;
-    for (size_t i = p->begin; i < p->end; i++)
-        for (size_t j = 0; j < mni_node_blocks(to); j++)
-            b->norm->grad(mni_at(b, &to->d, i) + j * step, mni_at(b, &k->z, i) + j * step,
+    const size_t step = mni_node_places(to) * MNI_BLOCK,
+                 from = p->row ? rows_of_dz(k, p->row) : 0,
+                 end = rows_of_dz(k, p->row_end);
+    for (size_t i = p->begin; i < p->end; i++, dz += mni_node_floats(to))
+        for (size_t j = 0; j < mni_node_blocks(to); j++) {
+            const size_t at = j * step + from * to->w * MNI_BLOCK;
+            b->norm->grad(mni_at(b, &to->d, i) + at, mni_at(b, &k->z, i) + at,
                           mni_coef(b, k, MNI_A, j), mni_coef(b, k, MNI_B, j),
-                          mni_coef(b, k, MNI_C, j), places,
-                          p->dz + (i - p->begin) * mni_node_floats(to) + j * step);
+                          mni_coef(b, k, MNI_C, j), (end - from) * to->w, dz + at);
+        }
 }
 
-static void add_dw(const piece *p, const mni_link *k, float *dw)
+static void add_dw(const mni_piece *p, const mni_link *k, const float *dz, float *dw)
 {
     const mni_node *v = p->s->v, *to = &p->s->b->g.nodes[k->to];
-    const size_t x_image = k->shape.planar ? v->c * mni_node_places(v)
-                                           : mni_node_floats(v);
-    const mni_dw_args a = { k->shape, p->end - p->begin, x_image, mni_node_floats(to),
-                            p->x, p->dz, dw };
-    if (k->shape.planar) mni_grad_dw_first(p->s->b->grad, &a, p->pad);
-    else mni_grad_dw(p->s->b->grad, &a);
+    mni_dw_args a = { k->shape, p->end - p->begin, mni_node_floats(v),
+                      mni_node_floats(to), mni_rows_out(k, p->row),
+                      mni_rows_out(k, p->row_end), mni_piece_map(p, p->begin), dz, dw };
+    if (!k->shape.planar) {
+        mni_grad_dw(p->s->b->grad, &a);
+        return;
+    }
+    a.n = 1;
+    for (size_t i = p->begin; i < p->end; i++, a.dy += mni_node_floats(to)) {
+        if (p->row == 0) mni_grad_pad(&k->shape, mni_piece_map(p, i), p->map);
+        a.x = p->map;
+        mni_grad_dw_first(p->s->b->grad, &a);
+    }
 }
 
 /* dx = dz carried back (+ what is added: the gradient of a node that adds this one, or
  * the dx so far). */
-static void make_dx(const piece *p, const mni_link *k, int first)
+static void make_dx(const mni_piece *p, const mni_link *k, const float *dz, int first)
 {
     const mni_blocks_run *b = p->s->b;
     const mni_node *v = p->s->v, *to = &b->g.nodes[k->to];
-    const size_t blocks = mni_node_blocks(v), group = b->conv->group;
     const mni_conv_shape *f = &k->shape;
+    const size_t blocks = mni_node_blocks(v), step = f->stride == 1 ? b->conv->group
+                                                                    : blocks;
     mni_conv_args a = { .s = { f->c_out, f->h_out, f->w_out, f->c_in, f->h_in, f->w_in,
                                f->kernel, 1, f->pad, 0 },
                         .w = b->packed + k->turned };
-    const size_t step = f->stride == 1 ? group : blocks;
     for (size_t at = 0; at < blocks; at += step)
         for (size_t i = p->begin; i < p->end; i++) {
-            a.x = p->dz + (i - p->begin) * mni_node_floats(to);
+            a.x = dz + (i - p->begin) * mni_node_floats(to);
             a.y = p->dx + (i - p->begin) * mni_node_floats(v);
             a.r = first ? NULL : a.y;
             if (first && v->side_of != MNI_NONE)
                 a.r = mni_at(b, &b->g.nodes[v->side_of].d, i);
             if (f->stride == 1) {
-                b->conv->direct(&a, at, at + step < blocks ? at + step : blocks, 0,
-                                v->h);
+                b->conv->direct(&a, at, at + step < blocks ? at + step : blocks, p->row,
+                                p->row_end);
             } else {
-                const mni_dx_args d = { *f, a.x, a.w, a.r, a.y };
+                const mni_dx_args d = { *f, p->row, p->row_end, a.x, a.w, a.r, a.y };
                 mni_grad_dx_strided(b->grad, &d);
             }
         }
@@ -70,7 +80,7 @@ static void make_dx(const piece *p, const mni_link *k, int first)
 /* --- one node ----------------------------------------------------------------------- */
 
 /* The gradient of the last map: every place has its share of the mean's. */
-static void spread_mean(const piece *p)
+static void spread_mean(const mni_piece *p)
 {
     const mni_node *v = p->s->v;
     const size_t places = mni_node_places(v);
@@ -86,69 +96,69 @@ static void spread_mean(const piece *p)
     }
 }
 
-static void unpool(const piece *p, float *below)
+static void unpool(const mni_piece *p)
 {
     const mni_blocks_run *b = p->s->b;
     const mni_node *v = p->s->v, *over = &b->g.nodes[v->pool_of];
     for (size_t i = p->begin; i < p->end; i++)
-        mni_blocks_maxpool_back(&over->pool, p->x + (i - p->begin) * mni_node_floats(v),
-                                mni_at(b, &over->d, i),
-                                below + (i - p->begin) * mni_node_floats(v));
+        mni_blocks_maxpool_back(&over->pool, mni_piece_map(p, i), mni_at(b, &over->d, i),
+                                p->dx + (i - p->begin) * mni_node_floats(v));
 }
 
-/* d = dx where the map is positive, and the sums that the norms want of it. */
-static void mask_dx(const piece *p)
+/* Sums of a block of a link's norm to the pairs of image i, from the first row on. */
+static void add_pairs(const mni_piece *p, const mni_link *k, size_t i, size_t block,
+                      const double *sum, const double *dot)
 {
-    const mni_stage *s = p->s;
-    const mni_blocks_run *b = s->b;
-    const mni_node *v = s->v;
-    const mni_link *k = &b->g.links[v->link],
-                   *side = v->side_link == MNI_NONE ? NULL : &b->g.links[v->side_link];
-    const size_t places = mni_node_places(v), step = places * MNI_BLOCK;
-    double sum[MNI_BLOCK], dot[MNI_BLOCK], dot2[MNI_BLOCK];
-    for (size_t i = p->begin; i < p->end; i++) {
-        double *pairs = mni_pairs_of(s->net, &k->norm, i),
-               *pairs2 = side ? mni_pairs_of(s->net, &side->norm, i) : NULL;
-        const size_t at = (i - p->begin) * mni_node_floats(v);
-        for (size_t j = 0; j < mni_node_blocks(v); j++) {
-            const mni_norm_mask m = { p->dx + at + j * step,
-                                      p->x + at + j * step,
-                                      mni_at(b, &k->z, i) + j * step,
-                                      mni_coef(b, k, MNI_MEAN, j),
-                                      side ? mni_at(b, &side->z, i) + j * step : NULL,
-                                      side ? mni_coef(b, side, MNI_MEAN, j) : NULL,
-                                      mni_at(b, &v->d, i) + j * step,
-                                      sum, dot, dot2 };
-            b->norm->mask(&m, places);
-            for (size_t c = 0; c < MNI_BLOCK && j * MNI_BLOCK + c < v->c; c++) {
-                const size_t q = 2 * (j * MNI_BLOCK + c);
-                pairs[q] = sum[c];
-                pairs[q + 1] = dot[c];
-                if (!pairs2) continue;
-                pairs2[q] = sum[c];
-                pairs2[q + 1] = dot2[c];
-            }
-        }
+    double *pairs = mni_pairs_of(p->s->net, &k->norm, i) + 2 * block * MNI_BLOCK;
+    for (size_t c = 0; c < MNI_BLOCK && block * MNI_BLOCK + c < p->s->v->c; c++) {
+        pairs[2 * c] = sum[c] + (p->row ? pairs[2 * c] : 0);
+        pairs[2 * c + 1] = dot[c] + (p->row ? pairs[2 * c + 1] : 0);
     }
 }
 
-static void node_piece(piece *p, float *dw, float *map)
+/* d = dx where the map is positive, and the sums that the norms want of it. */
+static void mask_dx(const mni_piece *p)
+{
+    const mni_blocks_run *b = p->s->b;
+    const mni_node *v = p->s->v;
+    const mni_link *k = &b->g.links[v->link],
+                   *side = v->side_link == MNI_NONE ? NULL : &b->g.links[v->side_link];
+    const size_t step = mni_node_places(v) * MNI_BLOCK;
+    for (size_t i = p->begin; i < p->end; i++)
+        for (size_t j = 0; j < mni_node_blocks(v); j++) {
+            const size_t at = j * step + p->row * v->w * MNI_BLOCK;
+            double sum[MNI_BLOCK] = { 0 }, dot[MNI_BLOCK] = { 0 },
+                   dot2[MNI_BLOCK] = { 0 };
+            const mni_norm_mask m = { p->dx + (i - p->begin) * mni_node_floats(v) + at,
+                                      mni_piece_map(p, i) + at,
+                                      mni_at(b, &k->z, i) + at,
+                                      mni_coef(b, k, MNI_MEAN, j),
+                                      side ? mni_at(b, &side->z, i) + at : NULL,
+                                      side ? mni_coef(b, side, MNI_MEAN, j) : NULL,
+                                      mni_at(b, &v->d, i) + at,
+                                      sum, dot, dot2 };
+            b->norm->mask(&m, (p->row_end - p->row) * v->w);
+            add_pairs(p, k, i, j, sum, dot);
+            if (side) add_pairs(p, side, i, j, sum, dot2);
+        }
+}
+
+static void node_band(mni_piece *p, float *dw)
 {
     const mni_stage *s = p->s;
     const mni_nodes *g = &s->b->g;
     const mni_node *v = s->v;
-    p->x = mni_node_map(s->net, s->b, v, p->begin, p->end, map);
-    if (v->kind == MNI_NODE_POOL) p->dx = mni_at(s->b, &v->d, p->begin);
+    mni_piece_make(p, 0);
     for (int r = 0; r < v->n_readers; r++) {
         const mni_link *k = &g->links[v->readers[r]];
-        make_dz(p, k);
-        add_dw(p, k, dw);
+        make_dz(p, k, p->dz[r]);
+        add_dw(p, k, p->dz[r], dw);
         dw += mni_conv_weight_floats(&k->shape);
-        if (v->kind != MNI_NODE_INPUT) make_dx(p, k, r == 0);
+        if (v->kind != MNI_NODE_INPUT) make_dx(p, k, p->dz[r], r == 0);
     }
     if (v->kind != MNI_NODE_ACT) return;
     if (v == &g->nodes[g->n_nodes - 1]) spread_mean(p);
-    if (v->pool_of != MNI_NONE) unpool(p, p->dx);
+    if (v->pool_of != MNI_NONE) unpool(p);
     mask_dx(p);
 }
 
@@ -156,24 +166,27 @@ static void node_piece(piece *p, float *dw, float *map)
 static void node_backward(void *ctx, size_t begin, size_t end, size_t chunk)
 {
     const mni_stage *s = ctx;
-    const size_t together = mni_together(s->v);
+    const mni_node *v = s->v;
+    const size_t together = mni_together(v), rows = mni_band_rows(v);
     float *dw = s->b->partial + chunk * s->b->partial_floats,
           *scratch = mni_scratch_take(&s->b->scratch);
-    for (int r = 0; r < s->v->n_readers; r++) {
-        const size_t n =
-            mni_conv_weight_floats(&s->b->g.links[s->v->readers[r]].shape);
-        memset(dw, 0, n * sizeof *dw);
-        dw += n;
-    }
-    dw = s->b->partial + chunk * s->b->partial_floats;
+    size_t n_dw = 0;
+    for (int r = 0; r < v->n_readers; r++)
+        n_dw += mni_conv_weight_floats(&s->b->g.links[v->readers[r]].shape);
+    memset(dw, 0, n_dw * sizeof *dw);
     for (size_t at = begin; at < end; at += together) {
-        piece p = { .s = s,
-                    .begin = at,
-                    .end = at + together < end ? at + together : end,
-                    .dz = scratch + s->b->piece,
-                    .dx = scratch + 2 * s->b->piece,
-                    .pad = scratch };
-        node_piece(&p, dw, scratch);
+        mni_piece p = { .s = s,
+                        .begin = at,
+                        .end = at + together < end ? at + together : end,
+                        .map = scratch,
+                        .dx = scratch + s->b->piece };
+        for (int r = 0; r < MNI_READERS; r++)
+            p.dz[r] = scratch + (2 + (size_t)r) * s->b->piece;
+        if (v->kind == MNI_NODE_POOL) p.dx = mni_at(s->b, &v->d, at);
+        for (; p.row < v->h; p.row = p.row_end) {
+            p.row_end = p.row + rows < v->h ? p.row + rows : v->h;
+            node_band(&p, dw);
+        }
     }
     mni_scratch_give(&s->b->scratch, scratch);
 }
