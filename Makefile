@@ -64,7 +64,7 @@ KERN = src/kern/crc32c.c src/kern/dist_c.c src/kern/dist_avx2.c src/kern/dist_av
 	src/kern/dist_neon.c src/kern/kern_dist.c src/kern/gemm.c src/kern/gemm_c.c \
 	src/kern/gemm_avx2.c src/kern/gemm_avx512.c src/kern/kern_nn.c src/kern/ew.c \
 	src/kern/conv_pack.c src/kern/conv_c.c src/kern/conv_avx2.c src/kern/conv_avx512.c \
-	src/kern/kern_conv.c src/kern/conv_grad.c src/kern/conv_grad_c.c \
+	src/kern/kern_conv.c src/kern/conv_wino.c src/kern/conv_grad.c src/kern/conv_grad_c.c \
 	src/kern/conv_grad_avx2.c src/kern/conv_grad_avx512.c src/kern/norm_blocks.c
 
 # --- L2 image: bytes -> pixels -> network input -----------------------------------------------------------------
@@ -124,7 +124,8 @@ CLI = src/cli/program.c $(CLI_PARTS)
 # --- tests ------------------------------------------------------------------------------------------------------------------------
 TEST_MAIN = tests/main.c
 TEST_BASE = tests/test_base.c tests/test_text.c tests/test_json.c tests/test_os.c tests/test_vfs.c
-TEST_KERN = tests/test_kern_dist.c tests/test_kern_nn.c tests/test_kern_conv.c
+TEST_KERN = tests/test_kern_dist.c tests/test_kern_nn.c tests/test_kern_conv.c \
+	tests/test_kern_wino.c
 TEST_IMAGE_IN = tests/decode_help.c tests/test_png.c tests/test_jpeg.c tests/test_bmp.c \
 	tests/test_decode.c
 TEST_IMAGE_OUT = tests/test_resize.c tests/test_draw.c tests/test_synth.c

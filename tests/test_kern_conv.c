@@ -131,8 +131,9 @@ static void compare(const problem *p, const char *level)
                 if (!(fabs(got - want) <= (n + 8) * FLT_EPSILON * terms))
                     test_fail(__FILE__, __LINE__,
                               "%s %u->%u %ux%u kernel %u stride %u planar %d, channel "
-                              "%zu at %zu,%zu: %.9g, wanted %.9g", level, s->c_in, s->c_out,
-                              s->h_in, s->w_in, s->kernel, s->stride, s->planar, o, r, c,
+                              "%zu at %zu,%zu: %.9g, wanted %.9g",
+                              level, s->c_in, s->c_out, s->h_in, s->w_in,
+                              s->kernel, s->stride, s->planar, o, r, c,
                               got, want);
             }
 }

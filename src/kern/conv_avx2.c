@@ -2,6 +2,7 @@
  * 1 block in 12 of the 16. SPDX-License-Identifier: MIT */
 #include "kern/kern_conv.h"
 
+#include "kern/kern_wino.h"
 #include "kern/level.h"
 
 #if MNI_X86
@@ -16,6 +17,8 @@
 #define CV_SPREAD(p) _mm256_set1_ps(*(p))
 #define CV_ZERO() _mm256_setzero_ps()
 #define CV_ADD(a, b) _mm256_add_ps(a, b)
+#define CV_SUB(a, b) _mm256_sub_ps(a, b)
+#define CV_SET(f) _mm256_set1_ps(f)
 #define CV_MAX(a, b) _mm256_max_ps(a, b)
 #define CV_FMA(a, b, c) _mm256_fmadd_ps(a, b, c)
 
@@ -30,6 +33,7 @@
       CV_NAMES(kind, 4, 1), CV_NAMES(kind, 5, 1), CV_NAMES(kind, 6, 1) }
 
 #include "kern/conv_body.h"
+#include "kern/wino_body.h"
 
 void mni_kern_conv_add_avx2(mni_kern_conv *k)
 {
@@ -37,6 +41,8 @@ void mni_kern_conv_add_avx2(mni_kern_conv *k)
     k->direct = avx2_direct;
     k->first = avx2_first;
     k->group = CV_GROUP;
+    k->wino_in = avx2_wino_in;
+    k->wino_out = avx2_wino_out;
 }
 
 #else

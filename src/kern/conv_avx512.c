@@ -2,6 +2,7 @@
  * tile 6 places x 4 blocks in 24 of the 32. SPDX-License-Identifier: MIT */
 #include "kern/kern_conv.h"
 
+#include "kern/kern_wino.h"
 #include "kern/level.h"
 
 #if MNI_X86
@@ -16,6 +17,8 @@
 #define CV_SPREAD(p) _mm512_set1_ps(*(p))
 #define CV_ZERO() _mm512_setzero_ps()
 #define CV_ADD(a, b) _mm512_add_ps(a, b)
+#define CV_SUB(a, b) _mm512_sub_ps(a, b)
+#define CV_SET(f) _mm512_set1_ps(f)
 #define CV_MAX(a, b) _mm512_max_ps(a, b)
 #define CV_FMA(a, b, c) _mm512_fmadd_ps(a, b, c)
 
@@ -40,6 +43,7 @@
       CV_NAMES(kind, 4, 4), CV_NAMES(kind, 5, 4), CV_NAMES(kind, 6, 4) }
 
 #include "kern/conv_body.h"
+#include "kern/wino_body.h"
 
 void mni_kern_conv_add_avx512(mni_kern_conv *k)
 {
@@ -47,6 +51,8 @@ void mni_kern_conv_add_avx512(mni_kern_conv *k)
     k->direct = avx512_direct;
     k->first = avx512_first;
     k->group = CV_GROUP;
+    k->wino_in = avx512_wino_in;
+    k->wino_out = avx512_wino_out;
 }
 
 #else

@@ -41,12 +41,12 @@ CV_TARGET static MNI_INLINE void CV(span)(CV_VEC *acc, const float *x, const flo
     enum { N = CV(PARTS) };
     for (int c = 0; c < depth; c++, w += MNI_BLOCK) {
         CV_VEC wv[CV_GROUP * N];
-        for (int b = 0; b < blocks; b++)
-            for (int i = 0; i < N; i++)
+        MNI_UNROLL for (int b = 0; b < blocks; b++)
+            MNI_UNROLL for (int i = 0; i < N; i++)
                 wv[b * N + i] = CV_LOAD(w + (size_t)b * w_block + i * CV_LANES);
-        for (int p = low; p < high; p++) {
+        MNI_UNROLL for (int p = low; p < high; p++) {
             const CV_VEC xv = CV_SPREAD(x + p * apart + c);
-            for (int b = 0; b < blocks * N; b++)
+            MNI_UNROLL for (int b = 0; b < blocks * N; b++)
                 acc[p * blocks * N + b] = CV_FMA(xv, wv[b], acc[p * blocks * N + b]);
         }
     }
@@ -57,10 +57,10 @@ CV_TARGET static MNI_INLINE void CV(begin)(CV_VEC *acc, const mni_conv_args *a,
                                            const int blocks)
 {
     enum { N = CV(PARTS) };
-    for (int b = 0; b < blocks * N; b++) {
+    MNI_UNROLL for (int b = 0; b < blocks * N; b++) {
         const CV_VEC v = a->bias ? CV_LOAD(a->bias + t->block * MNI_BLOCK + b * CV_LANES)
                                  : CV_ZERO();
-        for (int p = 0; p < places; p++) acc[p * blocks * N + b] = v;
+        MNI_UNROLL for (int p = 0; p < places; p++) acc[p * blocks * N + b] = v;
     }
 }
 
@@ -69,16 +69,24 @@ CV_TARGET static MNI_INLINE void CV(end)(CV_VEC *acc, const mni_conv_args *a,
                                          const int blocks)
 {
     enum { N = CV(PARTS) };
-    for (int b = 0; b < blocks; b++)
-        for (int p = 0; p < places; p++)
-            for (int i = 0; i < N; i++) {
-                const size_t at = t->y_at + (size_t)b * t->y_block +
-                                  (size_t)(p * MNI_BLOCK + i * CV_LANES);
-                CV_VEC v = acc[(p * blocks + b) * N + i];
-                if (a->r) v = CV_ADD(v, CV_LOAD(a->r + at));
-                if (a->relu) v = CV_MAX(v, CV_ZERO());
-                CV_STORE(a->y + at, v);
-            }
+    if (a->r) {
+        const float *r = a->r + t->y_at;
+        MNI_UNROLL for (int b = 0; b < blocks; b++, r += t->y_block)
+            MNI_UNROLL for (int p = 0; p < places; p++)
+                MNI_UNROLL for (int i = 0; i < N; i++)
+                    acc[(p * blocks + b) * N + i] =
+                        CV_ADD(acc[(p * blocks + b) * N + i],
+                               CV_LOAD(r + p * MNI_BLOCK + i * CV_LANES));
+    }
+    if (a->relu)
+        MNI_UNROLL for (int i = 0; i < places * blocks * N; i++)
+            acc[i] = CV_MAX(acc[i], CV_ZERO());
+    float *y = a->y + t->y_at;
+    MNI_UNROLL for (int b = 0; b < blocks; b++, y += t->y_block)
+        MNI_UNROLL for (int p = 0; p < places; p++)
+            MNI_UNROLL for (int i = 0; i < N; i++)
+                CV_STORE(y + p * MNI_BLOCK + i * CV_LANES,
+                         acc[(p * blocks + b) * N + i]);
 }
 
 /* places, stride, blocks are constants at every call. */

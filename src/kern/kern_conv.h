@@ -58,12 +58,23 @@ typedef struct mni_conv_args {
 typedef void (*mni_conv_fn)(const mni_conv_args *a, size_t block, size_t block_end,
                             size_t row, size_t row_end);
 
+/* Tiles [tile, tile_end) of one image on their way into or out of Winograd's points
+ * (kern_wino.h): point p, block b, tile t at buffer + p * step + (b * width + t - tile) *
+ * 16. */
+typedef struct mni_wino_part {
+    const mni_conv_args *a;
+    size_t tile, tile_end, width, step;
+    float *buffer;
+} mni_wino_part;
+typedef void (*mni_wino_fn)(const mni_wino_part *p, int m);         /* m: 2 or 4 */
+
 typedef struct mni_kern_conv {
     const char *name;           /* level of the best entry */
     mni_conv_fn direct;         /* blocked input */
     mni_conv_fn first;          /* planar input */
     size_t group;               /* blocks of y that `direct` computes at once: cutting y
                                    between threads at multiples of it loses nothing */
+    mni_wino_fn wino_in, wino_out;
 } mni_kern_conv;
 
 /* As in kern_dist.h: build is pure, best is capped by $METRICANN_SIMD and built once. */
@@ -91,5 +102,7 @@ void mni_conv_direct_c(const mni_conv_args *a, size_t block, size_t block_end, s
                        size_t row_end);
 void mni_conv_first_c(const mni_conv_args *a, size_t block, size_t block_end, size_t row,
                       size_t row_end);
+void mni_wino_in_c(const mni_wino_part *p, int m);
+void mni_wino_out_c(const mni_wino_part *p, int m);
 
 #endif
