@@ -64,8 +64,8 @@ KERN = src/kern/crc32c.c src/kern/dist_c.c src/kern/dist_avx2.c src/kern/dist_av
 	src/kern/dist_neon.c src/kern/kern_dist.c src/kern/gemm.c src/kern/gemm_c.c \
 	src/kern/gemm_avx2.c src/kern/gemm_avx512.c src/kern/kern_nn.c src/kern/ew.c \
 	src/kern/conv_pack.c src/kern/conv_c.c src/kern/conv_avx2.c src/kern/conv_avx512.c \
-	src/kern/kern_conv.c src/kern/conv_wino.c src/kern/conv_grad.c src/kern/conv_grad_c.c \
-	src/kern/conv_grad_avx2.c src/kern/conv_grad_avx512.c src/kern/norm_blocks.c
+	src/kern/kern_conv.c src/kern/conv_wino.c src/kern/wino_grad.c src/kern/conv_grad.c \
+	src/kern/conv_grad_c.c src/kern/conv_grad_avx2.c src/kern/conv_grad_avx512.c src/kern/norm_blocks.c
 
 # --- L2 image: bytes -> pixels -> network input -----------------------------------------------------------------
 # decoders

@@ -110,6 +110,10 @@ void mni_grad_pack_turned(const mni_conv_shape *s, const float *w, int turn,
 /* As mni_conv_pack_weights, for blocks [block, block_end) of c_out. */
 void mni_grad_pack(const mni_conv_shape *s, const float *w, size_t block,
                    size_t block_end, float *packed);
+/* Packed weights of blocks [block, block_end) of c_out to Winograd's points (kern_wino.h),
+ * in floats: for weights that change with every step. */
+void mni_grad_points(const mni_conv_shape *s, int m, const float *packed, size_t block,
+                     size_t block_end, float *points);
 /* dw += packed, for blocks [block, block_end) of c_out; dw: [c_out][c_in][k][k]. */
 void mni_grad_unpack(const mni_conv_shape *s, const float *packed, size_t block,
                      size_t block_end, float *dw);

@@ -32,6 +32,30 @@ static size_t piece_of(const mni_nodes *g)
     return (most + MNI_BLOCK - 1) / MNI_BLOCK * MNI_BLOCK;
 }
 
+/* Tiles that go through Winograd's points together. */
+static size_t tiles_together(const mni_conv_shape *s, int m, size_t n)
+{
+    const size_t best = mni_wino_best_tiles(s, m), all = n * mni_wino_tiles(s, m);
+    return best < all ? best : all;
+}
+
+static size_t wino_of(const mni_nodes *g)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < g->n_links; i++) {
+        const mni_link *k = &g->links[i];
+        if (!k->m) continue;
+        const size_t n = mni_together(&g->nodes[k->from]);
+        const size_t there = mni_wino_scratch_floats(&k->shape, k->m,
+                                                     tiles_together(&k->shape, k->m, n)),
+                     back = mni_wino_scratch_floats(&k->back, k->m,
+                                                    tiles_together(&k->back, k->m, n));
+        if (most < there) most = there;
+        if (most < back) most = back;
+    }
+    return most;
+}
+
 static size_t partial_of(const mni_nodes *g)
 {
     size_t most = 0;
@@ -67,7 +91,8 @@ static int take_memory(mni_blocks_run *b, const mni_network *net)
     }
     b->linear_work = floats(g->tail[1].kind ? mni_linear_scratch(&g->tail[1], n) : 1, 1);
     return b->arena && b->packed && b->coefs && b->partial && b->abc && b->linear_work &&
-           mni_scratch_init(&b->scratch, mni_pool_threads(net->pool), (2 + MNI_READERS) * b->piece);
+           mni_scratch_init(&b->scratch, mni_pool_threads(net->pool), 
+                            (2 + MNI_READERS) * b->piece + b->wino_floats);
 }
 
 mann_status mni_blocks_new(mni_blocks_run **out, const mni_network *net, mann_error *err)
@@ -84,6 +109,7 @@ mann_status mni_blocks_new(mni_blocks_run **out, const mni_network *net, mann_er
     if (s == MANN_OK) {
         b->piece = piece_of(&b->g);
         b->partial_floats = partial_of(&b->g);
+        b->wino_floats = wino_of(&b->g);
         if (!take_memory(b, net))
             s = mni_fail(err, MANN_E_NOMEM,
                          "network: batch of %zu images: %zu MiB of activations",
@@ -124,6 +150,9 @@ static void pack_forward(void *ctx, size_t begin, size_t end, size_t chunk)
     (void)chunk;
     mni_grad_pack(&p->k->shape, p->net->params + p->k->conv.weight, begin, end,
                   p->b->packed + p->k->packed);
+    if (p->k->m)
+        mni_grad_points(&p->k->shape, p->k->m, p->b->packed + p->k->packed, begin, end,
+                        p->b->packed + p->k->points);
 }
 
 static void pack_turned(void *ctx, size_t begin, size_t end, size_t chunk)
@@ -133,6 +162,9 @@ static void pack_turned(void *ctx, size_t begin, size_t end, size_t chunk)
     mni_grad_pack_turned(&p->k->shape, p->net->params + p->k->conv.weight,
                          p->k->shape.stride == 1, begin, end,
                          p->b->packed + p->k->turned);
+    if (p->k->m)
+        mni_grad_points(&p->k->back, p->k->m, p->b->packed + p->k->turned, begin, end,
+                        p->b->packed + p->k->points_back);
 }
 
 static void pack_weights(mni_network *net, mni_mode mode)
@@ -233,19 +265,61 @@ static void add_stats(const mni_piece *p, const mni_link *k, size_t i, size_t ro
     }
 }
 
+void mni_piece_scratch(mni_piece *p, float *scratch)
+{
+    const size_t piece = p->s->b->piece;
+    p->map = scratch;
+    p->dx = scratch + piece;
+    for (size_t r = 0; r < MNI_READERS; r++) p->dz[r] = scratch + (2 + r) * piece;
+    p->wino = scratch + (2 + MNI_READERS) * piece;
+}
+
+static void direct(const mni_kern_conv *conv, const mni_conv_args *all, size_t n,
+                   size_t row, size_t row_end)
+{
+    const mni_conv_shape *s = &all->s;
+    const size_t blocks = mni_blocks(s->c_out), in = (size_t)s->h_in * s->w_in,
+                 y_image = mni_blocked_floats(s->c_out, (size_t)s->h_out * s->w_out),
+                 x_image = s->planar ? s->c_in * in : mni_blocked_floats(s->c_in, in);
+    const mni_conv_fn fn = s->planar ? conv->first : conv->direct;
+    for (size_t at = 0; at < blocks; at += conv->group)
+        for (size_t i = 0; i < n; i++) {
+            mni_conv_args a = *all;
+            a.x += i * x_image;
+            a.y += i * y_image;
+            if (a.r) a.r += i * y_image;
+            fn(&a, at, at + conv->group < blocks ? at + conv->group : blocks, row,
+               row_end);
+        }
+}
+
+void mni_piece_conv(const mni_piece *p, const mni_conv_args *a, int m, size_t n,
+                    size_t row, size_t row_end)
+{
+    const mni_conv_shape *s = &a->s;
+    if (!m) {
+        direct(p->s->b->conv, a, n, row, row_end);
+        return;
+    }
+    const size_t side = (size_t)m, in_row = (s->w_out + side - 1) / side,
+                 together = tiles_together(s, m, n);
+    size_t tile = row / side * in_row, end = (row_end + side - 1) / side * in_row;
+    if (row == 0 && row_end == s->h_out) end *= n;
+    for (size_t next; tile < end; tile = next) {
+        next = tile + together < end ? tile + together : end;
+        mni_wino_run(p->s->b->conv, a, m, tile, next, p->wino);
+    }
+}
+
 static void run_link(const mni_piece *p, const mni_link *k)
 {
     const mni_blocks_run *b = p->s->b;
-    const size_t blocks = mni_blocks(k->shape.c_out), group = b->conv->group,
-                 row = mni_rows_out(k, p->row), end = mni_rows_out(k, p->row_end);
-    const mni_conv_fn fn = k->shape.planar ? b->conv->first : b->conv->direct;
-    mni_conv_args a = { .s = k->shape, .w = b->packed + k->packed };
-    for (size_t at = 0; at < blocks; at += group)
-        for (size_t i = p->begin; i < p->end; i++) {
-            a.x = mni_piece_map(p, i);
-            a.y = mni_at(b, &k->z, i);
-            fn(&a, at, at + group < blocks ? at + group : blocks, row, end);
-        }
+    const size_t row = mni_rows_out(k, p->row), end = mni_rows_out(k, p->row_end);
+    const mni_conv_args a = { .s = k->shape,
+                              .x = mni_piece_map(p, p->begin),
+                              .w = b->packed + (k->m ? k->points : k->packed),
+                              .y = mni_at(b, &k->z, p->begin) };
+    mni_piece_conv(p, &a, k->m, p->end - p->begin, row, end);
     if (p->s->mode == MNI_TRAIN)
         for (size_t i = p->begin; i < p->end; i++) add_stats(p, k, i, row, end);
 }
@@ -269,9 +343,9 @@ static void node_forward(void *ctx, size_t begin, size_t end, size_t chunk)
     const mni_node *v = s->v;
     const size_t rows = mni_band_rows(v);
     float *scratch = mni_scratch_take(&s->b->scratch);
-    mni_piece p = { .s = s, .begin = begin, .end = end, .map = scratch,
-                    .dx = scratch + s->b->piece };
+    mni_piece p = { .s = s, .begin = begin, .end = end };
     (void)chunk;
+    mni_piece_scratch(&p, scratch);
     for (; p.row < v->h; p.row = p.row_end) {
         p.row_end = p.row + rows < v->h ? p.row + rows : v->h;
         mni_piece_make(&p, v->keeps);
@@ -304,6 +378,15 @@ static void set_coefs(const mni_stage *s, const mni_link *k)
     }
 }
 
+/* How many images a thread takes at a time changes no bit of forward, and so may depend on
+ * the number of threads. */
+static size_t forward_grain(const mni_stage *s)
+{
+    const size_t most = mni_together(s->v),
+                 fair = s->net->n / (2 * mni_pool_threads(s->net->pool));
+    return fair < 1 ? 1 : fair < most ? fair : most;
+}
+
 const float *mni_blocks_forward(mni_network *net, mni_mode mode)
 {
     mni_blocks_run *b = net->blocks;
@@ -311,7 +394,7 @@ const float *mni_blocks_forward(mni_network *net, mni_mode mode)
     pack_weights(net, mode);
     for (size_t t = 0; t < b->g.n_nodes; t++) {
         mni_stage s = { net, b, &b->g.nodes[t], mode };
-        mni_parallel_for(net->pool, net->n, mni_together(s.v), node_forward, &s);
+        mni_parallel_for(net->pool, net->n, forward_grain(&s), node_forward, &s);
         for (int r = 0; r < s.v->n_readers; r++)
             set_coefs(&s, &b->g.links[s.v->readers[r]]);
     }

@@ -16,6 +16,7 @@
 
 #include "kern/kern_grad.h"
 #include "kern/kern_norm.h"
+#include "kern/kern_wino.h"
 #include "nn/net_in.h"
 #include "nn/nodes.h"
 
@@ -26,6 +27,7 @@ struct mni_blocks_run {
     const mni_kern_norm *norm;
     const mni_kern_ew *ew;
     size_t max_batch, piece;    /* floats of one of a scratch's four maps */
+    size_t wino_floats;         /* and of what follows them: Winograd's points */
     float *arena;
     float *packed;              /* weights, packed forward and turned */
     float *coefs;
@@ -66,7 +68,7 @@ typedef struct mni_stage {
 static inline size_t mni_together(const mni_node *v)
 {
     const size_t places = mni_node_places(v);
-    return places >= 256 ? 1 : places >= 128 ? 2 : 4;
+    return places >= 1024 ? 1 : places >= 512 ? 2 : places >= 256 ? 4 : 8;
 }
 
 /* A map that does not fit the second cache together with its fellows is worked on in
@@ -84,7 +86,7 @@ static inline size_t mni_band_rows(const mni_node *v)
     if (v->kind == MNI_NODE_POOL || v->pool_of != MNI_NONE || v->n_readers == 0 ||
         mni_node_floats(v) <= MNI_WHOLE_FLOATS)
         return v->h;
-    return row >= MNI_BAND_FLOATS / 4 ? 4 : MNI_BAND_FLOATS / row / 2 * 2;
+    return row >= MNI_BAND_FLOATS / 4 ? 4 : MNI_BAND_FLOATS / row / 4 * 4;
 }
 
 /* Rows [row, row_end) of some images of a stage, on one thread. */
@@ -92,7 +94,7 @@ typedef struct mni_piece {
     const mni_stage *s;
     size_t begin, end;          /* images */
     size_t row, row_end, made;
-    float *map, *dx, *dz[MNI_READERS];  /* scratch */
+    float *map, *dx, *dz[MNI_READERS], *wino;   /* scratch */
 } mni_piece;
 
 /* Rows of z of link k that belong to rows below `row` of the node it reads. */
@@ -106,6 +108,14 @@ const float *mni_piece_map(const mni_piece *p, size_t i);
 /* Makes its rows from p->made on, as far as a band up to p->row_end needs them; kept:
  * those of a map that is kept, else the others. */
 void mni_piece_make(mni_piece *p, int kept);
+
+/* Scratch to the piece's maps. */
+void mni_piece_scratch(mni_piece *p, float *scratch);
+
+/* Rows [row, row_end) of y = conv(x) + r for n images that lie one behind the other in x,
+ * y and r. m: Winograd's tile, or 0; a->w: packed for it. */
+void mni_piece_conv(const mni_piece *p, const mni_conv_args *a, int m, size_t n,
+                    size_t row, size_t row_end);
 
 void mni_blocks_maxpool(const mni_layer *l, const float *x, float *y);
 void mni_blocks_maxpool_back(const mni_layer *l, const float *x, const float *dy,

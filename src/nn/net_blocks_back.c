@@ -53,28 +53,25 @@ static void add_dw(const mni_piece *p, const mni_link *k, const float *dz, float
 static void make_dx(const mni_piece *p, const mni_link *k, const float *dz, int first)
 {
     const mni_blocks_run *b = p->s->b;
-    const mni_node *v = p->s->v, *to = &b->g.nodes[k->to];
-    const mni_conv_shape *f = &k->shape;
-    const size_t blocks = mni_node_blocks(v), step = f->stride == 1 ? b->conv->group
-                                                                    : blocks;
-    mni_conv_args a = { .s = { f->c_out, f->h_out, f->w_out, f->c_in, f->h_in, f->w_in,
-                               f->kernel, 1, f->pad, 0 },
-                        .w = b->packed + k->turned };
-    for (size_t at = 0; at < blocks; at += step)
-        for (size_t i = p->begin; i < p->end; i++) {
-            a.x = dz + (i - p->begin) * mni_node_floats(to);
-            a.y = p->dx + (i - p->begin) * mni_node_floats(v);
-            a.r = first ? NULL : a.y;
-            if (first && v->side_of != MNI_NONE)
-                a.r = mni_at(b, &b->g.nodes[v->side_of].d, i);
-            if (f->stride == 1) {
-                b->conv->direct(&a, at, at + step < blocks ? at + step : blocks, p->row,
-                                p->row_end);
-            } else {
-                const mni_dx_args d = { *f, p->row, p->row_end, a.x, a.w, a.r, a.y };
-                mni_grad_dx_strided(b->grad, &d);
-            }
-        }
+    const mni_node *v = p->s->v;
+    mni_conv_args a = { .s = k->back,
+                        .x = dz,
+                        .w = b->packed + (k->m ? k->points_back : k->turned),
+                        .r = first ? NULL : p->dx,
+                        .y = p->dx };
+    if (first && v->side_of != MNI_NONE)
+        a.r = mni_at(b, &b->g.nodes[v->side_of].d, p->begin);
+    if (k->shape.stride == 1) {
+        mni_piece_conv(p, &a, k->m, p->end - p->begin, p->row, p->row_end);
+        return;
+    }
+    for (size_t i = p->begin; i < p->end; i++) {
+        const mni_dx_args d = { k->shape, p->row, p->row_end, a.x, a.w, a.r, a.y };
+        mni_grad_dx_strided(b->grad, &d);
+        a.x += mni_node_floats(&b->g.nodes[k->to]);
+        a.y += mni_node_floats(v);
+        if (a.r) a.r += mni_node_floats(v);
+    }
 }
 
 /* --- one node ----------------------------------------------------------------------- */
@@ -177,11 +174,8 @@ static void node_backward(void *ctx, size_t begin, size_t end, size_t chunk)
     for (size_t at = begin; at < end; at += together) {
         mni_piece p = { .s = s,
                         .begin = at,
-                        .end = at + together < end ? at + together : end,
-                        .map = scratch,
-                        .dx = scratch + s->b->piece };
-        for (int r = 0; r < MNI_READERS; r++)
-            p.dz[r] = scratch + (2 + (size_t)r) * s->b->piece;
+                        .end = at + together < end ? at + together : end };
+        mni_piece_scratch(&p, scratch);
         if (v->kind == MNI_NODE_POOL) p.dx = mni_at(s->b, &v->d, at);
         for (; p.row < v->h; p.row = p.row_end) {
             p.row_end = p.row + rows < v->h ? p.row + rows : v->h;

@@ -25,8 +25,12 @@ typedef struct mni_link {
     mni_layer conv, norm;
     mni_conv_shape shape;
     int from, to;               /* nodes */
+    mni_conv_shape back;        /* of the convolution that makes dx, if stride is 1 */
     size_t packed, turned;      /* its weights in the block of packed ones; turned is
                                    MNI_NOWHERE where no dx is wanted */
+    int m;                      /* Winograd's tile, forward and back (kern_wino.h); 0:
+                                   direct */
+    size_t points, points_back; /* weights at Winograd's points */
     size_t coefs;               /* of its norm: 6 arrays of 16 * blocks */
     mni_buffer z;
 } mni_link;
