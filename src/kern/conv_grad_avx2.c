@@ -3,6 +3,7 @@
  * of dx. SPDX-License-Identifier: MIT */
 #include "kern/kern_grad.h"
 
+#include "kern/kern_wino.h"
 #include "kern/level.h"
 
 #if MNI_X86
@@ -15,6 +16,8 @@
 #define V_LOAD(p) _mm256_loadu_ps(p)
 #define V_STORE(p, v) _mm256_storeu_ps(p, v)
 #define V_SPREAD(p) _mm256_broadcast_ss(p)
+#define V_SET(f) _mm256_set1_ps(f)
+#define V_FNMA(a, b, c) _mm256_fnmadd_ps(a, b, c)
 #define V_ADD(a, b) _mm256_add_ps(a, b)
 #define V_FMA(a, b, c) _mm256_fmadd_ps(a, b, c)
 #define DW_IN 6

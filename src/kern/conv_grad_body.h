@@ -3,7 +3,8 @@
  *
  *   CG_FN                   target attribute of the level
  *   VEC, NV                 a vector, and how many make a block of 16 channels
- *   V_ZERO() V_LOAD(p) V_STORE(p, v) V_SPREAD(p) V_ADD(a, b) V_FMA(a, b, c) = a * b + c
+ *   V_ZERO() V_LOAD(p) V_STORE(p, v) V_SPREAD(p) V_SET(f) V_ADD(a, b)
+ *   V_FMA(a, b, c) = a * b + c,  V_FNMA(a, b, c) = c - a * b
  *   DW_IN                   channels of x whose 16 sums stay in registers together
  *   RUN_COLS, RUN_BLOCKS    places times blocks whose sums stay in registers together
  *   RUN_BODIES(X)           X(cols, blocks) for all up to these
@@ -119,6 +120,65 @@ CG_FN static void dw_plane(const mni_dw_plane *t)
         dw_plane_taps(&one, 1);
 }
 
+/* --- dy at Winograd's points -------------------------------------------------------- */
+
+/* t = A d, 4 -> 6: the output transform of kern_wino.h turned round. */
+CG_FN static MNI_INLINE void dy_points(const VEC d[4], VEC t[6])
+{
+    const VEC a = V_SET(MNI_WINO_A), b = V_SET(MNI_WINO_B), half = V_SET(0.5f),
+              two = V_SET(2.0f);
+    const VEC even_a = V_FMA(half, d[2], d[0]), odd_a = V_FMA(half, d[3], d[1]);
+    const VEC even_b = V_FMA(two, d[2], d[0]), odd_b = V_FMA(two, d[3], d[1]);
+    t[0] = d[0];
+    t[1] = V_FMA(a, odd_a, even_a);
+    t[2] = V_FNMA(a, odd_a, even_a);
+    t[3] = V_FMA(b, odd_b, even_b);
+    t[4] = V_FNMA(b, odd_b, even_b);
+    t[5] = d[3];
+}
+
+/* One tile of 16 channels, of which rows x cols lie in the map. */
+CG_FN static MNI_INLINE void dy_tile(const float *dy, size_t row, float *to, size_t step,
+                                     const int rows, const int cols)
+{
+    for (int part = 0; part < MNI_BLOCK; part += WIDTH) {
+        VEC mid[6][4], d[4], t[6];
+        for (int c = 0; c < 4; c++) {
+            for (int r = 0; r < 4; r++)
+                d[r] = r < rows && c < cols
+                           ? V_LOAD(dy + (size_t)r * row + c * MNI_BLOCK + part)
+                           : V_ZERO();
+            dy_points(d, t);
+            for (int r = 0; r < 6; r++) mid[r][c] = t[r];
+        }
+        for (int r = 0; r < 6; r++) {
+            dy_points(mid[r], t);
+            for (int c = 0; c < 6; c++)
+                V_STORE(to + (size_t)(r * 6 + c) * step + part, t[c]);
+        }
+    }
+}
+
+CG_FN static void wino_dy(const mni_wino_part *p, int m)
+{
+    const mni_conv_shape *s = &p->a->s;
+    const size_t across = (s->w_out + 3u) / 4, row = (size_t)s->w_out * MNI_BLOCK;
+    (void)m;
+    for (size_t b = 0; b < mni_blocks(s->c_out); b++) {
+        float *to = p->buffer + b * p->width * MNI_BLOCK;
+        for (size_t t = p->tile; t < p->tile_end; t++, to += MNI_BLOCK) {
+            const size_t h = t / across * 4, w = t % across * 4, rows = s->h_out - h,
+                         cols = s->w_out - w;
+            const float *dy = p->a->r + ((b * s->h_out + h) * s->w_out + w) * MNI_BLOCK;
+            if (rows >= 4 && cols >= 4)
+                dy_tile(dy, row, to, p->step, 4, 4);
+            else
+                dy_tile(dy, row, to, p->step, rows < 4 ? (int)rows : 4,
+                        cols < 4 ? (int)cols : 4);
+        }
+    }
+}
+
 /* --- a run of places over a list of taps -------------------------------------------- */
 
 /* One tap, one block of input: 16 channels one after the other. Places [low, high) of
@@ -182,5 +242,5 @@ static void run_any(const mni_run *r) { run_bodies[r->cols - 1][r->blocks - 1](r
 
 static void fill(mni_kern_grad *k, const char *name)
 {
-    *k = (mni_kern_grad){ name, dw_tap, dw_plane, run_any, RUN_COLS, RUN_BLOCKS };
+    *k = (mni_kern_grad){ name, dw_tap, dw_plane, wino_dy, run_any, RUN_COLS, RUN_BLOCKS };
 }

@@ -2,6 +2,7 @@
  * block is a loop of 16. SPDX-License-Identifier: MIT */
 #include "kern/kern_grad.h"
 
+#include "kern/kern_wino.h"
 #include "kern/level.h"
 
 #define CG_FN
@@ -11,6 +12,8 @@
 #define V_LOAD(p) (*(p))
 #define V_STORE(p, v) (*(p) = (v))
 #define V_SPREAD(p) (*(p))
+#define V_SET(f) (f)
+#define V_FNMA(a, b, c) ((c) - (a) * (b))
 #define V_ADD(a, b) ((a) + (b))
 #define V_FMA(a, b, c) ((c) + (a) * (b))
 #define DW_IN 2

@@ -81,6 +81,7 @@ typedef struct mni_kern_grad {
     const char *name;
     mni_dw_tap_fn dw_tap;
     mni_dw_plane_fn dw_plane;
+    mni_wino_fn wino_dy;        /* dy, which is a->r, to the points of tiles of 4 x 4 */
     mni_run_fn run;     /* cols <= run_cols, blocks <= run_blocks; low[t] <= 1 and high[t]
                            == cols, or low[t] == 0 and high[t] >= cols - 1 */
     size_t run_cols, run_blocks;
@@ -95,6 +96,18 @@ void mni_kern_grad_add_avx512(mni_kern_grad *k);
 /* --- whole convolutions (conv_grad.c) ----------------------------------------------- */
 
 void mni_grad_dw(const mni_kern_grad *k, const mni_dw_args *a);
+/* The same for 3x3 of stride 1 at Winograd's points, tiles of 4 x 4: as y = A^T [(G w G^T)
+ * * (B^T x B)] A, so is dw = G^T [sum over tiles of (A dy A^T) * (B^T x B)] G, with 36
+ * products where there were 144. dw: 36 blocks of 16 x 16 where mni_grad_dw has 9; row is
+ * a multiple of 4, row_end too or the last; with n > 1 all rows. mni_grad_from_points is
+ * the G at the end. scratch: mni_grad_wino_floats for up to n images. */
+size_t mni_grad_wino_floats(const mni_conv_shape *s, size_t n);
+void   mni_grad_dw_wino(const mni_kern_grad *k, const mni_kern_conv *c,
+                        const mni_dw_args *a, float *scratch);
+/* Blocks [block, block_end) of c_out, from dw at the points to dw packed. */
+void   mni_grad_from_points(const mni_conv_shape *s, const float *points, size_t block,
+                            size_t block_end, float *packed);
+
 /* Planar input, with zeros put round every plane first, so that no tap leaves it; x of
  * mni_grad_dw_first is what mni_grad_pad made, of mni_grad_padded_floats floats. */
 size_t mni_grad_padded_floats(const mni_conv_shape *s);

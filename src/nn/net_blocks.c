@@ -50,8 +50,10 @@ static size_t wino_of(const mni_nodes *g)
                                                      tiles_together(&k->shape, k->m, n)),
                      back = mni_wino_scratch_floats(&k->back, k->m,
                                                     tiles_together(&k->back, k->m, n));
+        const size_t dw = k->dw_wino ? mni_grad_wino_floats(&k->shape, n) : 0;
         if (most < there) most = there;
         if (most < back) most = back;
+        if (most < dw) most = dw;
     }
     return most;
 }
@@ -62,7 +64,7 @@ static size_t partial_of(const mni_nodes *g)
     for (size_t t = 0; t < g->n_nodes; t++) {
         size_t sum = 0;
         for (int r = 0; r < g->nodes[t].n_readers; r++)
-            sum += mni_conv_weight_floats(&g->links[g->nodes[t].readers[r]].shape);
+            sum += g->links[g->nodes[t].readers[r]].dw_floats;
         if (most < sum) most = sum;
     }
     return most;
@@ -83,7 +85,7 @@ static int take_memory(mni_blocks_run *b, const mni_network *net)
     b->arena = floats(g->arena_floats, n);
     b->packed = floats(g->packed_floats, 1);
     b->coefs = floats(g->coef_floats, 1);
-    b->partial = floats(b->partial_floats, MNI_GROUPS);
+    b->partial = floats(b->partial_floats, MNI_GROUPS + 1);   /* and dw packed */
     b->abc = floats(most_channels(g), 3);
     for (int i = 0; i < 6; i++) {
         b->tail[i] = floats(i % 3 == 0 ? g->tail[0].c_out : dim, n);

@@ -78,7 +78,7 @@ static inline size_t mni_together(const mni_node *v)
  *     rows of z' and dz'   ......[  band  ]+          3x3 taps look over its edge
  *
  * `made` counts the rows made so far. */
-enum { MNI_BAND_FLOATS = 16 * 1024, MNI_WHOLE_FLOATS = 48 * 1024 };
+enum { MNI_BAND_FLOATS = 32 * 1024, MNI_WHOLE_FLOATS = 48 * 1024 };
 
 static inline size_t mni_band_rows(const mni_node *v)
 {

@@ -36,6 +36,10 @@ static void add_dw(const mni_piece *p, const mni_link *k, const float *dz, float
     mni_dw_args a = { k->shape, p->end - p->begin, mni_node_floats(v),
                       mni_node_floats(to), mni_rows_out(k, p->row),
                       mni_rows_out(k, p->row_end), mni_piece_map(p, p->begin), dz, dw };
+    if (k->dw_wino) {
+        mni_grad_dw_wino(p->s->b->grad, p->s->b->conv, &a, p->wino);
+        return;
+    }
     if (!k->shape.planar) {
         mni_grad_dw(p->s->b->grad, &a);
         return;
@@ -150,7 +154,7 @@ static void node_band(mni_piece *p, float *dw)
         const mni_link *k = &g->links[v->readers[r]];
         make_dz(p, k, p->dz[r]);
         add_dw(p, k, p->dz[r], dw);
-        dw += mni_conv_weight_floats(&k->shape);
+        dw += k->dw_floats;
         if (v->kind != MNI_NODE_INPUT) make_dx(p, k, p->dz[r], r == 0);
     }
     if (v->kind != MNI_NODE_ACT) return;
@@ -169,7 +173,7 @@ static void node_backward(void *ctx, size_t begin, size_t end, size_t chunk)
           *scratch = mni_scratch_take(&s->b->scratch);
     size_t n_dw = 0;
     for (int r = 0; r < v->n_readers; r++)
-        n_dw += mni_conv_weight_floats(&s->b->g.links[v->readers[r]].shape);
+        n_dw += s->b->g.links[v->readers[r]].dw_floats;
     memset(dw, 0, n_dw * sizeof *dw);
     for (size_t at = begin; at < end; at += together) {
         mni_piece p = { .s = s,
@@ -187,7 +191,11 @@ static void node_backward(void *ctx, size_t begin, size_t end, size_t chunk)
 
 /* --- sums over the batch ------------------------------------------------------------ */
 
-typedef struct gathering { const mni_stage *s; const mni_link *k; size_t at; } gathering;
+typedef struct gathering {
+    const mni_stage *s;
+    const mni_link *k;
+    size_t at, packed;      /* places in the partial sums; packed: free by then */
+} gathering;
 
 /* The groups' gradients of blocks [begin, end), in the order of the groups. */
 static void gather_dw(void *ctx, size_t begin, size_t end, size_t chunk)
@@ -196,14 +204,16 @@ static void gather_dw(void *ctx, size_t begin, size_t end, size_t chunk)
     const mni_stage *s = t->s;
     const mni_conv_shape *shape = &t->k->shape;
     const size_t n_groups = mni_chunk_count(s->net->n, mni_group_of(s->net->n)),
-                 block = mni_conv_weight_floats(shape) / mni_blocks(shape->c_out);
-    float *sum = s->b->partial + t->at;
+                 block = t->k->dw_floats / mni_blocks(shape->c_out);
+    float *sum = s->b->partial + t->at, *packed = s->b->partial + t->packed;
     (void)chunk;
     for (size_t g = 1; g < n_groups; g++)
         s->b->ew->add(sum + begin * block,
                       sum + g * s->b->partial_floats + begin * block,
                       (end - begin) * block);
-    mni_grad_unpack(shape, sum, begin, end, s->net->grads + t->k->conv.weight);
+    if (t->k->dw_wino) mni_grad_from_points(shape, sum, begin, end, packed);
+    else packed = sum;
+    mni_grad_unpack(shape, packed, begin, end, s->net->grads + t->k->conv.weight);
 }
 
 static void set_abc(const mni_stage *s, const mni_link *k)
@@ -238,9 +248,10 @@ void mni_blocks_backward(mni_network *net, const float *d_embeddings)
         size_t at = 0;
         mni_parallel_for(net->pool, net->n, mni_group_of(net->n), node_backward, &s);
         for (int r = 0; r < s.v->n_readers; r++) {
-            gathering q = { &s, &b->g.links[s.v->readers[r]], at };
+            gathering q = { &s, &b->g.links[s.v->readers[r]], at,
+                            MNI_GROUPS * b->partial_floats };
             mni_parallel_for(net->pool, mni_blocks(q.k->shape.c_out), 1, gather_dw, &q);
-            at += mni_conv_weight_floats(&q.k->shape);
+            at += q.k->dw_floats;
         }
         if (s.v->link != MNI_NONE) set_abc(&s, &b->g.links[s.v->link]);
         if (s.v->side_link != MNI_NONE) set_abc(&s, &b->g.links[s.v->side_link]);

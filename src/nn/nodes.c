@@ -111,6 +111,10 @@ static int tile_of(const mni_conv_shape *s)
     return side % 4 == 0 || side > 8 ? 4 : 2;
 }
 
+/* Sums at Winograd's points are four times as large as dw: beyond this, fetching them costs
+ * more than the products they save. */
+enum { DW_WINO_MOST = 128 * 128 };
+
 static void set_weights(mni_nodes *g)
 {
     for (size_t i = 0; i < g->n_links; i++) {
@@ -122,6 +126,9 @@ static void set_weights(mni_nodes *g)
         k->packed = taken(&g->packed_floats, mni_conv_weight_floats(s));
         if (k->from > 0)
             k->turned = taken(&g->packed_floats, mni_conv_weight_floats(&k->back));
+        k->dw_wino = k->m == 4 && (size_t)s->c_in * s->c_out <= DW_WINO_MOST;
+        k->dw_floats = mni_conv_weight_floats(s) / 9 * (k->dw_wino ? 36 : 9);
+        if (s->kernel != 3) k->dw_floats = mni_conv_weight_floats(s);
         if (k->m) {
             k->points = taken(&g->packed_floats, mni_wino_weight_floats(s, k->m));
             k->points_back =

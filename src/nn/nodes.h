@@ -31,6 +31,8 @@ typedef struct mni_link {
     int m;                      /* Winograd's tile, forward and back (kern_wino.h); 0:
                                    direct */
     size_t points, points_back; /* weights at Winograd's points */
+    int dw_wino;                /* is dw summed there too? */
+    size_t dw_floats;           /* of one partial sum of dw */
     size_t coefs;               /* of its norm: 6 arrays of 16 * blocks */
     mni_buffer z;
 } mni_link;
