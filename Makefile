@@ -64,8 +64,9 @@ KERN = src/kern/crc32c.c src/kern/dist_c.c src/kern/dist_avx2.c src/kern/dist_av
 	src/kern/dist_neon.c src/kern/kern_dist.c src/kern/gemm.c src/kern/gemm_c.c \
 	src/kern/gemm_avx2.c src/kern/gemm_avx512.c src/kern/kern_nn.c src/kern/ew.c \
 	src/kern/conv_pack.c src/kern/conv_c.c src/kern/conv_avx2.c src/kern/conv_avx512.c \
-	src/kern/kern_conv.c src/kern/conv_wino.c src/kern/wino_grad.c src/kern/conv_grad.c \
-	src/kern/conv_grad_c.c src/kern/conv_grad_avx2.c src/kern/conv_grad_avx512.c src/kern/norm_blocks.c
+	src/kern/kern_conv.c src/kern/conv_wino.c src/kern/conv_rule.c src/kern/wino_grad.c \
+	src/kern/conv_grad.c src/kern/conv_grad_c.c src/kern/conv_grad_avx2.c \
+	src/kern/conv_grad_avx512.c src/kern/norm_blocks.c
 
 # --- L2 image: bytes -> pixels -> network input -----------------------------------------------------------------
 # decoders
@@ -88,7 +89,8 @@ STORE = src/store/uuid.c src/store/sink.c src/store/writer.c src/store/reader.c 
 NN = src/nn/resnet.c src/nn/conv.c src/nn/norm.c src/nn/relu.c src/nn/pooling.c src/nn/linear.c \
 	src/nn/unit.c src/nn/loss.c src/nn/triplet.c src/nn/contrastive.c src/nn/sgd.c src/nn/plan.c \
 	src/nn/scratch.c src/nn/nodes.c src/nn/network.c src/nn/net_planes.c src/nn/net_blocks.c \
-	src/nn/net_blocks_back.c src/nn/pool_blocks.c src/nn/infer.c src/nn/model.c src/nn/pixels.c
+	src/nn/net_blocks_back.c src/nn/pool_blocks.c src/nn/infer.c src/nn/infer_run.c src/nn/model.c \
+	src/nn/pixels.c
 
 # --- L3 index: search structures --------------------------------------------------------------------------------------
 INDEX = src/index/rows.c src/index/ann.c src/index/flat.c src/index/bare.c src/index/bare_file.c

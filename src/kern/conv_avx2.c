@@ -33,6 +33,7 @@
       CV_NAMES(kind, 4, 1), CV_NAMES(kind, 5, 1), CV_NAMES(kind, 6, 1) }
 
 #include "kern/conv_body.h"
+#include "kern/pool_body.h"
 #include "kern/wino_body.h"
 
 void mni_kern_conv_add_avx2(mni_kern_conv *k)
@@ -43,6 +44,8 @@ void mni_kern_conv_add_avx2(mni_kern_conv *k)
     k->group = CV_GROUP;
     k->wino_in = avx2_wino_in;
     k->wino_out = avx2_wino_out;
+    k->max_pool = avx2_max_pool;
+    k->average = avx2_average;
 }
 
 #else

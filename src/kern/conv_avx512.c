@@ -43,6 +43,7 @@
       CV_NAMES(kind, 4, 4), CV_NAMES(kind, 5, 4), CV_NAMES(kind, 6, 4) }
 
 #include "kern/conv_body.h"
+#include "kern/pool_body.h"
 #include "kern/wino_body.h"
 
 void mni_kern_conv_add_avx512(mni_kern_conv *k)
@@ -53,6 +54,8 @@ void mni_kern_conv_add_avx512(mni_kern_conv *k)
     k->group = CV_GROUP;
     k->wino_in = avx512_wino_in;
     k->wino_out = avx512_wino_out;
+    k->max_pool = avx512_max_pool;
+    k->average = avx512_average;
 }
 
 #else

@@ -10,21 +10,32 @@ size_t mni_conv_weight_floats(const mni_conv_shape *s)
     return mni_blocks(s->c_out) * MNI_BLOCK * in * s->kernel * s->kernel;
 }
 
+void mni_conv_pack_block(const mni_conv_shape *s, size_t block, const float *w,
+                         const double *scale, float *packed)
+{
+    const size_t taps = (size_t)s->kernel * s->kernel, filter = s->c_in * taps;
+    const size_t in = s->planar ? s->c_in : mni_blocks(s->c_in) * MNI_BLOCK,
+                 left = s->c_out - block * MNI_BLOCK;
+    packed += block * in * taps * MNI_BLOCK;
+    w += block * MNI_BLOCK * filter;
+    memset(packed, 0, in * taps * MNI_BLOCK * sizeof *packed);
+    for (size_t i = 0; i < s->c_in; i++)
+        for (size_t t = 0; t < taps; t++) {
+            const size_t step = s->planar ? i * taps + t
+                                          : (i / MNI_BLOCK * taps + t) * MNI_BLOCK +
+                                                i % MNI_BLOCK;
+            float *to = packed + step * MNI_BLOCK;
+            for (size_t o = 0; o < MNI_BLOCK && o < left; o++) {
+                const float v = w[o * filter + i * taps + t];
+                to[o] = scale ? (float)(v * scale[o]) : v;
+            }
+        }
+}
+
 void mni_conv_pack_weights(const mni_conv_shape *s, const float *w, float *packed)
 {
-    const size_t taps = (size_t)s->kernel * s->kernel, blocks = mni_blocks(s->c_in);
-    memset(packed, 0, mni_conv_weight_floats(s) * sizeof *packed);
-    for (size_t o = 0; o < s->c_out; o++)
-        for (size_t i = 0; i < s->c_in; i++)
-            for (size_t t = 0; t < taps; t++) {
-                const size_t out = o / MNI_BLOCK, in = i / MNI_BLOCK;
-                const size_t step =
-                    s->planar ? (out * s->c_in + i) * taps + t
-                              : ((out * blocks + in) * taps + t) * MNI_BLOCK +
-                                    i % MNI_BLOCK;
-                packed[step * MNI_BLOCK + o % MNI_BLOCK] =
-                    w[(o * s->c_in + i) * taps + t];
-            }
+    for (size_t b = 0; b < mni_blocks(s->c_out); b++)
+        mni_conv_pack_block(s, b, w, NULL, packed);
 }
 
 void mni_conv_pack_bias(const float *bias, size_t n, float *packed)

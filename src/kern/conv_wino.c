@@ -24,10 +24,22 @@ enum { LINE = 16, CHUNK_FLOATS = 160 * 1024, CHUNK_MIN = 16,
 #define CV_MAX(a, b) ((a) > (b) ? (a) : (b))
 #define CV_FMA(a, b, c) ((a) * (b) + (c))
 
+#include "kern/pool_body.h"
 #include "kern/wino_body.h"
 
 void mni_wino_in_c(const mni_wino_part *p, int m) { plain_wino_in(p, m); }
 void mni_wino_out_c(const mni_wino_part *p, int m) { plain_wino_out(p, m); }
+
+void mni_conv_max_pool_c(const mni_conv_args *a, size_t block, size_t block_end,
+                         size_t row, size_t row_end)
+{
+    plain_max_pool(a, block, block_end, row, row_end);
+}
+
+void mni_conv_average_c(const float *x, size_t places, size_t blocks, float *y)
+{
+    plain_average(x, places, blocks, y);
+}
 
 /* --- sizes -------------------------------------------------------------------------- */
 
@@ -80,30 +92,42 @@ static const double g_4[6][3] = { { 1, 0, 0 },
                                   { 1.0 / 6, -1.0 / 3 * ROOT, 1.0 / 3 },
                                   { 0, 0, 1 } };
 
+/* out = G w G^T */
 static void to_points(const double (*g)[3], size_t side, const float *w, double *out)
 {
-    for (size_t i = 0; i < side; i++)
-        for (size_t j = 0; j < side; j++) {
-            double sum = 0;
-            for (size_t u = 0; u < 3; u++)
-                for (size_t v = 0; v < 3; v++) sum += g[i][u] * w[u * 3 + v] * g[j][v];
-            out[i * side + j] = sum;
-        }
+    for (size_t i = 0; i < side; i++) {
+        double row[3];
+        for (size_t v = 0; v < 3; v++)
+            row[v] = g[i][0] * w[v] + g[i][1] * w[3 + v] + g[i][2] * w[6 + v];
+        for (size_t j = 0; j < side; j++)
+            out[i * side + j] = row[0] * g[j][0] + row[1] * g[j][1] + row[2] * g[j][2];
+    }
+}
+
+void mni_wino_pack_block(const mni_conv_shape *s, int m, size_t block, const float *w,
+                         const double *scale, float *packed)
+{
+    const size_t in = mni_blocks(s->c_in), points = points_of(m), filter = s->c_in * 9;
+    const size_t one = in * mni_blocks(s->c_out) * MNI_BLOCK * MNI_BLOCK;
+    const size_t left = s->c_out - block * MNI_BLOCK;
+    packed += block * in * MNI_BLOCK * MNI_BLOCK;
+    w += block * MNI_BLOCK * filter;
+    for (size_t i = 0; i < in * MNI_BLOCK; i++) {
+        double at[MNI_BLOCK][36];
+        memset(at, 0, sizeof at);
+        for (size_t o = 0; o < MNI_BLOCK && o < left && i < s->c_in; o++)
+            to_points(m == 2 ? g_2 : g_4, (size_t)m + 2, w + o * filter + i * 9, at[o]);
+        for (size_t p = 0; p < points; p++)
+            for (size_t o = 0; o < MNI_BLOCK; o++)
+                packed[p * one + i * MNI_BLOCK + o] =
+                    (float)(scale ? at[o][p] * scale[o] : at[o][p]);
+    }
 }
 
 void mni_wino_pack_weights(const mni_conv_shape *s, int m, const float *w, float *packed)
 {
-    const size_t in = mni_blocks(s->c_in), points = points_of(m);
-    const size_t one = in * mni_blocks(s->c_out) * MNI_BLOCK * MNI_BLOCK;
-    memset(packed, 0, points * one * sizeof *packed);
-    for (size_t o = 0; o < s->c_out; o++)
-        for (size_t i = 0; i < s->c_in; i++, w += 9) {
-            double at[36];
-            to_points(m == 2 ? g_2 : g_4, (size_t)m + 2, w, at);
-            const size_t to = ((o / MNI_BLOCK * in + i / MNI_BLOCK) * MNI_BLOCK +
-                               i % MNI_BLOCK) * MNI_BLOCK + o % MNI_BLOCK;
-            for (size_t p = 0; p < points; p++) packed[p * one + to] = (float)at[p];
-        }
+    for (size_t b = 0; b < mni_blocks(s->c_out); b++)
+        mni_wino_pack_block(s, m, b, w, NULL, packed);
 }
 
 /* --- the three steps ---------------------------------------------------------------- */
@@ -135,6 +159,12 @@ static void by_image(const mni_conv_args *a, int m, size_t tile, size_t tile_end
 void mni_wino_run(const mni_kern_conv *k, const mni_conv_args *a, int m, size_t tile,
                   size_t tile_end, float *scratch)
 {
+    mni_wino_blocks(k, a, m, tile, tile_end, 0, mni_blocks(a->s.c_out), scratch);
+}
+
+void mni_wino_blocks(const mni_kern_conv *k, const mni_conv_args *a, int m, size_t tile,
+                     size_t tile_end, size_t block, size_t block_end, float *scratch)
+{
     const mni_conv_shape *s = &a->s;
     const size_t n = tile_end - tile, points = points_of(m);
     const size_t v_step = step_of(s->c_in, n), m_step = step_of(s->c_out, n);
@@ -150,8 +180,9 @@ void mni_wino_run(const mni_kern_conv *k, const mni_conv_args *a, int m, size_t 
         product.x = v + p * v_step;
         product.w = a->w + p * one;
         product.y = sums + p * m_step;
-        k->direct(&product, 0, mni_blocks(s->c_out), 0, 1);
+        k->direct(&product, block, block_end, 0, 1);
     }
     by_image(a, m, tile, tile_end, (mni_wino_part){ .width = n, .step = m_step,
-                                                    .buffer = sums }, k->wino_out);
+                                                    .buffer = sums, .block = block,
+                                                    .block_end = block_end }, k->wino_out);
 }

@@ -7,7 +7,8 @@
 void mni_kern_conv_build(mni_kern_conv *k, unsigned cpu)
 {
     *k = (mni_kern_conv){ "scalar", mni_conv_direct_c, mni_conv_first_c, 1,
-                          mni_wino_in_c, mni_wino_out_c };
+                          mni_wino_in_c, mni_wino_out_c, mni_conv_max_pool_c,
+                          mni_conv_average_c };
     if (cpu & MNI_CPU_AVX2) mni_kern_conv_add_avx2(k);
     if (cpu & MNI_CPU_AVX512) mni_kern_conv_add_avx512(k);
 }

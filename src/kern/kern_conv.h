@@ -64,6 +64,7 @@ typedef void (*mni_conv_fn)(const mni_conv_args *a, size_t block, size_t block_e
 typedef struct mni_wino_part {
     const mni_conv_args *a;
     size_t tile, tile_end, width, step;
+    size_t block, block_end;    /* of y, on the way out */
     float *buffer;
 } mni_wino_part;
 typedef void (*mni_wino_fn)(const mni_wino_part *p, int m);         /* m: 2 or 4 */
@@ -75,6 +76,9 @@ typedef struct mni_kern_conv {
     size_t group;               /* blocks of y that `direct` computes at once: cutting y
                                    between threads at multiples of it loses nothing */
     mni_wino_fn wino_in, wino_out;
+    mni_conv_fn max_pool;       /* uses shape (c_in == c_out), x and y; the input holds no
+                                   NaN */
+    void (*average)(const float *x, size_t places, size_t blocks, float *y);
 } mni_kern_conv;
 
 /* As in kern_dist.h: build is pure, best is capped by $METRICANN_SIMD and built once. */
@@ -90,6 +94,10 @@ size_t mni_conv_weight_floats(const mni_conv_shape *s);         /* packed */
 void   mni_conv_pack_weights(const mni_conv_shape *s, const float *w, float *packed);
 /* n floats and zeros up to a whole block. */
 void   mni_conv_pack_bias(const float *bias, size_t n, float *packed);
+/* Block `block` of c_out alone. scale: 16 factors for its channels, multiplied in double
+ * and rounded once, or NULL. */
+void   mni_conv_pack_block(const mni_conv_shape *s, size_t block, const float *w,
+                           const double *scale, float *packed);
 /* One image, planes <-> blocks; places = h * w. */
 size_t mni_blocked_floats(size_t channels, size_t places);
 void   mni_blocked_from_planes(const float *planes, size_t channels, size_t places,
@@ -102,6 +110,9 @@ void mni_conv_direct_c(const mni_conv_args *a, size_t block, size_t block_end, s
                        size_t row_end);
 void mni_conv_first_c(const mni_conv_args *a, size_t block, size_t block_end, size_t row,
                       size_t row_end);
+void mni_conv_max_pool_c(const mni_conv_args *a, size_t block, size_t block_end,
+                         size_t row, size_t row_end);
+void mni_conv_average_c(const float *x, size_t places, size_t blocks, float *y);
 void mni_wino_in_c(const mni_wino_part *p, int m);
 void mni_wino_out_c(const mni_wino_part *p, int m);
 

@@ -42,6 +42,9 @@ size_t mni_wino_weight_floats(const mni_conv_shape *s, int m);
 /* w: [c_out][c_in][3][3]; computed in double, rounded once. */
 void   mni_wino_pack_weights(const mni_conv_shape *s, int m, const float *w,
                              float *packed);
+/* As mni_conv_pack_block. */
+void   mni_wino_pack_block(const mni_conv_shape *s, int m, size_t block, const float *w,
+                           const double *scale, float *packed);
 /* Scratch for `tiles` tiles at once, and how many of them suit the caches. */
 size_t mni_wino_scratch_floats(const mni_conv_shape *s, int m, size_t tiles);
 size_t mni_wino_best_tiles(const mni_conv_shape *s, int m);
@@ -51,5 +54,14 @@ size_t mni_wino_best_tiles(const mni_conv_shape *s, int m);
  * do not depend on the range. scratch: for tile_end - tile tiles, 64-byte aligned. */
 void mni_wino_run(const mni_kern_conv *k, const mni_conv_args *a, int m, size_t tile,
                   size_t tile_end, float *scratch);
+/* The same for blocks [block, block_end) of y alone. */
+void mni_wino_blocks(const mni_kern_conv *k, const mni_conv_args *a, int m, size_t tile,
+                     size_t tile_end, size_t block, size_t block_end, float *scratch);
+
+/* --- the rule (conv_rule.c) ---------------------------------------------------------- */
+
+/* How a layer is computed: a function of its shape and nothing else. 0: the direct sum; 2,
+ * 4: Winograd with that m. */
+int mni_conv_rule(const mni_conv_shape *s);
 
 #endif

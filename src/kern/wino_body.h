@@ -158,7 +158,7 @@ CV_TARGET static MNI_INLINE void CV(out_tiles)(const mni_wino_part *p, const int
     const mni_conv_args *a = p->a;
     const mni_conv_shape *s = &a->s;
     const size_t side = (size_t)m, across = (s->w_out + side - 1) / side;
-    for (size_t b = 0; b < mni_blocks(s->c_out); b++) {
+    for (size_t b = p->block; b < p->block_end; b++) {
         const float *from = p->buffer + b * p->width * MNI_BLOCK;
         const float *bias = a->bias ? a->bias + b * MNI_BLOCK : NULL;
         for (size_t t = p->tile; t < p->tile_end; t++, from += MNI_BLOCK) {
