@@ -37,7 +37,8 @@ const char *mann_simd_name(void);   /* "scalar", "avx2", "avx512", "avx512vnni",
 typedef enum mann_status {                      /* numbers are frozen */
     MANN_OK = 0, MANN_E_ARG, MANN_E_NOMEM, MANN_E_IO, MANN_E_FORMAT, MANN_E_VERSION,
     MANN_E_UNSUPPORTED, MANN_E_NOT_FOUND, MANN_E_EXISTS, MANN_E_READ_ONLY, MANN_E_LOCKED,
-    MANN_E_MISMATCH, MANN_E_LIMIT, MANN_E_CANCELLED
+    MANN_E_MISMATCH, MANN_E_LIMIT, MANN_E_CANCELLED,
+    MANN_E_BUDGET               /* more memory than the caller allows */
 } mann_status;
 typedef struct mann_error { mann_status code; char text[252]; } mann_error;
 const char *mann_status_name(mann_status s);    /* "bad data", ...; never NULL */
@@ -170,6 +171,9 @@ enum { MANN_LOSS_TRIPLET = 1, MANN_LOSS_CONTRASTIVE, MANN_LOSS_SUPCON };
 enum { MANN_MINE_HARD = 1, MANN_MINE_SEMI_HARD, MANN_MINE_RANDOM };
 enum { MANN_AUGMENT_NONE = 1, MANN_AUGMENT_GLYPH, MANN_AUGMENT_PHOTO, MANN_AUGMENT_ALL };
 enum { MANN_MONITOR_RECALL = 1, MANN_MONITOR_LOSS };
+/* Checkpoints in checkpoint_dir at the start: none may be there (MANN_E_EXISTS); go on
+ * from the newest one, if there is one; throw them away. */
+enum { MANN_TRAIN_KEEP = 0, MANN_TRAIN_RESUME, MANN_TRAIN_AFRESH };
 typedef struct mann_train_config {
     uint32_t struct_size;
     uint32_t epochs, steps_per_epoch;        /* 50; 0: as many as show every image once */
@@ -181,7 +185,7 @@ typedef struct mann_train_config {
     uint32_t monitor;                           /* what "best" means; recall */
     uint32_t warmup_steps;                      /* 200, but at most a tenth of all */
     uint32_t keep_checkpoints;                  /* the newest so many; 3; ~0: all */
-    int      resume;     /* 1: go on from the newest in checkpoint_dir, if there is one */
+    int      resume;     /* MANN_TRAIN_*: what becomes of checkpoints that are there */
     float    learning_rate, momentum, weight_decay;        /* 0.1, 0.9 (Nesterov), 5e-4 */
     float    margin, temperature, clip;         /* 0.2, 0.1, 0 (no clipping) */
     /* of the classes, held out when there is no other validation; 0.1 */
@@ -206,8 +210,8 @@ typedef struct mann_train_report {
 /* Trains m (a ResNet; its weights are where training starts) and leaves the best weights
  * in it, with preprocessing, validation result and calibration. On failure m is
  * unchanged. Cancelled by the progress hook, or ended by a fault: a checkpoint is in
- * checkpoint_dir, and `resume` goes on from it to the same bits as if nothing had
- * happened, for any number of threads. report may be NULL. */
+ * checkpoint_dir, and MANN_TRAIN_RESUME goes on from it to the same bits as if nothing
+ * had happened, for any number of threads. report may be NULL. */
 mann_status mann_train(mann_model *m, const mann_dataset *set, const mann_train_config *c,
                        mann_pool *p, const mann_hooks *h, mann_train_report *report,
                        mann_error *err);
@@ -413,6 +417,23 @@ mann_status mann_evaluate_episodes(mann_gallery *g, const mann_dataset *set,
                                    const mann_episodes_config *c, mann_pool *p,
                                    const mann_hooks *h, mann_episodes_result *out,
                                    mann_error *err);
+
+/* Vectors of anybody's, and the pairs that belong together: no gallery, no classes. */
+typedef struct mann_retrieval_scores {
+    uint32_t struct_size;
+    uint64_t n_queries;                         /* with at least one right answer */
+    uint64_t n_lone;                            /* without: left out */
+    uint64_t n_pairs;                           /* different ones */
+    double recall, precision, hit, ndcg, mrr;   /* at k, means over queries */
+} mann_retrieval_scores;
+/* pairs: n_pairs x {row of queries, row of base}; the same pair twice counts once. Exact
+ * search, k >= 1 (more than there are rows is legal). MANN_E_LIMIT names a pair that
+ * points outside. */
+mann_status mann_evaluate_retrieval(mann_matrix base, mann_matrix queries,
+                                    mann_metric metric, const uint64_t *pairs,
+                                    size_t n_pairs, uint32_t k, mann_pool *p,
+                                    const mann_hooks *h, mann_retrieval_scores *out,
+                                    mann_error *err);
 
 typedef struct mann_sheet_row {
     const char *query_path;   /* shown and read; hits' pictures come from their sources */

@@ -11,6 +11,9 @@
 typedef struct mni_decode_opts {
     uint64_t max_pixels;        /* 0: 100 million */
     uint32_t max_side;          /* 0: 65,535 */
+    uint64_t max_memory;        /* 0: 1 GiB; bytes of pixels and scratch together */
+    uint32_t max_per_byte;      /* 0: 10,000; pixels per byte of the file, beyond the
+                                   first 16 million pixels, which are free */
     int keep_alpha;             /* 1: RGBA where the file has alpha; 0: composited, RGB */
     uint8_t background[3];      /* for compositing */
     int ignore_orientation;     /* 1: leave EXIF orientation alone */
@@ -20,13 +23,14 @@ typedef struct mni_decode_opts {
 void mni_decode_opts_fill(mni_decode_opts *o);
 
 /* By content (magic bytes), not by name. opts NULL: defaults. Known but unsupported
- * formats (WebP, HEIC, AVIF, TIFF, GIF, arithmetic and lossless JPEG) are
- * MANN_E_UNSUPPORTED with the cure in the sentence. *out is zeroed on failure. Any number
- * of threads at once. */
+ * formats (HEIC, AVIF, TIFF, JPEG XL, lossless JPEG and more) are MANN_E_UNSUPPORTED with
+ * the cure in the sentence. Of a moving picture the first frame. What a file costs is
+ * bounded by the limits before anything is allocated: MANN_E_LIMIT. *out is zeroed on
+ * failure. Any number of threads at once. */
 mann_status mni_image_decode(mann_image *out, const void *bytes, size_t n_bytes,
                              const mni_decode_opts *opts, mann_error *err);
 
-/* "png", "jpeg", "bmp", "pnm", ... by magic bytes; NULL if it is none that we know. */
+/* "png", "jpeg", "webp", "gif", ... by magic bytes; NULL if it is none that we know. */
 const char *mni_image_format(const void *bytes, size_t n_bytes);
 /* Would the name's ending make it an image file? Used to choose files in folders. */
 int mni_image_name(const char *name);

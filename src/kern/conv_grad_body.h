@@ -242,5 +242,6 @@ static void run_any(const mni_run *r) { run_bodies[r->cols - 1][r->blocks - 1](r
 
 static void fill(mni_kern_grad *k, const char *name)
 {
-    *k = (mni_kern_grad){ name, dw_tap, dw_plane, wino_dy, run_any, RUN_COLS, RUN_BLOCKS };
+    *k = (mni_kern_grad){ name, dw_tap, dw_plane, wino_dy, run_any, RUN_COLS,
+                          RUN_BLOCKS };
 }

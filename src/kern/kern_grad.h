@@ -20,8 +20,8 @@
 
 #include "kern/kern_conv.h"
 
-/* dw, packed as the weights are, += what rows [row, row_end) of dy say, over n images that
- * lie x_image and dy_image floats apart. */
+/* dw, packed as the weights are, += what rows [row, row_end) of dy say, over n images
+ * that lie x_image and dy_image floats apart. */
 typedef struct mni_dw_args {
     mni_conv_shape s;
     size_t n, x_image, dy_image, row, row_end;
@@ -96,8 +96,8 @@ void mni_kern_grad_add_avx512(mni_kern_grad *k);
 /* --- whole convolutions (conv_grad.c) ----------------------------------------------- */
 
 void mni_grad_dw(const mni_kern_grad *k, const mni_dw_args *a);
-/* The same for 3x3 of stride 1 at Winograd's points, tiles of 4 x 4: as y = A^T [(G w G^T)
- * * (B^T x B)] A, so is dw = G^T [sum over tiles of (A dy A^T) * (B^T x B)] G, with 36
+/* The same for 3x3 of stride 1 at Winograd's points, tiles of 4 x 4: as
+ * y = A^T [(G w G^T) * (B^T x B)] A, so is dw = G^T [sum over tiles of (A dy A^T) * (B^T x B)] G, with 36
  * products where there were 144. dw: 36 blocks of 16 x 16 where mni_grad_dw has 9; row is
  * a multiple of 4, row_end too or the last; with n > 1 all rows. mni_grad_from_points is
  * the G at the end. scratch: mni_grad_wino_floats for up to n images. */
@@ -123,8 +123,8 @@ void mni_grad_pack_turned(const mni_conv_shape *s, const float *w, int turn,
 /* As mni_conv_pack_weights, for blocks [block, block_end) of c_out. */
 void mni_grad_pack(const mni_conv_shape *s, const float *w, size_t block,
                    size_t block_end, float *packed);
-/* Packed weights of blocks [block, block_end) of c_out to Winograd's points (kern_wino.h),
- * in floats: for weights that change with every step. */
+/* Packed weights of blocks [block, block_end) of c_out to Winograd's points
+ * (kern_wino.h), in floats: for weights that change with every step. */
 void mni_grad_points(const mni_conv_shape *s, int m, const float *packed, size_t block,
                      size_t block_end, float *points);
 /* dw += packed, for blocks [block, block_end) of c_out; dw: [c_out][c_in][k][k]. */

@@ -84,8 +84,12 @@ static void points_of(const mni_kern_grad *k, const mni_kern_conv *c,
         next = least(tile_end, (image + 1) * tiles);
         const mni_conv_args one = { .s = a->s, .x = a->x + image * a->x_image,
                                     .r = a->dy + image * a->dy_image };
-        mni_wino_part p = { &one, tile - image * tiles, next - image * tiles, n,
-                            step_of(a->s.c_in, n), v + at * MNI_BLOCK };
+        mni_wino_part p = { .a = &one,
+                            .tile = tile - image * tiles,
+                            .tile_end = next - image * tiles,
+                            .width = n,
+                            .step = step_of(a->s.c_in, n),
+                            .buffer = v + at * MNI_BLOCK };
         c->wino_in(&p, 4);
         p.step = step_of(a->s.c_out, n);
         p.buffer = d + at * MNI_BLOCK;

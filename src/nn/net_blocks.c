@@ -93,7 +93,7 @@ static int take_memory(mni_blocks_run *b, const mni_network *net)
     }
     b->linear_work = floats(g->tail[1].kind ? mni_linear_scratch(&g->tail[1], n) : 1, 1);
     return b->arena && b->packed && b->coefs && b->partial && b->abc && b->linear_work &&
-           mni_scratch_init(&b->scratch, mni_pool_threads(net->pool), 
+           mni_scratch_init(&b->scratch, mni_pool_threads(net->pool),
                             (2 + MNI_READERS) * b->piece + b->wino_floats);
 }
 
@@ -144,7 +144,11 @@ size_t mni_blocks_arena_bytes(const mni_blocks_run *b)
 
 /* --- weights ------------------------------------------------------------------------ */
 
-typedef struct packing { mni_network *net; mni_blocks_run *b; const mni_link *k; } packing;
+typedef struct packing {
+    mni_network *net;
+    mni_blocks_run *b;
+    const mni_link *k;
+} packing;
 
 static void pack_forward(void *ctx, size_t begin, size_t end, size_t chunk)
 {
@@ -370,7 +374,8 @@ static void set_coefs(const mni_stage *s, const mni_link *k)
                         net->batch_stats + l->var, net->stats + l->mean,
                         net->stats + l->var);
     float *scale = mni_coef(s->b, k, MNI_SCALE, 0),
-          *shift = mni_coef(s->b, k, MNI_SHIFT, 0), *mean = mni_coef(s->b, k, MNI_MEAN, 0);
+          *shift = mni_coef(s->b, k, MNI_SHIFT, 0),
+          *mean = mni_coef(s->b, k, MNI_MEAN, 0);
     for (size_t c = 0; c < l->c_out; c++) {
         const double a = net->params[l->weight + c] /
                          sqrt((double)stats[l->var + c] + MNI_NORM_EPSILON);
@@ -380,8 +385,8 @@ static void set_coefs(const mni_stage *s, const mni_link *k)
     }
 }
 
-/* How many images a thread takes at a time changes no bit of forward, and so may depend on
- * the number of threads. */
+/* How many images a thread takes at a time changes no bit of forward, and so may depend
+ * on the number of threads. */
 static size_t forward_grain(const mni_stage *s)
 {
     const size_t most = mni_together(s->v),

@@ -192,9 +192,9 @@ static void layer_forward(job *j)
         mni_parallel_for(net->pool, net->n, mni_group_of(net->n), conv_forward, j);
     } else if (l->kind == MNI_NORM) {
         if (j->mode == MNI_TRAIN)
-            mni_norm_gather(l, net->n, mni_pairs_of(net, l, 0), net->batch_stats + l->mean,
-                            net->batch_stats + l->var, net->stats + l->mean,
-                            net->stats + l->var);
+            mni_norm_gather(l, net->n, mni_pairs_of(net, l, 0),
+                            net->batch_stats + l->mean, net->batch_stats + l->var,
+                            net->stats + l->mean, net->stats + l->var);
         mni_parallel_for(net->pool, net->n, 1, norm_forward, j);
     } else if (l->kind == MNI_LINEAR) {
         mni_linear_forward(l, net->n, value(net, l->in, 0), net->params + l->weight,

@@ -1,5 +1,5 @@
-/* network.c - see network.h: the blocks of numbers that a network is, and the choice of who
- * carries it out (net_in.h). SPDX-License-Identifier: MIT */
+/* network.c - see network.h: the blocks of numbers that a network is, and the choice of
+ * who carries it out (net_in.h). SPDX-License-Identifier: MIT */
 #include "nn/network.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-/* nodes.c - see nodes.h. How to read it: `take` is called for every layer and groups them;
- * `set_times` says from when to when each buffer is needed. SPDX-License-Identifier: MIT */
+/* nodes.c - see nodes.h. How to read it: `take_layer` is called for every layer and groups
+ * them; `set_times` says from when to when each buffer is needed. SPDX-License-Identifier: MIT */
 #include "nn/nodes.h"
 
 #include "base/mem.h"
@@ -111,8 +111,8 @@ static int tile_of(const mni_conv_shape *s)
     return side % 4 == 0 || side > 8 ? 4 : 2;
 }
 
-/* Sums at Winograd's points are four times as large as dw: beyond this, fetching them costs
- * more than the products they save. */
+/* Sums at Winograd's points are four times as large as dw: beyond this, fetching them
+ * costs more than the products they save. */
 enum { DW_WINO_MOST = 128 * 128 };
 
 static void set_weights(mni_nodes *g)
