@@ -1,5 +1,6 @@
-/* nodes.c - see nodes.h. How to read it: `take_layer` is called for every layer and groups
- * them; `set_times` says from when to when each buffer is needed. SPDX-License-Identifier: MIT */
+/* nodes.c - see nodes.h. How to read it: `take_layer` is called for every layer and
+ * groups them; `set_times` says from when to when each buffer is needed.
+ * SPDX-License-Identifier: MIT */
 #include "nn/nodes.h"
 
 #include "base/mem.h"
