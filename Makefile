@@ -66,21 +66,27 @@ KERN = src/kern/crc32c.c src/kern/dist_c.c src/kern/dist_avx2.c src/kern/dist_av
 	src/kern/gemm_avx2.c src/kern/gemm_avx512.c src/kern/gemm_neon.c src/kern/kern_nn.c \
 	src/kern/ew.c src/kern/kern_img.c src/kern/resize_avx2.c src/kern/resize_avx512.c \
 	src/kern/resize_neon.c src/kern/kern_low.c src/kern/low_avx2.c src/kern/low_avx512.c \
-	src/kern/low_neon.c src/kern/kern_png.c src/kern/png_c.c src/kern/png_avx2.c src/kern/png_neon.c \
+	src/kern/low_neon.c \
 	src/kern/conv_pack.c src/kern/conv_c.c src/kern/conv_avx2.c src/kern/conv_avx512.c \
-	src/kern/kern_conv.c src/kern/conv_wino.c src/kern/conv_rule.c
+	src/kern/kern_conv.c src/kern/conv_wino.c src/kern/conv_rule.c src/kern/wino_grad.c \
+	src/kern/conv_grad.c src/kern/conv_grad_c.c src/kern/conv_grad_avx2.c \
+	src/kern/conv_grad_avx512.c src/kern/norm_blocks.c src/kern/kern_png.c \
+	src/kern/png_c.c src/kern/png_avx2.c src/kern/png_neon.c \
+	src/kern/jpeg_c.c src/kern/jpeg_avx2.c src/kern/jpeg_neon.c src/kern/kern_jpeg.c
 
 # --- L2 image: bytes -> pixels -> network input -----------------------------------------------------------------
 # decoders
 IMAGE_IN = src/image/image.c src/image/decode.c src/image/exif.c src/image/inflate.c \
 	src/image/png_read.c src/image/png_rows.c src/image/gif.c src/image/tga.c \
 	src/image/qoi.c src/image/webp.c src/image/vp8l.c src/image/vp8l_transform.c src/image/vp8.c \
-	src/image/vp8_tables.c src/image/vp8_predict.c src/image/vp8_filter.c src/image/vp8_colour.c src/image/jpeg_markers.c \
-	src/image/jpeg_huffman.c src/image/jpeg_scan.c src/image/jpeg_idct.c \
-	src/image/jpeg_pixels.c src/image/bmp.c src/image/pnm.c src/image/stb_bridge.c
+	src/image/vp8_tables.c src/image/vp8_predict.c src/image/vp8_filter.c src/image/vp8_colour.c \
+	src/image/jpeg_markers.c src/image/jpeg_bits.c src/image/jpeg_huffman.c \
+	src/image/jpeg_progressive.c src/image/jpeg_scan.c src/image/jpeg_pixels.c \
+	src/image/bmp.c src/image/pnm.c src/image/stb_bridge.c
 # resize, preparation, drawing, writing, synth
 IMAGE_OUT = src/image/resize.c src/image/prep.c src/image/font.c src/image/draw.c \
-	src/image/lz77.c src/image/deflate.c src/image/png_write.c src/image/synth_shape.c src/image/synth_toy.c \
+	src/image/lz77.c src/image/deflate.c src/image/png_write.c src/image/jpeg_write.c \
+	src/image/synth_shape.c src/image/synth_toy.c \
 	src/image/synth_plan.c src/image/synth_paint.c src/image/synth_view.c src/image/synth_scene.c \
 	src/image/synth_lens.c src/image/synth.c
 
@@ -92,7 +98,8 @@ STORE = src/store/uuid.c src/store/sink.c src/store/writer.c src/store/reader.c 
 # --- L3 nn: tensors, layers, networks ----------------------------------------------------------------------------------
 NN = src/nn/resnet.c src/nn/conv.c src/nn/norm.c src/nn/relu.c src/nn/pooling.c src/nn/linear.c \
 	src/nn/unit.c src/nn/loss.c src/nn/triplet.c src/nn/contrastive.c src/nn/sgd.c src/nn/plan.c \
-	src/nn/scratch.c src/nn/network.c src/nn/infer.c src/nn/infer_run.c src/nn/model.c \
+	src/nn/scratch.c src/nn/nodes.c src/nn/network.c src/nn/net_planes.c src/nn/net_blocks.c \
+	src/nn/net_blocks_back.c src/nn/pool_blocks.c src/nn/infer.c src/nn/infer_run.c src/nn/model.c \
 	src/nn/model_precision.c src/nn/low.c src/nn/low_forward.c src/nn/pixels.c
 
 # --- L3 index: search structures --------------------------------------------------------------------------------------
@@ -131,12 +138,14 @@ CLI = src/cli/program.c $(CLI_PARTS)
 TEST_MAIN = tests/main.c
 TEST_BASE = tests/test_base.c tests/test_text.c tests/test_json.c tests/test_os.c tests/test_vfs.c
 TEST_KERN = tests/test_kern_dist.c tests/test_kern_nn.c tests/test_kern_img.c tests/test_kern_low.c \
-	tests/test_kern_conv.c tests/test_kern_wino.c tests/test_kern_png.c
-TEST_IMAGE_IN = tests/decode_help.c tests/test_png.c tests/test_jpeg.c tests/test_bmp.c tests/test_formats.c \
+	tests/test_kern_conv.c tests/test_kern_wino.c tests/test_kern_png.c tests/test_kern_jpeg.c
+TEST_IMAGE_IN = tests/decode_help.c tests/test_png.c tests/test_jpeg.c tests/test_jpeg_ways.c \
+	tests/test_bmp.c tests/test_formats.c \
 	tests/test_decode.c
 TEST_IMAGE_OUT = tests/test_resize.c tests/test_draw.c tests/test_synth.c
 TEST_STORE = tests/test_container.c tests/test_journal.c tests/test_foreign.c
 TEST_NN = tests/nn_oracle.c tests/test_nn_layers.c tests/test_nn_loss.c tests/test_nn_network.c \
+	tests/test_nn_low.c \
 	tests/test_nn_golden.c
 TEST_INDEX = tests/test_index.c tests/test_bare.c
 TEST_EVAL = tests/test_retrieval.c tests/test_metrics.c tests/test_calib.c
@@ -315,9 +324,11 @@ fuzz-container fuzz-journal fuzz-npy: FORCE
 		tests/fuzz/fuzz_$$name.c $(FUZZ_LIB) $(LIBS) && \
 	./tests/fuzz/fuzz-$$name $(FUZZ_RUN) tests/fuzz/fuzz-found/$$name tests/fuzz/corpus/$$name
 
-# One source for all formats of pictures; fuzz-deflate is PNG's compression both ways.
-fuzz-png fuzz-bmp fuzz-pnm fuzz-gif fuzz-webp fuzz-qoi fuzz-tga fuzz-deflate: FORCE
-	name=$@; name=$${name#fuzz-}; source=image; [ $$name != deflate ] || source=deflate; \
+# One source for most formats of pictures; fuzz-deflate is PNG's compression both ways,
+# fuzz-jpeg also decodes smaller and what there is of a file.
+fuzz-jpeg fuzz-png fuzz-bmp fuzz-pnm fuzz-gif fuzz-webp fuzz-qoi fuzz-tga fuzz-deflate: FORCE
+	name=$@; name=$${name#fuzz-}; source=image; \
+	case $$name in deflate|jpeg) source=$$name;; esac; \
 	mkdir -p tests/fuzz/fuzz-found/$$name && \
 	$(FUZZ_CC) $(ALL_C) -O1 -Itests/fuzz -fsanitize=fuzzer $(FUZZ_SAN) -DFUZZ_FORMAT="\"$$name\"" \
 		-o tests/fuzz/fuzz-$$name tests/fuzz/fuzz_$$source.c $(FUZZ_IMAGE) $(LIBS) && \
@@ -329,9 +340,10 @@ fuzz-replay: FORCE
 			tests/fuzz/fuzz_$$name.c $(FUZZ_LIB) $(LIBS) && \
 		./tests/fuzz/fuzz-replay-$$name tests/fuzz/corpus/$$name/* || exit 1; \
 	done
-	for name in $(FUZZ_PICTURE); do \
+	for name in jpeg $(FUZZ_PICTURE); do \
+		source=image; case $$name in jpeg) source=jpeg;; esac; \
 		$(CC) $(ALL_C) $(FUZZ_SAN) -Itests/fuzz -DFUZZ_FORMAT="\"$$name\"" \
-			-o tests/fuzz/fuzz-replay-$$name tests/fuzz/replay.c tests/fuzz/fuzz_image.c \
+			-o tests/fuzz/fuzz-replay-$$name tests/fuzz/replay.c tests/fuzz/fuzz_$$source.c \
 			$(FUZZ_IMAGE) $(LIBS) && \
 		./tests/fuzz/fuzz-replay-$$name tests/fuzz/corpus/$$name/* || exit 1; \
 	done

@@ -92,11 +92,30 @@ typedef struct mann_image {                     /* 8 bit, rows packed */
 mann_status mann_image_decode(mann_image *out, const void *bytes, size_t n_bytes,
                               mann_error *err);
 mann_status mann_image_read(mann_image *out, const char *path, mann_error *err);
+/* The same with limits of one's own. Beyond them: MANN_E_LIMIT, before memory is
+ * taken. */
+typedef struct mann_decode_options {
+    uint32_t struct_size, max_side;             /* 65,535 */
+    uint64_t max_pixels, max_memory;            /* 100 million; 1 GiB: picture and work */
+    uint32_t max_scans;                         /* of a progressive JPEG: 100 */
+    uint32_t min_side;          /* not 0: a JPEG may come at 1/2, 1/4, 1/8 of its size, as
+                                   long as no side gets below this. 0: full size */
+    uint32_t partial;           /* 1: of a damaged JPEG what came before the damage, grey
+                                   the rest. 0: an error */
+    uint32_t was_cut;           /* result: the picture is such a part */
+} mann_decode_options;
+void        mann_decode_options_fill(mann_decode_options *o, size_t size);
+mann_status mann_image_decode_with(mann_image *out, const void *bytes, size_t n_bytes,
+                                   mann_decode_options *o, mann_error *err);
 /* Triangle filter scaled by the ratio (antialiased bilinear, as Pillow). `in` is RGB or
  * RGBA. */
 mann_status mann_image_resize(mann_image *out, const mann_image *in, uint32_t width,
                               uint32_t height, mann_error *err);
 mann_status mann_image_write_png(const char *path, const mann_image *im, mann_error *err);
+/* Baseline JPEG; quality 1..100 (below 90 with colour at half the size); alpha over
+ * white. */
+mann_status mann_image_write_jpeg(const char *path, const mann_image *im, int quality,
+                                  mann_error *err);
 void        mann_image_clear(mann_image *im);   /* accepts zeroed */
 
 /* Procedural toy-like objects. The picture is a function of (seed, klass, view,
@@ -152,11 +171,11 @@ void        mann_model_free(mann_model *m);
  * them at once: the model becomes another one, with a fingerprint of its own. */
 mann_status mann_model_store_as(mann_model *m, uint32_t store, mann_error *err);
 /* What the network computes with. int8 is some 2 to 3 times as fast as f32 where the CPU
- * has AVX-512 VNNI, bf16 halves the memory of weights; both are emulated elsewhere. Either
- * makes another model of it, with a fingerprint of its own, saved and opened as such: a
- * gallery answers queries of its own precision only. int8 needs to know how large numbers
- * get: training measured it; a model from elsewhere is measured here, on 32 drawn
- * pictures. The pixels model has no weights: MANN_E_ARG. */
+ * has AVX-512 VNNI, bf16 halves the memory of weights; both are emulated elsewhere.
+ * Either makes another model of it, with a fingerprint of its own, saved and opened as
+ * such: a gallery answers queries of its own precision only. int8 needs to know how
+ * large numbers get: training measured it; a model from elsewhere is measured here, on
+ * 32 drawn pictures. The pixels model has no weights: MANN_E_ARG. */
 enum { MANN_PRECISION_F32 = 1, MANN_PRECISION_BF16, MANN_PRECISION_INT8 };
 mann_status mann_model_set_precision(mann_model *m, uint32_t precision, mann_error *err);
 uint32_t    mann_model_dim(const mann_model *m);
@@ -170,7 +189,8 @@ typedef struct mann_model_info {
     /* what training examined it with; 0: not examined */
     uint32_t val_classes, val_images;
     float val_recall;               /* Recall@1 of it, leave one out; NaN: not examined */
-    uint32_t precision;
+    uint32_t precision;             /* MANN_PRECISION_* */
+    uint32_t measured;              /* 1: its training measured what int8 wants to know */
 } mann_model_info;
 mann_status mann_model_describe(const mann_model *m, mann_model_info *info,
                                 mann_error *err);
@@ -332,6 +352,11 @@ mann_status mann_gallery_source(mann_gallery *g, uint64_t id, char *out, size_t 
                                 mann_error *err);
 mann_status mann_gallery_embed(mann_gallery *g, const mann_image *images, size_t n,
                                mann_pool *p, float *out, mann_error *err);
+/* A photo file as the gallery's own commands read it: no larger than its model needs (a
+ * large JPEG at 1/2, 1/4 or 1/8), so that embedding it gives the bits that a row enrolled
+ * from the same file has. Embedding mann_image_read's full size gives nearly the same. */
+mann_status mann_gallery_photo(mann_gallery *g, const char *path, mann_image *out,
+                               mann_error *err);
 typedef struct mann_record {                  /* one thing; borrowed for the call of fn */
     uint64_t id, content_hash, time;
     uint32_t klass;

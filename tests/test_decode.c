@@ -20,6 +20,10 @@
 #define STBI_NO_STDIO
 #define STBI_NO_HDR
 #define STBI_NO_LINEAR
+/* Zeroed: it reads code tables that a file did not bring. */
+#define STBI_MALLOC(n) calloc(1, (n))
+#define STBI_REALLOC(p, n) realloc((p), (n))
+#define STBI_FREE(p) free(p)
 #if defined(__GNUC__)
 #pragma GCC diagnostic ignored "-Wall"
 #pragma GCC diagnostic ignored "-Wextra"

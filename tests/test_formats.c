@@ -29,7 +29,8 @@ static file read_corpus(const char *name)
     mann_error e;
     file f;
     snprintf(path, sizeof path, "tests/fuzz/corpus/%s", name);
-    CHECK_FINE(mni_read_file(mni_vfs_posix(), path, 1 << 20, &f.bytes, &f.n_bytes, &e), e);
+    CHECK_FINE(mni_read_file(mni_vfs_posix(), path, 1 << 20, &f.bytes, &f.n_bytes, &e),
+               e);
     return f;
 }
 

@@ -21,8 +21,8 @@ static int each_level(mni_kern_img out[4])
     return n;
 }
 
-/* Pixels that end at an unreadable page; every third picture is black and white only, where
- * a sum that runs over shows. */
+/* Pixels that end at an unreadable page; every third picture is black and white only,
+ * where a sum that runs over shows. */
 static mann_image draw(uint32_t w, uint32_t h, uint32_t channels, uint64_t slot)
 {
     mann_image im = { w, h, channels, NULL };
@@ -57,7 +57,8 @@ static void same_bytes_at_every_level(void)
 {
     static const uint32_t sizes[][4] = {
         { 1, 1, 1, 1 },     { 1, 1, 9, 7 },       { 2, 3, 16, 16 },   { 17, 9, 16, 16 },
-        { 500, 375, 224, 224 }, { 33, 65, 64, 32 }, { 200, 10, 3, 100 }, { 640, 48, 1, 1 },
+        { 500, 375, 224, 224 }, { 33, 65, 64, 32 }, { 200, 10, 3, 100 },
+        { 640, 48, 1, 1 },
         { 1000, 7, 999, 6 }, { 5, 400, 5, 16 },   { 96, 96, 64, 64 }, { 3, 2000, 11, 2 },
     };
     mni_kern_img levels[4];

@@ -132,7 +132,7 @@ enum { N_SHAPES = sizeof shapes / sizeof *shapes };
 
 static problem shape_problem(const struct shape *s, size_t size, uint64_t slot)
 {
-    const size_t words = s->words * size;               /* 3 channels: 1 word, 2 of bf16 */
+    const size_t words = s->words * size;           /* 3 channels: 1 word, 2 of bf16 */
     return make(size, s->c_in, words, s->c_out, s->h, s->w, s->kernel, s->stride,
                 (int)(slot % 3 != 0), slot);
 }
@@ -147,7 +147,7 @@ static void int8_is_the_same_at_every_level(void)
             run(&p, mni_low_int8_c, 1000);
             uint8_t *want = mni_memdup(p.y, p.n_y);
             CHECK(want != NULL);
-            int inner = 0;                              /* the test must not be all 0, 255 */
+            int inner = 0;                          /* the test must not be all 0, 255 */
             for (size_t k = 0; k < p.n_y; k++) inner += want[k] > 0 && want[k] < 255;
             CHECK(inner > (int)p.n_y / 20);
             for (int l = 0; l < n_levels; l++) {
@@ -232,8 +232,9 @@ static void bf16_keeps_its_bound(void)
                     if (p.a.r) v += bf16_at(p.r + at);
                     if (p.a.relu && v < 0) v = 0;
                     const double taps = (double)(p.c_in * p.a.kernel * p.a.kernel) + 8;
-                    const double bound = taps * FLT_EPSILON * (terms + fabs(p.shift[o]) + 1) +
-                                         fabs(v) / 256;
+                    const double bound =
+                        taps * FLT_EPSILON * (terms + fabs(p.shift[o]) + 1) +
+                        fabs(v) / 256;
                     const double got = bf16_at(p.y + at);
                     if (!(fabs(got - v) <= bound))
                         test_fail(__FILE__, __LINE__, "%s: shape %zu, %zu at %zu: %g, %g",

@@ -43,15 +43,11 @@ static void fingerprint_text(char out[24], uint64_t v)
     out[16] = '\0';
 }
 
-static const char *precision_name(uint32_t p)
-{
-    return p == MANN_PRECISION_INT8 ? "int8" : p == MANN_PRECISION_BF16 ? "bf16" : "f32";
-}
-
 /* f32 is not worth a word. */
 static const char *at_precision(uint32_t p)
 {
-    return p == MANN_PRECISION_INT8 ? " in int8" : p == MANN_PRECISION_BF16 ? " in bf16" : "";
+    return p == MANN_PRECISION_INT8 ? " in int8"
+         : p == MANN_PRECISION_BF16 ? " in bf16" : "";
 }
 
 /* --- gallery ------------------------------------------------------------------------ */
@@ -73,7 +69,7 @@ static void gallery_json(mni_cli *c, const mann_gallery_info *i)
     key_u64(&j, "tail_rows", i->n_tail);
     key_u64(&j, "removed_rows", i->n_dead);
     key_text(&j, "model", i->model[0] ? i->model : NULL);
-    key_text(&j, "precision", i->precision ? precision_name(i->precision) : NULL);
+    key_text(&j, "precision", i->precision ? mni_precision_word(i->precision) : NULL);
     key_text(&j, "model_fingerprint", i->fingerprint ? print : NULL);
     key_number(&j, "false_accept", i->false_accept);
     key_number(&j, "threshold", i->threshold);
@@ -153,7 +149,9 @@ static int describe_model(mni_cli *c, const mann_model *m)
         mni_json_key(&j, "calibrated");
         mni_json_bool(&j, info.calibrated != 0);
         key_text(&j, "fingerprint", print);
-        key_text(&j, "precision", precision_name(info.precision));
+        key_text(&j, "precision", mni_precision_word(info.precision));
+        mni_json_key(&j, "measured_for_int8");
+        mni_json_bool(&j, info.measured != 0);
         if (info.val_classes) {
             key_u64(&j, "val_classes", info.val_classes);
             key_u64(&j, "val_images", info.val_images);
@@ -166,8 +164,8 @@ static int describe_model(mni_cli *c, const mann_model *m)
     mni_out_name(&c->out, c->options.files[0]);
     mni_text_f(&c->out, ": model\n  architecture %s, input %u x %u, %u numbers out\n",
                info.architecture, info.input_size, info.input_size, info.dim);
-    if (info.precision != MANN_PRECISION_F32)
-        mni_text_f(&c->out, "  precision    %s\n", precision_name(info.precision));
+    mni_text_f(&c->out, "  precision    %s%s\n", mni_precision_word(info.precision),
+               info.measured ? ", measured for int8" : "");
     mni_text_f(&c->out, "  parameters   %llu\n  calibrated   %s\n  fingerprint  %s\n",
                (unsigned long long)info.n_parameters, info.calibrated ? "yes" : "no",
                print);

@@ -71,9 +71,22 @@ static uint32_t asked_precision(const mni_cli *c)
          : name[0] == 'b' ? MANN_PRECISION_BF16 : MANN_PRECISION_INT8;
 }
 
-static const char *precision_name(uint32_t p)
+const char *mni_precision_word(uint32_t p)
 {
     return p == MANN_PRECISION_INT8 ? "int8" : p == MANN_PRECISION_BF16 ? "bf16" : "f32";
+}
+
+/* Older models lack what int8 wants to know of them. */
+static mann_status set_precision(mni_cli *c, const char *name, mann_model *m,
+                                 uint32_t precision)
+{
+    mann_model_info info = { .struct_size = sizeof info };
+    MNI_TRY(mann_model_describe(m, &info, &c->err));
+    if (precision == MANN_PRECISION_INT8 && !info.measured)
+        mni_talk_say(&c->talk, MANN_NOTE_WARNING,
+                     "%s: no training measured it for int8; measured on drawn pictures",
+                     name);
+    return mann_model_set_precision(m, precision, &c->err);
 }
 
 mann_status mni_cli_model(mni_cli *c, const char *name, mann_model **out)
@@ -85,7 +98,7 @@ mann_status mni_cli_model(mni_cli *c, const char *name, mann_model **out)
         MNI_TRY(mann_model_open(out, name, &c->err));
     }
     if (!precision) return MANN_OK;
-    mann_status s = mann_model_set_precision(*out, precision, &c->err);
+    mann_status s = set_precision(c, name, *out, precision);
     if (s == MANN_OK) return MANN_OK;
     mann_model_free(*out);
     *out = NULL;
@@ -103,7 +116,8 @@ static mann_status check_precision(mni_cli *c, const char *path, mann_gallery *g
     return mni_fail(&c->err, MANN_E_MISMATCH,
                     "%s: its vectors were made at %s, --precision %s would compare them "
                     "with others",
-                    path, precision_name(info.precision), precision_name(asked));
+                    path, mni_precision_word(info.precision),
+                    mni_precision_word(asked));
 }
 
 /* A power cut or a damaged disk is told once, where somebody will see it. */

@@ -35,7 +35,8 @@ OPTION(MODEL, "model", 'm', PATH, "MODEL", "", 0, 0,
     "a model file, or 'pixels' for the built-in thumbnail model; not needed where the "
     "gallery has its own")
 OPTION(PRECISION, "precision", 0, CHOICE, "f32=float32=fp32|bf16=bfloat16|int8=i8", "f32",
-    0, 0, C(EXTRACT) | C(BUILD) | C(SEARCH) | C(ADD) | C(EVAL), "compute inference-dtype",
+    0, 0, C(EXTRACT) | C(BUILD) | C(SEARCH) | C(ADD) | C(EVAL) | C(CONVERT),
+    "compute inference-dtype",
     "what the network computes with; a gallery keeps to the one it was made with (and "
     "uses it unasked)")
 OPTION(GALLERY, "gallery", 0, PATH, "GALLERY", "", 0, 0,

@@ -8,7 +8,8 @@
 #include "base/text.h"
 #include "image/decoders.h"
 
-enum { DEFAULT_MAX_SIDE = 65535, DEFAULT_MAX_PER_BYTE = 10000, FREE_PIXELS = 1 << 24 };
+enum { DEFAULT_MAX_SIDE = 65535, DEFAULT_MAX_PER_BYTE = 10000, FREE_PIXELS = 1 << 24,
+       DEFAULT_MAX_SCANS = 100 };
 #define DEFAULT_MAX_PIXELS 100000000u
 #define DEFAULT_MAX_MEMORY ((uint64_t)1 << 30)
 
@@ -138,6 +139,15 @@ mann_status mni_source_holds(const char *format, uint64_t have, uint64_t least,
         format, (unsigned long long)have, (unsigned long long)least);
 }
 
+mann_status mni_source_memory(const mni_source *in, const char *format, uint64_t n_bytes,
+                              mann_error *err)
+{
+    if (n_bytes <= in->max_memory) return MANN_OK;
+    return mni_fail(err, MANN_E_LIMIT, "%s: decoding takes %llu bytes, the limit is %llu",
+                    format, (unsigned long long)n_bytes,
+                    (unsigned long long)in->max_memory);
+}
+
 /* --- the way in --------------------------------------------------------------------- */
 
 void mni_decode_opts_fill(mni_decode_opts *o)
@@ -146,6 +156,7 @@ void mni_decode_opts_fill(mni_decode_opts *o)
                             .max_side = DEFAULT_MAX_SIDE,
                             .max_memory = DEFAULT_MAX_MEMORY,
                             .max_per_byte = DEFAULT_MAX_PER_BYTE,
+                            .max_scans = DEFAULT_MAX_SCANS,
                             .background = { 255, 255, 255 } };
 }
 
@@ -189,11 +200,16 @@ mann_status mni_image_decode(mann_image *out, const void *bytes, size_t n_bytes,
         if (o.max_side == 0) o.max_side = defaults.max_side;
         if (o.max_memory == 0) o.max_memory = defaults.max_memory;
         if (o.max_per_byte == 0) o.max_per_byte = defaults.max_per_byte;
+        if (o.max_scans == 0) o.max_scans = defaults.max_scans;
     }
+    if (o.cut) *o.cut = 0;
     mni_arena scratch;
     mni_arena_init(&scratch, 0);
-    const mni_source in = { bytes, n_bytes, o.max_pixels, o.max_memory, o.max_per_byte,
-                            o.max_side, &scratch };
+    const mni_source in = { .bytes = bytes, .n_bytes = n_bytes,
+        .max_pixels = o.max_pixels, .max_memory = o.max_memory,
+        .max_per_byte = o.max_per_byte, .max_side = o.max_side,
+        .max_scans = o.max_scans, .min_side = o.min_side,
+        .partial = o.partial, .cut = o.cut, .arena = &scratch };
     mann_image im = { 0 };
     int orientation = 1;
     mann_status s = read_any(&im, &orientation, &in, err);

@@ -20,6 +20,9 @@ typedef struct mni_source {
     size_t n_bytes;
     uint64_t max_pixels, max_memory, max_per_byte;      /* resolved: never 0 */
     uint32_t max_side;
+    uint32_t max_scans;         /* of a progressive JPEG; resolved too */
+    uint32_t min_side;          /* as in mni_decode_opts */
+    int partial, *cut;
     mni_arena *arena;           /* scratch of this call, zeroed; ended by decode.c */
 } mni_source;
 
@@ -35,6 +38,10 @@ mann_status mni_source_work(const mni_source *in, const char *format, uint64_t p
 /* Can `have` bytes hold what needs at least `least` bytes? MANN_E_FORMAT "cut short". */
 mann_status mni_source_holds(const char *format, uint64_t have, uint64_t least,
                              mann_error *err);
+
+/* Would so many bytes for a picture and its making be too many? MANN_E_LIMIT. */
+mann_status mni_source_memory(const mni_source *in, const char *format, uint64_t n_bytes,
+                              mann_error *err);
 
 /* All: *out is set only on success; *orientation is 1..8 and is left alone where the file
  * does not say. Errors: MANN_E_FORMAT, MANN_E_LIMIT, MANN_E_UNSUPPORTED, MANN_E_NOMEM. */

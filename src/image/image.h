@@ -17,6 +17,14 @@ typedef struct mni_decode_opts {
     int keep_alpha;             /* 1: RGBA where the file has alpha; 0: composited, RGB */
     uint8_t background[3];      /* for compositing */
     int ignore_orientation;     /* 1: leave EXIF orientation alone */
+    /* JPEG: */
+    uint32_t min_side;          /* not 0: this many pixels a side are enough; the picture
+                                   may come 2, 4 or 8 times smaller (its ceilings), but
+                                   neither side below this. 0: full size */
+    uint32_t max_scans;         /* 0: 100. Work: at most 8 * max_scans blocks a byte */
+    int partial;                /* 1: of a damaged file what came before the damage, the
+                                   rest grey */
+    int *cut;                   /* told whether that was so; may be NULL */
 } mni_decode_opts;
 
 /* Defaults: white background, RGB, upright. */

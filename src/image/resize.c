@@ -21,9 +21,9 @@
  * point decides the other way (1 grey level).
  *
  * The sums themselves are kernels (kern/kern_img.h). Here is the order of work: rows are
- * done across four at a time, when the first output row wants them, into a ring that holds
- * as many as one output row needs. So the picture between the passes is a few KiB that
- * stay in L1, not a quarter of a MiB. SPDX-License-Identifier: MIT */
+ * done across four at a time, when the first output row wants them, into a ring that
+ * holds as many as one output row needs. So the picture between the passes is a few KiB
+ * that stay in L1, not a quarter of a MiB. SPDX-License-Identifier: MIT */
 #include "image/resize.h"
 
 #include <string.h>
@@ -110,7 +110,7 @@ typedef struct work {
     const mni_kern_img *kern;
     const mann_image *in;
     const mni_taps *across, *down;
-    size_t in_row, out_row, slot_bytes, reach; /* reach: bytes of a row that may be read */
+    size_t in_row, out_row, slot_bytes, reach; /* reach: bytes of a row to be read */
     uint32_t n_slots, next;                    /* next: first row not yet done across */
     uint8_t *ring, *edge; /* edge: copies of rows behind which nothing may be read */
     const uint8_t **rows;
@@ -122,7 +122,8 @@ static mann_status work_init(work *w, mann_error *err)
     w->in_row = (size_t)w->in->width * channels;
     w->out_row = (size_t)w->across->n_out * channels;
     w->slot_bytes = w->out_row + MNI_ROW_SLACK;
-    w->reach = ((size_t)w->across->first[w->across->n_out - 1] + w->across->n) * channels +
+    w->reach = ((size_t)w->across->first[w->across->n_out - 1] + w->across->n) *
+                   channels +
                MNI_ROW_SLACK;
     if (w->reach < w->in_row) w->reach = w->in_row;
     w->n_slots = w->down->n + MNI_ROWS_ACROSS;

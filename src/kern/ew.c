@@ -43,7 +43,7 @@ void mni_kern_ew_build(mni_kern_ew *k, unsigned cpu)
     if (cpu & MNI_CPU_AVX2) { k->name = "avx2"; fill_avx2(k); }
     if (cpu & MNI_CPU_AVX512) { k->name = "avx512"; fill_avx512(k); }
 #endif
-    if (cpu & MNI_CPU_NEON) k->name = "neon"; /* aarch64: fill_c is made of NEON already */
+    if (cpu & MNI_CPU_NEON) k->name = "neon"; /* fill_c is made of NEON there */
 }
 
 static mni_kern_ew best;

@@ -1,7 +1,7 @@
-/* gemm_neon.c - the micro-kernel on aarch64: 8 x 12 floats of C in 24 of the 32 registers,
- * three hold B, two the 8 floats of A, which vfmaq_laneq spreads by itself. Edges and the
- * order of additions are those of gemm_avx512.c, so the bits are the same as there.
- * SPDX-License-Identifier: MIT */
+/* gemm_neon.c - the micro-kernel on aarch64: 8 x 12 floats of C in 24 of the 32
+ * registers, three hold B, two the 8 floats of A, which vfmaq_laneq spreads by itself.
+ * Edges and the order of additions are those of gemm_avx512.c, so the bits are the same
+ * as there. SPDX-License-Identifier: MIT */
 #include "kern/kern_nn.h"
 
 #include "kern/level.h"

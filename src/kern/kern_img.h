@@ -4,9 +4,9 @@
  *
  *     out = clip((2^21 + sum of weight[k] * in[k]) >> 22)        to 0..255
  *
- * All of it in whole numbers, so every level gives the same bytes. The fast levels have no
- * quick product of 8 by 23 bits, but one that adds two products of 16 bits (pmaddwd). So a
- * weight is cut in two, weight = high * 2048 + low, and taps are taken in pairs:
+ * All of it in whole numbers, so every level gives the same bytes. The fast levels have
+ * no quick product of 8 by 23 bits, but one that adds two products of 16 bits (pmaddwd).
+ * So a weight is cut in two, weight = high * 2048 + low, and taps are taken in pairs:
  *
  *     sum = 2048 * (p0 * high0 + p1 * high1 + ...) + (p0 * low0 + p1 * low1 + ...)
  *

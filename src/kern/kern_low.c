@@ -16,7 +16,8 @@ size_t mni_low_packed_bytes(size_t c_out, size_t n_blocks, size_t kernel, size_t
 void mni_low_pack(uint8_t *packed, const void *w, size_t element, size_t c_out,
                   size_t c_in, size_t kernel, size_t n_blocks, size_t words)
 {
-    const size_t blocks = (c_out + MNI_LOW_BLOCK - 1) / MNI_LOW_BLOCK, lanes = 4 / element;
+    const size_t blocks = (c_out + MNI_LOW_BLOCK - 1) / MNI_LOW_BLOCK;
+    const size_t lanes = 4 / element;
     for (size_t first = 0; first < blocks; first += MNI_LOW_GROUP) {
         const size_t group = blocks - first < MNI_LOW_GROUP ? blocks - first
                                                             : MNI_LOW_GROUP;
@@ -51,8 +52,8 @@ static void each_step(const mni_low_conv *a, const uint8_t *x, const uint8_t *w,
         for (size_t u = 0; u < a->kernel; u++)
             for (size_t v = 0; v < a->kernel; v++)
                 for (size_t word = 0; word < a->words; word++, w += w_step)
-                    step(sum, x + b * a->x_block + u * a->x_row + v * a->x_pixel + 4 * word,
-                         w);
+                    step(sum, x + b * a->x_block + u * a->x_row + v * a->x_pixel +
+                                  4 * word, w);
 }
 
 static void int8_step(void *sum, const uint8_t *x, const uint8_t *w)

@@ -10,22 +10,22 @@
  *
  *     y = clamp(round(sum * scale[o] + shift[o] + r * r_scale), 0, 255)
  *
- * rounded to nearest even, in this order, product and sum apart (no FMA): every level gives
- * the same bytes. The zero points of x and y are folded into shift by the caller; the
- * border of x holds x's zero point.
+ * rounded to nearest even, in this order, product and sum apart (no FMA): every level
+ * gives the same bytes. The zero points of x and y are folded into shift by the caller;
+ * the border of x holds x's zero point.
  *
  * bf16: activations and weights are the upper halves of floats, sums are floats:
  *
  *     y = bf16(act(sum + shift[o] + r))
  *
  * Bits depend on the level (the BF16 instructions add two products at a time and flush
- * denormals); the sum before rounding to bf16 is within (n + 8) * FLT_EPSILON * sum |terms|
- * of a double-precision one, n = c_in * kernel^2.
+ * denormals); the sum before rounding to bf16 is within (n + 8) * FLT_EPSILON * sum
+ * |terms| of a double-precision one, n = c_in * kernel^2.
  *
- * One step of the sum is a 4-byte word of x: 4 channels of u8, or 2 of bf16, spread over a
- * register and multiplied with a word for each of 16 output channels. A pixel has `words`
- * of them: 4 (u8) or 8 (bf16) in a blocked map, fewer in the network's input, which is one
- * block with as few channels as it has. SPDX-License-Identifier: MIT */
+ * One step of the sum is a 4-byte word of x: 4 channels of u8, or 2 of bf16, spread over
+ * a register and multiplied with a word for each of 16 output channels. A pixel has
+ * `words` of them: 4 (u8) or 8 (bf16) in a blocked map, fewer in the network's input,
+ * which is one block with as few channels as it has. SPDX-License-Identifier: MIT */
 #ifndef MNI_KERN_KERN_LOW_H
 #define MNI_KERN_KERN_LOW_H
 
@@ -51,8 +51,8 @@ typedef struct mni_low_conv {
     int relu;                           /* bf16 only: u8 is clamped at 0 anyway */
 } mni_low_conv;
 
-/* Places [place, place_end) (row by row) of the blocks of group `group` of y: 4 blocks, or
- * those that are left. Cutting the work changes no bit. */
+/* Places [place, place_end) (row by row) of the blocks of group `group` of y: 4 blocks,
+ * or those that are left. Cutting the work changes no bit. */
 typedef void (*mni_low_fn)(const mni_low_conv *a, size_t group, size_t place,
                            size_t place_end);
 
@@ -74,8 +74,8 @@ void mni_low_int8_c(const mni_low_conv *a, size_t group, size_t place, size_t pl
 void mni_low_bf16_c(const mni_low_conv *a, size_t group, size_t place, size_t place_end);
 
 /* Weights [c_out][c_in][kernel][kernel] of 1 byte (s8) or 2 (bf16), in the order of the
- * sum: [group][block of x][row][column][word][block of the group][16 out][word's channels],
- * zeros where channels are absent. */
+ * sum: [group][block of x][row][column][word][block of the group][16 out][word's
+ * channels], zeros where channels are absent. */
 size_t mni_low_packed_bytes(size_t c_out, size_t n_blocks, size_t kernel, size_t words);
 void mni_low_pack(uint8_t *packed, const void *w, size_t element, size_t c_out,
                   size_t c_in, size_t kernel, size_t n_blocks, size_t words);

@@ -63,7 +63,7 @@ typedef void (*mni_turn_fn)(const float *in, size_t ld, size_t rows, size_t k,
                             size_t width, float *out);
 
 typedef struct mni_kern_nn {
-    const char *name;           /* level of the best entry: "scalar", "avx2", "avx512", "neon" */
+    const char *name;           /* of the level of the best entry: "scalar", "neon", .. */
     size_t mr, nr;              /* the micro-kernel's tile of C */
     mni_tile_fn tile;
     mni_turn_fn turn;           /* packing a matrix whose rows run along k */

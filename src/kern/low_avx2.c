@@ -1,15 +1,15 @@
 /* low_avx2.c - low_body.h without the instructions that were made for it.
  *
  * int8: vpmaddubsw would add two products in 16 bits and saturate (2 * 255 * 127 does not
- * fit), so that the answer would depend on the level. Instead both sides are widened to 16
- * bits and vpmaddwd adds two products in 32: a register of sums holds two halves for each of
- * 4 output channels, which are put together at the end.
+ * fit), so that the answer would depend on the level. Instead both sides are widened to
+ * 16 bits and vpmaddwd adds two products in 32: a register of sums holds two halves for
+ * each of 4 output channels, which are put together at the end.
  *
  *     x     c0 c1 c2 c3  c0 c1 c2 c3 ..      w   o0: c0 c1 c2 c3  o1: c0 c1 c2 c3 ..
  *     sums  [o0: c0 c1] [o0: c2 c3] [o1: c0 c1] [o1: c2 c3] ..
  *
- * bf16: a word is two floats, one in its upper half and one, moved up, in its lower; their
- * products are exact, so that the sums are those of the plain C.
+ * bf16: a word is two floats, one in its upper half and one, moved up, in its lower;
+ * their products are exact, so that the sums are those of the plain C.
  * SPDX-License-Identifier: MIT */
 #include "kern/kern_low.h"
 
@@ -35,8 +35,8 @@ MNI_AVX2 static MNI_INLINE __m128i half_at(const uint8_t *p)
 /* --- int8 --------------------------------------------------------------------------- */
 
 /* Eight whole sums of the halves in two registers, scaled. */
-MNI_AVX2 static MNI_INLINE __m256i int8_scaled(const mni_low_conv *a, __m256i s, __m256i t,
-                                               size_t o, size_t at)
+MNI_AVX2 static MNI_INLINE __m256i int8_scaled(const mni_low_conv *a, __m256i s,
+                                               __m256i t, size_t o, size_t at)
 {
     const __m256i sum = _mm256_permute4x64_epi64(_mm256_hadd_epi32(s, t), 0xD8);
     __m256 v = _mm256_mul_ps(_mm256_cvtepi32_ps(sum), _mm256_loadu_ps(a->scale + o));

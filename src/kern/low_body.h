@@ -10,7 +10,8 @@
  *   LOW_ZERO()       LOW_END(a, acc, o, at)              scales and stores a block: its
  *                                                        first output channel, its place
  *   LOW_SIZE         bytes of an element of y
- *   LOW_PLACES       places of a tile                    LOW_BLOCKS  and its blocks, at most
+ *   LOW_PLACES       places of a tile                    LOW_BLOCKS  and its blocks, at
+ * most
  *
  * A tile (AVX-512, 6 places x 4 blocks of 16 channels) in one step of the sum, four
  * channels (u8) or two (bf16) deep:
@@ -28,8 +29,9 @@
  * weights to the next step's, and y_at: where the places go. */
 LOW_TARGET static MNI_INLINE void LOW(tile)(const mni_low_conv *a,
                                             const uint8_t *const *x, const uint8_t *w,
-                                            size_t w_step, const size_t *y_at, size_t block,
-                                            const size_t words, const int places,
+                                            size_t w_step, const size_t *y_at,
+                                            size_t block, const size_t words,
+                                            const int places,
                                             const int blocks)
 {
     LOW_ACC acc[LOW_PLACES][LOW_BLOCKS * LOW_PARTS];
@@ -84,8 +86,8 @@ typedef void (*LOW(tile_fn))(const mni_low_conv *a, const uint8_t *const *x,
 LOW_ALL(LOW_TILE)
 static const LOW(tile_fn) LOW(tiles)[LOW_PLACES][LOW_BLOCKS] = LOW_TABLE;
 
-/* Tiles of as equal a size as possible: 49 places are 5 of 6 and 4 of 5 ... not 8 of 6 and
- * a lonely one that waits for its own sums. */
+/* Tiles of as equal a size as possible: 49 places are 5 of 6 and 4 of 5 ... not 8 of 6
+ * and a lonely one that waits for its own sums. */
 LOW_TARGET static void LOW(conv)(const mni_low_conv *a, size_t group, size_t place,
                                  size_t place_end)
 {
@@ -108,8 +110,8 @@ LOW_TARGET static void LOW(conv)(const mni_low_conv *a, size_t group, size_t pla
         }
         for (size_t v = 0; v < blocks; v += LOW_BLOCKS) {
             const size_t some = blocks - v < LOW_BLOCKS ? blocks - v : LOW_BLOCKS;
-            LOW(tiles)[places - 1][some - 1](a, x, w + v * 4 * MNI_LOW_BLOCK, w_step, y_at,
-                                             group * MNI_LOW_GROUP + v);
+            LOW(tiles)[places - 1][some - 1](a, x, w + v * 4 * MNI_LOW_BLOCK, w_step,
+                                             y_at, group * MNI_LOW_GROUP + v);
         }
         done = end;
     }

@@ -8,7 +8,7 @@
 
 #include "kern/level.h"
 
-#if MNI_NEON
+#if MNI_ARM64
 #include <arm_neon.h>
 
 #define LOW_TARGET

@@ -10,10 +10,9 @@
 #include <immintrin.h>
 
 #define MNI_CLMUL __attribute__((target("avx2,pclmul")))
-#define MNI_BMI2  __attribute__((target("avx2,bmi,bmi2")))
+#define MNI_AVX2_BMI2 __attribute__((target("avx2,bmi,bmi2")))
 
-/* --- CRC-32 by folding
- * --------------------------------------------------------------- */
+/* --- CRC-32 by folding ------------------------------------------------------------ */
 
 /* The message is a polynomial; the CRC its remainder. 128 bits that stand d bits in front
  * of the end may be replaced by (low half times x^(d+64) mod P) + (high half times x^d
@@ -269,7 +268,7 @@ MNI_AVX2 static void unfilter_two_avx2(const int filter[2], uint8_t *const to[2]
 #include "kern/png_filter_body.h"
 #undef LEVEL
 #undef NAME
-#define LEVEL MNI_BMI2
+#define LEVEL MNI_AVX2_BMI2
 #define NAME(x) x##_bmi2
 #include "kern/symbols_body.h"
 #undef LEVEL

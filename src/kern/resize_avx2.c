@@ -5,7 +5,8 @@
  *
  *     bytes in memory     r0 g0 b0 r1 g1 b1 ..
  *     16-bit words        r0 r1 | g0 g1 | b0 b1 | 0 0
- *     times               w0 w1 | w0 w1 | w0 w1 | w0 w1      added in pairs: a sum a channel
+ *     times               w0 w1 | w0 w1 | w0 w1 | w0 w1      added in pairs: a sum a
+ * channel
  *
  * Four rows go together, because they share the weights. Down: the bytes of two rows are
  * interleaved, which puts the pairs side by side at once. SPDX-License-Identifier: MIT */
@@ -59,7 +60,7 @@ MNI_AVX2 static MNI_INLINE void across(uint8_t *const out[4], const uint8_t *con
         }
         const __m256i words =
             _mm256_packs_epi32(finish(high01, low01), finish(high23, low23));
-        const __m256i bytes = _mm256_packus_epi16(words, words); /* rows 0 2 .. | 1 3 .. */
+        const __m256i bytes = _mm256_packus_epi16(words, words); /* rows 0 2 | 1 3 */
         const uint64_t even = (uint64_t)_mm256_extract_epi64(bytes, 0),
                        odd = (uint64_t)_mm256_extract_epi64(bytes, 2);
         const uint32_t pixels[4] = { (uint32_t)even, (uint32_t)odd,

@@ -21,8 +21,9 @@ MNI_AVX512 static MNI_INLINE __m128i load16(const uint8_t *at)
     return _mm_loadu_si128((const __m128i *)(const void *)at);
 }
 
-MNI_AVX512 static MNI_INLINE void across(uint8_t *const out[4], const uint8_t *const in[4],
-                                         const mni_taps *t, const uint32_t channels)
+MNI_AVX512 static MNI_INLINE void across(uint8_t *const out[4],
+                                         const uint8_t *const in[4], const mni_taps *t,
+                                         const uint32_t channels)
 {
     const __m512i spread = _mm512_broadcast_i32x4(
         channels == 3

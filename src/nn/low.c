@@ -93,8 +93,8 @@ static void measure_one(const mni_plan *p, const float *folded, const float *inp
 static float rounded_up(float v)
 {
     int e;
-    const float m = frexpf(v, &e);
-    return ldexpf((float)(m < 0 ? floor((double)m * 256) : ceil((double)m * 256)) / 256, e);
+    const double m = (double)frexpf(v, &e) * 256;
+    return ldexpf((float)(m < 0 ? floor(m) : ceil(m)) / 256, e);
 }
 
 mann_status mni_low_measure(const mni_resnet_config *c, const float *folded,
@@ -210,7 +210,8 @@ static void pack_int8(mni_low *f, const mni_layer *l, mni_low_layer *q,
         const double scale = x_scale * w_scale / y_scale;
         f->floats[q->scale + o] = (float)scale;
         f->floats[q->shift + o] =
-            (float)(folded[l->bias + o] / y_scale - scale * sum * x_zero + y_zero - r_shift);
+            (float)(folded[l->bias + o] / y_scale - scale * sum * x_zero + y_zero -
+                    r_shift);
     }
     mni_low_pack(f->packed + q->weight, plain, 1, l->c_out, l->c_in, l->kernel,
                  q->n_blocks, q->words);
@@ -304,7 +305,8 @@ static mann_status init(mni_low *f, const float *folded, const float *ranges,
     }
     const int fine = f->packed && f->floats && plain;
     mni_free(plain);
-    return fine ? MANN_OK : mni_fail(err, MANN_E_NOMEM, "model: %zu packed bytes", n_packed);
+    return fine ? MANN_OK
+                : mni_fail(err, MANN_E_NOMEM, "model: %zu packed bytes", n_packed);
 }
 
 mann_status mni_low_init(mni_low *f, const mni_resnet_config *c, mni_precision p,

@@ -39,9 +39,10 @@ static void fill_border(uint8_t *map, const mni_low_map *m, size_t border, int v
 /* --- the input ---------------------------------------------------------------------- */
 
 /* A channel of u8, rounded to nearest even by adding a number whose last bit counts ones:
- * 1.5 * 2^23. The loop has no call and no branch, so that compilers make vectors of it. */
-static void quantise_row(uint8_t *out, size_t pixel, const float *x, size_t n, float scale,
-                         float zero)
+ * 1.5 * 2^23. The loop has no call and no branch, so that compilers make vectors of
+ * it. */
+static void quantise_row(uint8_t *out, size_t pixel, const float *x, size_t n,
+                         float scale, float zero)
 {
     for (size_t i = 0; i < n; i++) {
         float v = x[i] * scale + zero;
@@ -252,8 +253,8 @@ static void run_range(void *ctx, size_t begin, size_t end, size_t chunk)
     mni_scratch_give(j->pieces, piece);
 }
 
-mann_status mni_low_forward(const mni_low *f, const float *input, size_t n, mni_pool *pool,
-                            float *out, mann_error *err)
+mann_status mni_low_forward(const mni_low *f, const float *input, size_t n,
+                            mni_pool *pool, float *out, mann_error *err)
 {
     const size_t threads = mni_pool_threads(pool), n_pieces = n < threads ? n : threads;
     mni_scratch pieces;

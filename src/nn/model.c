@@ -1,13 +1,16 @@
 /* model.c - the model object: an architecture, its parameters, its attachments, and how
  * they travel. See model.h. Sections of a model file:
  *
- *   ARCH  bytes   u32 dim, u32 input size, u32 input channels, u32 0, name (64 bytes,
- * zero-padded) RNET  u32     a ResNet's description: the fields of mni_resnet_config in
- * order (resnet.h) WGHT  f32|f16 its parameters, in the order of mni_resnet_each_param
- *   STAT  f32     running mean and var of its norms, in the order of mni_resnet_each_stat
- *   ATTA  bytes   attachments one after another: tag (4 letters), u32 0, u64 length,
- * bytes. Two are the model's own: "PREC", u32 mni_precision (absent: f32), and "RANG", the
- * hash of the weights that were measured and f32 of mni_low_n_ranges
+ *   ARCH  bytes     u32 dim, u32 input size, u32 input channels, u32 0, name (64 bytes,
+ *                   zero-padded)
+ *   RNET  u32       a ResNet's description: the fields of mni_resnet_config in order
+ *   WGHT  f32|f16   its parameters, in the order of mni_resnet_each_param
+ *   STAT  f32       running mean and var of its norms, in the order of
+ *                   mni_resnet_each_stat
+ *   ATTA  bytes     attachments one after another: tag (4 letters), u32 0, u64 length,
+ *                   bytes. Two are the model's own: "PREC", u32 mni_precision (absent:
+ *                   f32), and "RANG", u64 hash of the weights that were measured and f32
+ *                   of mni_low_n_ranges
  *
  * pixels has neither RNET nor WGHT nor STAT.
  *
@@ -201,7 +204,8 @@ mann_status mni_model_store_as(mni_model *m, mni_dtype dtype, mann_error *err)
 static mni_attachment *find_attached(const mni_model *m, const char tag[4])
 {
     for (uint32_t i = 0; i < m->n_attached; i++)
-        if (memcmp(m->attached[i].tag, tag, 4) == 0) return (mni_attachment *)&m->attached[i];
+        if (memcmp(m->attached[i].tag, tag, 4) == 0)
+            return (mni_attachment *)&m->attached[i];
     return NULL;
 }
 
@@ -408,7 +412,7 @@ static mann_status take_precision(mni_model *m, const mni_reader *r, mann_error 
                               ? mni_model_set_precision(m, (mni_precision)p, err)
                               : MANN_E_ARG;
     return s == MANN_E_ARG
-        ? mni_fail(err, MANN_E_FORMAT, "%s: the model's precision (%u) lacks what it needs",
+        ? mni_fail(err, MANN_E_FORMAT, "%s: precision %u lacks what it needs",
                    mni_reader_name(r), (unsigned)p)
         : s;
 }

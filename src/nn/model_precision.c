@@ -1,5 +1,5 @@
-/* model_precision.c - a model that answers in 8 or 16 bits, and the ranges it wants for it.
- * SPDX-License-Identifier: MIT */
+/* model_precision.c - a model that answers in 8 or 16 bits, and the ranges it wants for
+ * it. SPDX-License-Identifier: MIT */
 #include <math.h>
 #include <string.h>
 
@@ -107,6 +107,8 @@ mann_status mni_model_measure(mni_model *m, const float *input, size_t n, mann_e
 {
     if (!m->is_resnet)
         return mni_fail(err, MANN_E_ARG, "model: %s has no ranges", m->architecture);
+    if (mni_model_precision(m) == MNI_PRECISION_INT8)
+        return mni_fail(err, MANN_E_ARG, "model: measured in f32, not while it is int8");
     const size_t n_ranges = mni_low_n_ranges(&m->config);
     float *ranges = mni_alloc(n_ranges + 1, sizeof *ranges), *folded = folded_weights(m);
     uint8_t *bytes = mni_alloc(HEAD + 4 * n_ranges, 1);
