@@ -68,6 +68,7 @@ KERN = src/kern/crc32c.c src/kern/dist_c.c src/kern/dist_avx2.c src/kern/dist_av
 	src/kern/resize_neon.c src/kern/kern_low.c src/kern/low_avx2.c src/kern/low_avx512.c \
 	src/kern/low_neon.c \
 	src/kern/conv_pack.c src/kern/conv_c.c src/kern/conv_avx2.c src/kern/conv_avx512.c \
+	src/kern/conv_neon.c src/kern/conv_grad_neon.c \
 	src/kern/kern_conv.c src/kern/conv_wino.c src/kern/conv_rule.c src/kern/wino_grad.c \
 	src/kern/conv_grad.c src/kern/conv_grad_c.c src/kern/conv_grad_avx2.c \
 	src/kern/conv_grad_avx512.c src/kern/norm_blocks.c src/kern/kern_png.c \

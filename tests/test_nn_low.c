@@ -1,5 +1,5 @@
-/* test_nn_low.c - a network that answers in int8 or bf16: near to its f32, the same bits at
- * every level, batch and number of threads; its files, ranges and refusals.
+/* test_nn_low.c - a network that answers in int8 or bf16: near to its f32, the same bits
+ * at every level, batch and number of threads; its files, ranges and refusals.
  * SPDX-License-Identifier: MIT */
 #include <math.h>
 #include <stdio.h>
@@ -137,7 +137,8 @@ static void int8_is_the_same_at_every_level(void)
         mni_model *m = model_of(k);
         float *folded = mni_alloc(mni_resnet_n_params(c), sizeof *folded);
         float *ranges = mni_alloc(n, sizeof *ranges), *x = inputs(c, IMAGES, 8);
-        float *want = mni_alloc(2 * IMAGES * dim, sizeof *want), *got = want + IMAGES * dim;
+        float *want = mni_alloc(2 * IMAGES * dim, sizeof *want);
+        float *got = want + IMAGES * dim;
         mni_low f;
         unsigned have = 0;
         mni_low_fold(c, mni_model_params(m), mni_model_stats(m), folded);
