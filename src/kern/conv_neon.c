@@ -1,5 +1,5 @@
-/* conv_neon.c - conv_body.h with registers of 4 floats: a block is four, a tile 6 places x
- * 1 block in 24 of the 32. SPDX-License-Identifier: MIT */
+/* conv_neon.c - conv_body.h with registers of 4 floats: a block is four, a tile 6 places
+ * x 1 block in 24 of the 32. SPDX-License-Identifier: MIT */
 #include "kern/kern_conv.h"
 
 #include "kern/kern_wino.h"

@@ -35,7 +35,8 @@ static inline const char *mni_precision_name(mni_precision p)
 void mni_low_fold(const mni_resnet_config *c, const float *params, const float *stats,
                   float *folded);
 
-/* Range of the input, then the largest magnitude of tensor 1, 2, ... of the plan. */
+/* Range of the input, then the largest magnitude of tensor 1, 2, ... of the plan; 0: no
+ * memory to count them. */
 size_t mni_low_n_ranges(const mni_resnet_config *c);
 /* Widens `ranges` (start with zeros) by n images. */
 mann_status mni_low_measure(const mni_resnet_config *c, const float *folded,

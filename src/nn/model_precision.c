@@ -21,8 +21,8 @@ static const uint8_t *ranges_at(const mni_model *m, size_t *n)
 {
     size_t n_bytes;
     const uint8_t *bytes = mni_model_attached(m, "RANG", &n_bytes);
-    *n = bytes ? mni_low_n_ranges(&m->config) : 0;
-    return bytes && n_bytes == HEAD + 4 * *n && mni_get64(bytes) == m->weights_hash
+    *n = n_bytes > HEAD ? (n_bytes - HEAD) / 4 : 0;
+    return *n && n_bytes == HEAD + 4 * *n && mni_get64(bytes) == m->weights_hash
         ? bytes + HEAD : NULL;
 }
 
@@ -33,8 +33,13 @@ static mann_status get_ranges(const mni_model *m, float **out, mann_error *err)
     const uint8_t *bytes = ranges_at(m, &n);
     *out = NULL;
     if (!bytes) return MANN_OK;
+    const size_t wanted = mni_low_n_ranges(&m->config);
+    if (wanted && wanted != n) return MANN_OK;
     float *r = mni_alloc(n, sizeof *r);
-    if (!r) return mni_fail(err, MANN_E_NOMEM, "model: its ranges");
+    if (!r || !wanted) {
+        mni_free(r);
+        return mni_fail(err, MANN_E_NOMEM, "model: its ranges");
+    }
     int fine = 1;
     for (size_t i = 0; i < n; i++) {
         const uint32_t bits = mni_get32(bytes + 4 * i);
