@@ -1,6 +1,6 @@
 /* resize.c - our shrinking beside Pillow's BILINEAR, in turn: a Python that holds the
- * same pixels, or the same photo files, waits at the other end of a pipe and does its share
- * once for each line it is sent. It times itself, so that the pipe is not counted.
+ * same pixels, or the same photo files, waits at the other end of a pipe and does its
+ * share once for each line it is sent. It times itself, so that the pipe is not counted.
  *
  *     resize PYTHON SCRIPT        the script is resize_pillow.py
  *
