@@ -134,7 +134,7 @@ CLI = src/cli/program.c $(CLI_PARTS)
 # --- tests ------------------------------------------------------------------------------------------------------------------------
 TEST_MAIN = tests/main.c
 TEST_BASE = tests/test_base.c tests/test_text.c tests/test_json.c tests/test_os.c tests/test_vfs.c
-TEST_KERN = tests/test_kern_conv.c tests/test_kern_wino.c \
+TEST_KERN = tests/test_kern_conv.c tests/test_kern_wino.c tests/test_kern_grad.c \
 	tests/test_kern_dist.c tests/test_kern_nn.c tests/test_kern_png.c tests/test_kern_jpeg.c
 TEST_IMAGE_IN = tests/decode_help.c tests/test_png.c tests/test_jpeg.c tests/test_jpeg_ways.c \
 	tests/test_bmp.c tests/test_formats.c \
@@ -142,6 +142,7 @@ TEST_IMAGE_IN = tests/decode_help.c tests/test_png.c tests/test_jpeg.c tests/tes
 TEST_IMAGE_OUT = tests/test_resize.c tests/test_draw.c tests/test_synth.c
 TEST_STORE = tests/test_container.c tests/test_journal.c tests/test_foreign.c
 TEST_NN = tests/nn_oracle.c tests/test_nn_layers.c tests/test_nn_loss.c tests/test_nn_network.c \
+	tests/test_nn_blocks.c \
 	tests/test_nn_golden.c
 TEST_INDEX = tests/test_index.c tests/test_bare.c
 TEST_EVAL = tests/test_retrieval.c tests/test_metrics.c tests/test_calib.c
