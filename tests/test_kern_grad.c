@@ -438,7 +438,7 @@ static void weights_there_and_back(void)
     }
 }
 
-/* --- norm, ReLU and add -------------------------------------------------------------- */
+/* --- norm, ReLU and add ------------------------------------------------------------- */
 
 enum { PLACES = 200, FLOATS = PLACES * MNI_BLOCK };
 
