@@ -225,8 +225,9 @@ static MNI_INLINE int mni_jpeg_next_ac(mni_bits *r, const mni_jpeg_huffman *h,
     const unsigned size = (unsigned)symbol & 15;
     *value = 0;
     if (size == 0 && symbol != 0xF0) return 0;
-    *k += ((unsigned)symbol >> 4) + 1;
-    if (*k >= MNI_JPEG_BLOCK) return size ? -1 : 0;
+    const unsigned place = *k + ((unsigned)symbol >> 4) + 1;
+    if (place >= MNI_JPEG_BLOCK) return size ? -1 : 0;
+    *k = place;
     if (size) *value = mni_bits_take_number(r, size);
     return 1;
 }
