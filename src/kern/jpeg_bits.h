@@ -162,7 +162,7 @@ static MNI_INLINE unsigned mni_pair_skip2(uint64_t p) { return (unsigned)p >> 16
  *
  *      15        9 8  7 6    5 4      0
  *      +----------+----+------+--------+       skip: sum of all; 127: not even the first
- *      |   skip   |    | ends |  bits  |       code is in the look, or no block is so long
+ *      |   skip   |    | ends |  bits  |       code is in the look, or it is too many
  *      +----------+----+------+--------+ */
 enum { MNI_SKIPS_ENDS = 32 };
 

@@ -245,7 +245,7 @@ const uint8_t mni_jpeg_place[MNI_JPEG_BLOCK] = {
 #define BLOCK_NAME block_bmi2
 #define SKIP_NAME skip_bmi2
 #include "kern/jpeg_block.h"
-void mni_kern_jpeg_add_bmi2(mni_kern_jpeg *k) 
+void mni_kern_jpeg_add_bmi2(mni_kern_jpeg *k)
 {
     k->block = block_bmi2;
     k->skip = skip_bmi2;
@@ -256,7 +256,7 @@ void mni_kern_jpeg_add_bmi2(mni_kern_jpeg *k) { (void)k; }
 
 void mni_kern_jpeg_add_c(mni_kern_jpeg *k)
 {
-    *k = (mni_kern_jpeg){ "scalar", mni_jpeg_unstuff_c, block_c, skip_c, idct8_c, idct4_c, idct2_c,
-                          mni_jpeg_across_c, mni_jpeg_both_c, mni_jpeg_down_c,
-                          mni_jpeg_ycc_c };
+    *k = (mni_kern_jpeg){ "scalar", mni_jpeg_unstuff_c, block_c, skip_c, idct8_c,
+                          idct4_c, idct2_c, mni_jpeg_across_c, mni_jpeg_both_c,
+                          mni_jpeg_down_c, mni_jpeg_ycc_c };
 }
