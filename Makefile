@@ -148,16 +148,16 @@ CLI = src/cli/program.c $(CLI_PARTS)
 # --- tests ------------------------------------------------------------------------------------------------------------------------
 TEST_MAIN = tests/main.c
 TEST_BASE = tests/test_base.c tests/test_text.c tests/test_json.c tests/test_os.c tests/test_vfs.c
-TEST_KERN = tests/test_kern_dist.c tests/test_kern_i8.c tests/test_kern_nn.c tests/test_kern_png.c \
-	tests/test_kern_jpeg.c tests/test_kern_code.c tests/test_kern_img.c tests/test_kern_low.c \
-	tests/test_kern_conv.c tests/test_kern_wino.c
+TEST_KERN = tests/test_kern_conv.c tests/test_kern_wino.c tests/test_kern_grad.c \
+	tests/test_kern_dist.c tests/test_kern_i8.c tests/test_kern_nn.c tests/test_kern_png.c \
+	tests/test_kern_jpeg.c tests/test_kern_code.c tests/test_kern_img.c tests/test_kern_low.c
 TEST_IMAGE_IN = tests/decode_help.c tests/test_png.c tests/test_jpeg.c tests/test_jpeg_ways.c \
 	tests/test_bmp.c tests/test_formats.c \
 	tests/test_decode.c
 TEST_IMAGE_OUT = tests/test_resize.c tests/test_draw.c tests/test_synth.c
 TEST_STORE = tests/test_container.c tests/test_journal.c tests/test_foreign.c
 TEST_NN = tests/nn_oracle.c tests/test_nn_layers.c tests/test_nn_loss.c tests/test_nn_network.c \
-	tests/test_nn_low.c \
+	tests/test_nn_low.c tests/test_nn_blocks.c \
 	tests/test_nn_golden.c
 TEST_INDEX = tests/ann_help.c tests/ann_forge.c tests/test_ann_forged.c tests/test_ann_life.c tests/test_ann_files.c \
 	tests/test_ann_gallery.c tests/test_spec.c tests/test_index.c tests/test_bare.c \

@@ -96,7 +96,8 @@ mann_status mann_image_read(mann_image *out, const char *path, mann_error *err);
  * taken. */
 typedef struct mann_decode_options {
     uint32_t struct_size, max_side;             /* 65,535 */
-    uint64_t max_pixels, max_memory;            /* 100 million; 1 GiB: picture and work */
+    uint64_t max_pixels, max_memory;            /* of what comes: 100 million; and
+                                                   of the work on it: 1 GiB */
     uint32_t max_scans;                         /* of a progressive JPEG: 100 */
     uint32_t min_side;          /* not 0: a JPEG may come at 1/2, 1/4, 1/8 of its size, as
                                    long as no side gets below this. 0: full size */
