@@ -92,11 +92,31 @@ typedef struct mann_image {                     /* 8 bit, rows packed */
 mann_status mann_image_decode(mann_image *out, const void *bytes, size_t n_bytes,
                               mann_error *err);
 mann_status mann_image_read(mann_image *out, const char *path, mann_error *err);
+/* The same with limits of one's own. Beyond them: MANN_E_LIMIT, before memory is
+ * taken. */
+typedef struct mann_decode_options {
+    uint32_t struct_size, max_side;             /* 65,535 */
+    uint64_t max_pixels, max_memory;            /* of what comes: 100 million; and
+                                                   of the work on it: 1 GiB */
+    uint32_t max_scans;                         /* of a progressive JPEG: 100 */
+    uint32_t min_side;          /* not 0: a JPEG may come at 1/2, 1/4, 1/8 of its size, as
+                                   long as no side gets below this. 0: full size */
+    uint32_t partial;           /* 1: of a damaged JPEG what came before the damage, grey
+                                   the rest. 0: an error */
+    uint32_t was_cut;           /* result: the picture is such a part */
+} mann_decode_options;
+void        mann_decode_options_fill(mann_decode_options *o, size_t size);
+mann_status mann_image_decode_with(mann_image *out, const void *bytes, size_t n_bytes,
+                                   mann_decode_options *o, mann_error *err);
 /* Triangle filter scaled by the ratio (antialiased bilinear, as Pillow). `in` is RGB or
  * RGBA. */
 mann_status mann_image_resize(mann_image *out, const mann_image *in, uint32_t width,
                               uint32_t height, mann_error *err);
 mann_status mann_image_write_png(const char *path, const mann_image *im, mann_error *err);
+/* Baseline JPEG; quality 1..100 (below 90 with colour at half the size); alpha over
+ * white. */
+mann_status mann_image_write_jpeg(const char *path, const mann_image *im, int quality,
+                                  mann_error *err);
 void        mann_image_clear(mann_image *im);   /* accepts zeroed */
 
 /* Procedural toy-like objects. The picture is a function of (seed, klass, view,
@@ -151,6 +171,14 @@ void        mann_model_free(mann_model *m);
 /* How save keeps the weights (MANN_STORE_*): f32, or f16 at half the size. f16 rounds
  * them at once: the model becomes another one, with a fingerprint of its own. */
 mann_status mann_model_store_as(mann_model *m, uint32_t store, mann_error *err);
+/* What the network computes with. int8 is some 2 to 3 times as fast as f32 where the CPU
+ * has AVX-512 VNNI, bf16 halves the memory of weights; both are emulated elsewhere.
+ * Either makes another model of it, with a fingerprint of its own, saved and opened as
+ * such: a gallery answers queries of its own precision only. int8 needs to know how
+ * large numbers get: training measured it; a model from elsewhere is measured here, on
+ * 32 drawn pictures. The pixels model has no weights: MANN_E_ARG. */
+enum { MANN_PRECISION_F32 = 1, MANN_PRECISION_BF16, MANN_PRECISION_INT8 };
+mann_status mann_model_set_precision(mann_model *m, uint32_t precision, mann_error *err);
 uint32_t    mann_model_dim(const mann_model *m);
 /* out: n x dim unit vectors. The bits of a vector do not depend on n or on the pool. */
 mann_status mann_model_embed(const mann_model *m, const mann_image *images, size_t n,
@@ -162,6 +190,8 @@ typedef struct mann_model_info {
     /* what training examined it with; 0: not examined */
     uint32_t val_classes, val_images;
     float val_recall;               /* Recall@1 of it, leave one out; NaN: not examined */
+    uint32_t precision;             /* MANN_PRECISION_* */
+    uint32_t measured;              /* 1: its training measured what int8 wants to know */
 } mann_model_info;
 mann_status mann_model_describe(const mann_model *m, mann_model_info *info,
                                 mann_error *err);
@@ -171,6 +201,9 @@ enum { MANN_LOSS_TRIPLET = 1, MANN_LOSS_CONTRASTIVE, MANN_LOSS_SUPCON };
 enum { MANN_MINE_HARD = 1, MANN_MINE_SEMI_HARD, MANN_MINE_RANDOM };
 enum { MANN_AUGMENT_NONE = 1, MANN_AUGMENT_GLYPH, MANN_AUGMENT_PHOTO, MANN_AUGMENT_ALL };
 enum { MANN_MONITOR_RECALL = 1, MANN_MONITOR_LOSS };
+/* Checkpoints in checkpoint_dir at the start: none may be there (MANN_E_EXISTS); go on
+ * from the newest one, if there is one; throw them away. */
+enum { MANN_TRAIN_KEEP = 0, MANN_TRAIN_RESUME, MANN_TRAIN_AFRESH };
 typedef struct mann_train_config {
     uint32_t struct_size;
     uint32_t epochs, steps_per_epoch;        /* 50; 0: as many as show every image once */
@@ -182,7 +215,7 @@ typedef struct mann_train_config {
     uint32_t monitor;                           /* what "best" means; recall */
     uint32_t warmup_steps;                      /* 200, but at most a tenth of all */
     uint32_t keep_checkpoints;                  /* the newest so many; 3; ~0: all */
-    int      resume;     /* 1: go on from the newest in checkpoint_dir, if there is one */
+    int      resume;     /* MANN_TRAIN_*: what becomes of checkpoints that are there */
     float    learning_rate, momentum, weight_decay;        /* 0.1, 0.9 (Nesterov), 5e-4 */
     float    margin, temperature, clip;         /* 0.2, 0.1, 0 (no clipping) */
     /* of the classes, held out when there is no other validation; 0.1 */
@@ -207,8 +240,8 @@ typedef struct mann_train_report {
 /* Trains m (a ResNet; its weights are where training starts) and leaves the best weights
  * in it, with preprocessing, validation result and calibration. On failure m is
  * unchanged. Cancelled by the progress hook, or ended by a fault: a checkpoint is in
- * checkpoint_dir, and `resume` goes on from it to the same bits as if nothing had
- * happened, for any number of threads. report may be NULL. */
+ * checkpoint_dir, and MANN_TRAIN_RESUME goes on from it to the same bits as if nothing
+ * had happened, for any number of threads. report may be NULL. */
 mann_status mann_train(mann_model *m, const mann_dataset *set, const mann_train_config *c,
                        mann_pool *p, const mann_hooks *h, mann_train_report *report,
                        mann_error *err);
@@ -260,19 +293,70 @@ typedef struct mann_add_report {
 mann_status mann_gallery_add_images(mann_gallery *g, const mann_dataset *set,
                                     mann_pool *p, const mann_hooks *h,
                                     mann_add_report *report, mann_error *err);
+/* Makes the gallery hold what the set holds, by the content of the photos: new ones are
+ * embedded and added, a file that was moved or renamed only gets its new path and class,
+ * one whose content changed gets a new vector under its old id. Records whose photo is
+ * neither in the set nor below any folder that the gallery knows are `gone`: told by a
+ * note each, and removed if `gone` says so: MANN_SYNC_REMOVE not while one of those
+ * folders is away (a disk that is not mounted), MANN_SYNC_REMOVE_ALL all the same.
+ * Durable group by group; run again it goes on, and a run that ended finds nothing to do.
+ * report may be NULL. */
+enum { MANN_SYNC_KEEP = 0, MANN_SYNC_REMOVE, MANN_SYNC_REMOVE_ALL };
+typedef struct mann_sync_report {
+    uint32_t struct_size;
+    uint64_t n_added, n_moved, n_changed, n_present, n_gone, n_removed, n_skipped;
+} mann_sync_report;
+mann_status mann_gallery_sync(mann_gallery *g, const mann_dataset *set, int gone,
+                              mann_pool *p, const mann_hooks *h, mann_sync_report *report,
+                              mann_error *err);
 mann_status mann_gallery_remove(mann_gallery *g, const uint64_t *ids, size_t n,
                                 size_t *removed, mann_error *err);
 mann_status mann_gallery_remove_class(mann_gallery *g, const char *klass, size_t *removed,
                                       mann_error *err);
 mann_status mann_gallery_relabel(mann_gallery *g, const uint64_t *ids, size_t n,
                                  const char *klass, mann_error *err);
-/* Folds the tail in, builds `index` ("auto", "HNSW16", ...; NULL: as before) and writes the
- * gallery to `path`; NULL: replaces its own file (needs WRITE). */
+/* Folds the tail in, builds `index` ("auto", "HNSW16", ...; NULL: as before) and writes
+ * the gallery to `path`; NULL: replaces its own file (needs WRITE). */
 mann_status mann_gallery_build(mann_gallery *g, const char *path, const char *index,
                                mann_pool *p, const mann_hooks *h, mann_error *err);
 mann_status mann_gallery_compact(mann_gallery *g, mann_pool *p, const mann_hooks *h,
                                  mann_error *err);
 mann_status mann_gallery_verify(mann_gallery *g, const mann_hooks *h, mann_error *err);
+
+typedef struct mann_record {                  /* one thing; borrowed for the call of fn */
+    uint64_t id, content_hash, time;
+    uint32_t klass;
+    const char *class_name, *source;          /* class_name NULL: none; source "": none */
+    const float *vector;                        /* dim floats; unit length for cosine */
+} mann_record;
+
+/* --- whole galleries: copies, parts, unions, what can be saved */
+/* A gallery of the records for which keep is nonzero (NULL: all), as they are now, at
+ * another name, with the same kind of index: a snapshot, a shard. What stood there is
+ * replaced in one step. Writers wait, searches do not. Records keep their ids, classes
+ * their numbers. */
+mann_status mann_gallery_copy(mann_gallery *g, const char *path,
+                              int (*keep)(void *user, const mann_record *r), void *user,
+                              mann_pool *p, const mann_hooks *h, mann_error *err);
+/* Adds every record of `from`, a gallery of the same model, metric and dimension: else
+ * MANN_E_MISMATCH. Photos that are there already (same content and class; bare vectors:
+ * the same numbers and class) are counted as present. Ids are kept unless they were
+ * given before. In durable groups. */
+mann_status mann_gallery_merge(mann_gallery *g, mann_gallery *from, const mann_hooks *h,
+                               mann_add_report *report, mann_error *err);
+/* Whatever checksums still vouch for in a damaged gallery and its journal becomes a new
+ * gallery at `to` (MANN_E_EXISTS if something is there); `path` is only read. Maps, lists
+ * and the index (index NULL: of the same kind) are made anew. MANN_E_FORMAT if header,
+ * table or the block META are gone: then nothing can be told from the rest. */
+typedef struct mann_repair_report {
+    uint32_t struct_size, model_lost, journal_ignored;
+    uint64_t n_saved, n_lost;                   /* records */
+    uint64_t n_paths_lost, n_names_lost;        /* of saved records; of classes */
+    uint64_t journal_cut_bytes;
+} mann_repair_report;
+mann_status mann_gallery_repair(const char *path, const char *to, const char *index,
+                                mann_pool *p, const mann_hooks *h,
+                                mann_repair_report *report, mann_error *err);
 
 enum { MANN_AGGREGATE_MAX = 1, MANN_AGGREGATE_MEAN, MANN_AGGREGATE_VOTE };
 typedef struct mann_search {
@@ -344,12 +428,11 @@ mann_status mann_gallery_source(mann_gallery *g, uint64_t id, char *out, size_t 
                                 mann_error *err);
 mann_status mann_gallery_embed(mann_gallery *g, const mann_image *images, size_t n,
                                mann_pool *p, float *out, mann_error *err);
-typedef struct mann_record {                  /* one thing; borrowed for the call of fn */
-    uint64_t id, content_hash, time;
-    uint32_t klass;
-    const char *class_name, *source;          /* class_name NULL: none; source "": none */
-    const float *vector;                        /* dim floats; unit length for cosine */
-} mann_record;
+/* A photo file as the gallery's own commands read it: no larger than its model needs (a
+ * large JPEG at 1/2, 1/4 or 1/8), so that embedding it gives the bits that a row enrolled
+ * from the same file has. Embedding mann_image_read's full size gives nearly the same. */
+mann_status mann_gallery_photo(mann_gallery *g, const char *path, mann_image *out,
+                               mann_error *err);
 /* Calls fn for every live record in row order; nonzero stops. */
 mann_status mann_gallery_each(mann_gallery *g,
                               int (*fn)(void *user, const mann_record *r), void *user,
@@ -363,6 +446,7 @@ typedef struct mann_gallery_info {
     uint32_t journal_ignored; /* 1: the journal beside the file belongs to another base */
     uint32_t knob;            /* default ef or nprobe of searches; 0: the common rule */
     uint32_t compact_due;     /* 1: the tail or the dead rows slow searches down */
+    uint32_t precision;       /* of the model inside; 0: there is none */
 } mann_gallery_info;
 mann_status mann_gallery_describe(mann_gallery *g, mann_gallery_info *info,
                                   mann_error *err);
@@ -469,12 +553,29 @@ mann_status mann_evaluate_episodes(mann_gallery *g, const mann_dataset *set,
                                    const mann_hooks *h, mann_episodes_result *out,
                                    mann_error *err);
 
+/* Vectors of anybody's, and the pairs that belong together: no gallery, no classes. */
+typedef struct mann_retrieval_scores {
+    uint32_t struct_size;
+    uint64_t n_queries;                         /* with at least one right answer */
+    uint64_t n_lone;                            /* without: left out */
+    uint64_t n_pairs;                           /* different ones */
+    double recall, precision, hit, ndcg, mrr;   /* at k, means over queries */
+} mann_retrieval_scores;
+/* pairs: n_pairs x {row of queries, row of base}; the same pair twice counts once. Exact
+ * search, k >= 1 (more than there are rows is legal). MANN_E_LIMIT names a pair that
+ * points outside. */
+mann_status mann_evaluate_retrieval(mann_matrix base, mann_matrix queries,
+                                    mann_metric metric, const uint64_t *pairs,
+                                    size_t n_pairs, uint32_t k, mann_pool *p,
+                                    const mann_hooks *h, mann_retrieval_scores *out,
+                                    mann_error *err);
+
 typedef struct mann_sheet_row {
     const char *query_path;   /* shown and read; hits' pictures come from their sources */
     const mann_hit *hits; uint32_t n_hits; mann_answer answer;
 } mann_sheet_row;
-/* Contact sheet: a line of pictures per query, .png or .html by the name (HTML carries
- * its pictures). */
+/* Contact sheet: a line of pictures per query; .png, .jpg or .html by the name (HTML
+ * carries its pictures). */
 mann_status mann_sheet_write(mann_gallery *g, const mann_sheet_row *rows, size_t n,
                              const char *path, mann_error *err);
 

@@ -122,7 +122,8 @@ double ann_share(const mni_bare *ix, uint32_t k, size_t n)
         const size_t got = ann_ask(ix, q, k, ids, distances);
         if (got != most)
             test_fail(__FILE__, __LINE__, "%s: %zu hits of %zu", now, got, most);
-        for (size_t j = 0; j < got; j++) right += distances[j] <= truth[most - 1].distance;
+        for (size_t j = 0; j < got; j++)
+            right += distances[j] <= truth[most - 1].distance;
         all += most;
     }
     return all ? (double)right / (double)all : 1.0;

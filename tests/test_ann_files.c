@@ -158,7 +158,7 @@ static void tuned(const ann_kind *kind)
     CHECK_OK(mni_bare_tune(ix, none, 0.99, 10, NULL, &high, NULL));
     WANT(low.value <= high.value && low.recall >= 0.5 && high.recall >= 0.9);
     mni_bare *again = ann_reopen(ix, MANN_OPEN_WRITE);
-    WANT(!high.value || mni_ann_knob(again->ann) == high.value);     /* the file keeps it */
+    WANT(!high.value || mni_ann_knob(again->ann) == high.value);  /* the file keeps it */
     WANT(ann_share(again, 10, 40) > 0.9);
     mni_bare_free(again);
     mni_bare_free(ix);
@@ -320,7 +320,7 @@ static void flipped(const ann_kind *kind)
 
 static void every_flip_is_told(void) { ann_each(flipped); }
 
-/* --- when memory ends ---------------------------------------------------------------- */
+/* --- when memory ends --------------------------------------------------------------- */
 
 static const ann_kind *oom_kind;
 

@@ -43,7 +43,7 @@ static void whole_is_flat(void)
             }
 }
 
-/* Flat takes many queries at a time by bytes: byte for byte what it says to each alone. */
+/* Flat takes many queries at a time by bytes: byte for byte what it says to each. */
 static void crowd_is_one_by_one(void)
 {
     enum { Q = 600, K = 7 };
@@ -65,7 +65,8 @@ static void crowd_is_one_by_one(void)
                 for (size_t i = 0; i < Q; i++) {
                     CHECK_OK(mni_ann_search(a, &s.rows, q + i * dims[d], &p, scratch, one,
                                             &n, NULL));
-                    CHECK(n == found[i] && memcmp(one, many + i * K, n * sizeof *one) == 0);
+                    CHECK_EQ(n, found[i]);
+                    CHECK(memcmp(one, many + i * K, n * sizeof *one) == 0);
                 }
                 mni_scratch_free(scratch);
                 mni_free(many);

@@ -1,5 +1,6 @@
 /* test_kern_pq.c - sums of table entries: every level this CPU has gives the numbers of
- * plain C, bit for bit, and reads and writes nothing else. SPDX-License-Identifier: MIT */
+ * plain C, bit for bit, and reads and writes nothing else.
+ * SPDX-License-Identifier: MIT */
 #include <math.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
-/* cmd_bench.c - bench ann: how fast, how large and how right each kind of index is on this
- * machine, on any base, queries and truth, or on vectors made here.
+/* cmd_bench.c - bench ann: how fast, how large and how right each kind of index is on
+ * this machine, on any base, queries and truth, or on vectors made here.
  *
  * Row zero is what everybody writes first: a loop over the rows and a list of the best.
  * A speed without its recall says nothing, so both stand in every line; recall is counted

@@ -148,7 +148,8 @@ static void plan_text(mni_cli *c, const shape *s, const mann_cost *p)
     mni_format_seconds(took, sizeof took, p->build_seconds);
     mni_text_f(&c->out, "%s over %llu rows of %u numbers\n", p->index,
                (unsigned long long)s->rows, (unsigned)s->dim);
-    mni_text_f(&c->out, "  memory    %s of vectors, and %s while building\n", rows, beside);
+    mni_text_f(&c->out, "  memory    %s of vectors, and %s while building\n", rows,
+               beside);
     mni_text_f(&c->out, "  file      %s\n", file);
     mni_text_f(&c->out, "  building  %.3g distances, about %s on one thread\n",
                p->build_distances, took);

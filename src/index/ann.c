@@ -21,6 +21,7 @@ static const mni_ann_ops *const kinds[] = {
     &mni_sq8_ops,
     &mni_ivf_ops,
     &mni_ivfpq_ops,
+    &mni_hnsw_ops,
 };
 enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
 
@@ -133,6 +134,16 @@ static void warn_of_few_rows(const mni_spec *said, const mni_ann_job *job)
     h->note(h->user, MANN_NOTE_WARNING, sentence);
 }
 
+/* Every kind can be watched, and stopped before the work begins. */
+static mann_status begin(const mni_ann_job *job, mann_error *err)
+{
+    const mann_hooks *h = job->hooks;
+    const mann_progress p = { .task = "index", .total = job->rows->n };
+    if (!h || !h->progress || !h->progress(h->user, &p)) return MANN_OK;
+    return mni_fail(err, MANN_E_CANCELLED, "index: stopped before %lu rows",
+                    (unsigned long)job->rows->n);
+}
+
 mann_status mni_ann_build(mni_ann **out, const char *spec, const mni_ann_job *job,
                           mann_error *err)
 {
@@ -144,6 +155,7 @@ mann_status mni_ann_build(mni_ann **out, const char *spec, const mni_ann_job *jo
     MNI_TRY(choose(spec, job->rows, job->mem_bytes, &said, canonical, &ops, err));
     MNI_TRY(check_budget(ops, canonical, job, err));
     warn_of_few_rows(&said, job);
+    MNI_TRY(begin(job, err));
     MNI_TRY(ops->build(&a, canonical, job, err));
     name_it(a, ops, canonical);
     if (ops->knob && (said.ef || said.nprobe))
@@ -158,6 +170,7 @@ mann_status mni_ann_fold(mni_ann **out, const mni_ann *old, const mni_ann_job *j
     mni_ann *a;
     *out = NULL;
     MNI_TRY(check_budget(old->ops, old->spec, job, err));
+    MNI_TRY(begin(job, err));
     MNI_TRY(old->ops->fold(&a, old, job, from, err));
     name_it(a, old->ops, old->spec);
     a->knob = old->knob;        /* what was tuned stays */

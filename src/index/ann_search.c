@@ -121,7 +121,8 @@ static int may_have_missed(const mni_rows *rows, const mni_ann_params *p, size_t
     return found < p->k && found < most;
 }
 
-/* At most MNI_ANN_GROUP queries, or MNI_ANN_CROWD if the kind takes them. The heaps grow in the caller's own output. */
+/* At most MNI_ANN_GROUP queries, or MNI_ANN_CROWD if the kind takes them. The heaps grow
+ * in the caller's own output. */
 static mann_status search_group(const mni_ann *a, const mni_rows *rows,
                                 const float *queries, size_t n, const mni_ann_params *p,
                                 mni_scratch *scratch, mni_near *out, size_t *n_out,

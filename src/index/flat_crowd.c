@@ -183,7 +183,8 @@ mann_status mni_flat_crowd(const mni_rows *rows, const float *queries, size_t n_
             const mni_i8_args a = {
                 .blocks = c->blocks, .n_blocks = (n + MNI_I8_ROWS - 1) / MNI_I8_ROWS,
                 .stride = mni_code8_block_bytes(rows->dim),
-                .groups = mni_code8_groups(rows->dim), .queries = c->codes + first * codes,
+                .groups = mni_code8_groups(rows->dim),
+                .queries = c->codes + first * codes,
                 .n_queries = m, .out = c->dots, .out_stride = ROWS
             };
             k->dots(&a);

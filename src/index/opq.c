@@ -10,10 +10,10 @@
  *        U S V^T that is U V^T, the orthogonal matrix nearest to M (Procrustes)
  *
  * U V^T is found without U and V: X <- X (3 I - X^T X) / 2 moves every singular value of
- * X towards 1 and leaves the directions alone (Bjorck and Bowie, SIAM J. Num. Anal. 1971),
- * as long as they begin between 0 and sqrt(3). A direction in which M says nothing (a
- * value that is always 0) would stay at 0; so a little of the old R is mixed in.
- * SPDX-License-Identifier: MIT */
+ * X towards 1 and leaves the directions alone (Bjorck and Bowie, SIAM J. Num. Anal.
+ * 1971), as long as they begin between 0 and sqrt(3). A direction in which M says
+ * nothing (a value that is always 0) would stay at 0; so a little of the old R is mixed
+ * in. SPDX-License-Identifier: MIT */
 #include <math.h>
 #include <string.h>
 

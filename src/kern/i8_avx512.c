@@ -14,9 +14,6 @@
 #include <immintrin.h>
 
 enum { WIDTH = 16, Q_AT_ONCE = 8 };
-#define MNI_VNNI                                                                         \
-    __attribute__((                                                                      \
-        target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")))
 
 MNI_AVX512 static MNI_INLINE __m512i load64(const void *at)
 {

@@ -12,6 +12,11 @@ mann_status mni_embed_images(const mni_model *m, const mni_recipe *recipe,
 /* The gallery's model (borrowed), or MANN_E_MISMATCH saying why there is none. */
 mann_status mni_gallery_model(mni_gallery *g, const mni_model **m, mann_error *err);
 
+/* A photo file, decoded as mni_embed_photos does for the gallery's model: embedding it
+ * gives the very bits that a row of it has. */
+mann_status mni_gallery_photo(mni_gallery *g, const char *path, mann_image *out,
+                              mann_error *err);
+
 /* --- many photo files, in groups ---------------------------------------------------- */
 
 typedef enum mni_photo_result {
@@ -42,5 +47,11 @@ mann_status mni_embed_photos(const mni_model *m, const mni_recipe *recipe,
                              mni_group_fn group, void *ctx, mni_pool *pool,
                              const mann_hooks *h, mni_phase_seconds *seconds,
                              mann_error *err);
+
+/* Folds the tail into the file when it has grown large enough to pay (enrol.c). */
+mann_status mni_gallery_fold_if_due(mni_gallery *g, mni_pool *pool, const mann_hooks *h,
+                                    mann_error *err);
+/* Tells of a photo that was skipped, and why. */
+void mni_note_skipped(const mann_hooks *h, const char *path, const mni_photo *p);
 
 #endif
