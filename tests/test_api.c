@@ -421,7 +421,7 @@ static void bare_index_in_c(void)
     uint64_t ids[4], own[3] = { 70, 80, 90 };
     CHECK_FINE(mann_builder_new(&b, "Flat", MANN_L2, 2, 1, &e), e);
     CHECK_FINE(mann_builder_add(b, own, (mann_matrix){ rows, 3, 2, 2 }, NULL, &e), e);
-    CHECK_FINE(mann_builder_finish(&b, &ix, &e), e);
+    CHECK_FINE(mann_builder_finish(&b, &ix, NULL, NULL, &e), e);
     CHECK(b == NULL);
     CHECK_FINE(mann_index_save(ix, in_dir("i.mann"), &e), e);
     mann_index_free(ix);

@@ -21,11 +21,16 @@ BLOCK_LEVEL static int BLOCK_NAME(mni_bits *b, const mni_jpeg_huffman *dc_code,
         const unsigned both = k + mni_pair_skip2(p);
         if (both < MNI_JPEG_BLOCK - 1) {
             mni_bits_fill(&r);
+            const int second = mni_jpeg_top_number(r.word << (p >> 24 & 63),
+                                                   (unsigned)(p >> 56));
             mni_bits_drop(&r, mni_pair_bits(p));
             block[mni_jpeg_place[k + mni_pair_skip1(p)]] = (int16_t)(uint16_t)(p >> 32);
-            block[mni_jpeg_place[both]] = (int16_t)(uint16_t)(p >> 48);
+            block[mni_jpeg_place[both]] = (int16_t)second;
             k = both;
-            if (mni_pair_ends(p)) break;
+            if (p & MNI_PAIR_ENDS) {
+                k -= (p & MNI_PAIR_EMPTY) != 0;
+                break;
+            }
             continue;
         }
         const int32_t e = ac_code->look[r.word >> (64 - MNI_JPEG_LOOK)];
