@@ -96,7 +96,8 @@ mann_status mann_image_read(mann_image *out, const char *path, mann_error *err);
  * taken. */
 typedef struct mann_decode_options {
     uint32_t struct_size, max_side;             /* 65,535 */
-    uint64_t max_pixels, max_memory;            /* 100 million; 1 GiB: picture and work */
+    uint64_t max_pixels, max_memory;            /* of what comes: 100 million; and
+                                                   of the work on it: 1 GiB */
     uint32_t max_scans;                         /* of a progressive JPEG: 100 */
     uint32_t min_side;          /* not 0: a JPEG may come at 1/2, 1/4, 1/8 of its size, as
                                    long as no side gets below this. 0: full size */
@@ -517,8 +518,8 @@ typedef struct mann_sheet_row {
     const char *query_path;   /* shown and read; hits' pictures come from their sources */
     const mann_hit *hits; uint32_t n_hits; mann_answer answer;
 } mann_sheet_row;
-/* Contact sheet: a line of pictures per query, .png or .html by the name (HTML carries
- * its pictures). */
+/* Contact sheet: a line of pictures per query; .png, .jpg or .html by the name (HTML
+ * carries its pictures). */
 mann_status mann_sheet_write(mann_gallery *g, const mann_sheet_row *rows, size_t n,
                              const char *path, mann_error *err);
 

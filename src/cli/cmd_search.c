@@ -397,10 +397,13 @@ int mni_cmd_search(mni_cli *c)
     const char *sheet = mni_opt_text(&c->options, MNI_OPT_SHEET);
     r.info.struct_size = sizeof r.info;
     mni_cli_search(c, &r.how);
-    if (sheet && !mni_text_ends(sheet, ".png") && !mni_text_ends(sheet, ".html") &&
-        !mni_text_ends(sheet, ".htm"))
-        return mni_cli_usage(c, "--sheet: '%s', wanted a name that ends in .png or .html",
-                             sheet);
+    static const char *const kinds[] = { ".png", ".jpg", ".jpeg", ".html", ".htm" };
+    int known = !sheet;
+    for (size_t i = 0; !known && i < sizeof kinds / sizeof kinds[0]; i++)
+        known = mni_text_ends(sheet, kinds[i]);
+    if (!known)
+        return mni_cli_usage(
+            c, "--sheet: '%s', wanted a name that ends in .png, .jpg or .html", sheet);
     mann_status s = mni_cli_gallery(c, c->options.files[0], MANN_OPEN_READ, &r.g);
     if (s == MANN_OK) s = mann_gallery_describe(r.g, &r.info, &c->err);
     int code = s == MANN_OK ? MNI_EXIT_OK : mni_cli_fail(c, MNI_FROM_INPUT, s);

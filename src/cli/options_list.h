@@ -170,7 +170,7 @@ OPTION(MARGIN, "margin", 0, FLOAT, "X", "0.01", 0, 2, C(SEARCH) | C(EVAL), "min-
 OPTION_AGAIN(MARGIN, "margin", 0, FLOAT, "X", "0.2", 1e-6, 2, C(TRAIN), "triplet-margin",
     "how much farther the unlike must be than the like")
 OPTION(SHEET, "sheet", 0, PATH, "FILE", "", 0, 0, C(SEARCH), "contact-sheet html png",
-    "contact sheet of queries and hits: F.png or F.html")
+    "contact sheet of queries and hits: F.png, F.jpg or F.html")
 OPTION(OUT_DIR, "out", 0, PATH, "DIR", "", 0, 0, C(SEARCH),
     "out-dir output-dir results-dir",
     "write DIR/batch_search_results.json and a contact sheet PNG per query")

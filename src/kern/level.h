@@ -33,4 +33,14 @@
 #define MNI_INLINE inline
 #endif
 
+/* Before a loop whose bounds become constants by inlining: all of it is written out, so
+ * that the arrays it walks can be registers. */
+#if defined(__clang__)
+#define MNI_UNROLL _Pragma("clang loop unroll(full)")
+#elif defined(__GNUC__)
+#define MNI_UNROLL _Pragma("GCC unroll 48")
+#else
+#define MNI_UNROLL
+#endif
+
 #endif
