@@ -157,7 +157,8 @@ static void one_more_one_less(world *w)
         const double start = mni_clock_seconds();
         bench_must(mni_gallery_remove(w->g, &id, 1, &gone, &e), &e);
         minus[i] = mni_clock_seconds() - start;
-        if (gone != 1) bench_must(MANN_E_NOT_FOUND, &(mann_error){ 0, "nothing removed" });
+        if (gone != 1)
+            bench_must(MANN_E_NOT_FOUND, &(mann_error){ MANN_OK, "nothing removed" });
     }
     const bench_time a = spread_of(plus, CHANGES), r = spread_of(minus, CHANGES);
     say(w, "add p99", a, a.slowest * 1e3, "ms");
