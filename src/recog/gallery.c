@@ -330,10 +330,19 @@ static mann_status open_once(mni_gallery **out, const mni_vfs *v, const char *pa
         g->has_lock = s == MANN_OK;
         if (s != MANN_OK) goto fail;
     }
-    s = mni_base_open(&b, v, path, flags & MANN_OPEN_VERIFY ? MNI_READ_VERIFY : 0, err);
+    mni_mended mended = { 0 };
+    s = flags & MNI_OPEN_MEND
+            ? mni_base_mend(&b, &mended, v, path, err)
+            : mni_base_open(&b, v, path, flags & MANN_OPEN_VERIFY ? MNI_READ_VERIFY : 0,
+                            err);
     if (s != MANN_OK) goto fail;
     s = first_state(&g->state, b, err);
-    if (s != MANN_OK) goto fail;
+    if (s == MANN_OK && mended.dead) {
+        g->state->dead = mended.dead;
+        g->state->n_live -= mended.dead->n_dead;
+    }
+    if (s != MANN_OK) { mni_dead_release(mended.dead); goto fail; }
+    g->mended = mended;
     g->next_id = b->meta.next_id;
     s = load_roots(g, b, err);
     if (s == MANN_OK) s = load_model(g, b, err);
