@@ -42,6 +42,38 @@ static void embed(void *ctx)
     bench_use(j->out);
 }
 
+/* An embedding at another precision; share: f32's time over this one's, in turn. */
+static void low_line(const char *preset, uint32_t size, size_t n, mni_precision p)
+{
+    enum { MEASURED = 2 };
+    const mni_kern_low *kern = mni_kern_low_best();
+    bench_time t[2];
+    job low = { .n = n }, f32 = { .n = n };
+    mni_resnet_config c;
+    char name[64];
+    mni_resnet_preset(&c, preset);
+    c.input_size = size;
+    const size_t images = n > MEASURED ? n : MEASURED;
+    low.input = bench_floats(images * c.input_channels * size * size);
+    low.out = bench_floats(n * mni_resnet_dim(&c));
+    if (mni_model_new_resnet(&low.model, preset, &c, 1, NULL) != MANN_OK ||
+        mni_model_new_resnet(&f32.model, preset, &c, 1, NULL) != MANN_OK ||
+        mni_model_measure(low.model, low.input, MEASURED, NULL) != MANN_OK ||
+        mni_model_set_precision(low.model, p, NULL) != MANN_OK)
+        exit(1);
+    f32.input = low.input;
+    f32.out = low.out;
+    bench_in_turn((const bench_rival[]){ { embed, &f32 }, { embed, &low } }, 2, 2.0, t);
+    snprintf(name, sizeof name, "nn.embed.%s %s %u batch=%zu", mni_precision_name(p),
+             preset, (unsigned)size, n);
+    BENCH_LINE(name, p == MNI_PRECISION_INT8 ? kern->int8_name : kern->bf16_name, 1,
+               t[1], (double)n / t[1].median, "images/s", t[1].speed);
+    mni_free(low.input);
+    mni_free(low.out);
+    mni_model_free(low.model);
+    mni_model_free(f32.model);
+}
+
 static void line(const char *what, const char *preset, uint32_t size, size_t n,
                  uint32_t threads, int train)
 {
@@ -79,4 +111,9 @@ void bench_nn(void)
     }
     line("embed", "resnet18", 224, 1, 1, 0);
     line("embed", "resnet50", 224, 1, 1, 0);
+    for (int p = MNI_PRECISION_BF16; p <= MNI_PRECISION_INT8; p++) {
+        low_line("resnet18", 224, 1, (mni_precision)p);
+        low_line("resnet50", 224, 1, (mni_precision)p);
+        low_line("mini", 64, 64, (mni_precision)p);
+    }
 }

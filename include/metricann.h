@@ -96,7 +96,8 @@ mann_status mann_image_read(mann_image *out, const char *path, mann_error *err);
  * taken. */
 typedef struct mann_decode_options {
     uint32_t struct_size, max_side;             /* 65,535 */
-    uint64_t max_pixels, max_memory;            /* 100 million; 1 GiB: picture and work */
+    uint64_t max_pixels, max_memory;            /* of what comes: 100 million; and
+                                                   of the work on it: 1 GiB */
     uint32_t max_scans;                         /* of a progressive JPEG: 100 */
     uint32_t min_side;          /* not 0: a JPEG may come at 1/2, 1/4, 1/8 of its size, as
                                    long as no side gets below this. 0: full size */
@@ -170,6 +171,14 @@ void        mann_model_free(mann_model *m);
 /* How save keeps the weights (MANN_STORE_*): f32, or f16 at half the size. f16 rounds
  * them at once: the model becomes another one, with a fingerprint of its own. */
 mann_status mann_model_store_as(mann_model *m, uint32_t store, mann_error *err);
+/* What the network computes with. int8 is some 2 to 3 times as fast as f32 where the CPU
+ * has AVX-512 VNNI, bf16 halves the memory of weights; both are emulated elsewhere.
+ * Either makes another model of it, with a fingerprint of its own, saved and opened as
+ * such: a gallery answers queries of its own precision only. int8 needs to know how
+ * large numbers get: training measured it; a model from elsewhere is measured here, on
+ * 32 drawn pictures. The pixels model has no weights: MANN_E_ARG. */
+enum { MANN_PRECISION_F32 = 1, MANN_PRECISION_BF16, MANN_PRECISION_INT8 };
+mann_status mann_model_set_precision(mann_model *m, uint32_t precision, mann_error *err);
 uint32_t    mann_model_dim(const mann_model *m);
 /* out: n x dim unit vectors. The bits of a vector do not depend on n or on the pool. */
 mann_status mann_model_embed(const mann_model *m, const mann_image *images, size_t n,
@@ -181,6 +190,8 @@ typedef struct mann_model_info {
     /* what training examined it with; 0: not examined */
     uint32_t val_classes, val_images;
     float val_recall;               /* Recall@1 of it, leave one out; NaN: not examined */
+    uint32_t precision;             /* MANN_PRECISION_* */
+    uint32_t measured;              /* 1: its training measured what int8 wants to know */
 } mann_model_info;
 mann_status mann_model_describe(const mann_model *m, mann_model_info *info,
                                 mann_error *err);
@@ -282,6 +293,22 @@ typedef struct mann_add_report {
 mann_status mann_gallery_add_images(mann_gallery *g, const mann_dataset *set,
                                     mann_pool *p, const mann_hooks *h,
                                     mann_add_report *report, mann_error *err);
+/* Makes the gallery hold what the set holds, by the content of the photos: new ones are
+ * embedded and added, a file that was moved or renamed only gets its new path and class,
+ * one whose content changed gets a new vector under its old id. Records whose photo is
+ * neither in the set nor below any folder that the gallery knows are `gone`: told by a
+ * note each, and removed if `gone` says so: MANN_SYNC_REMOVE not while one of those
+ * folders is away (a disk that is not mounted), MANN_SYNC_REMOVE_ALL all the same.
+ * Durable group by group; run again it goes on, and a run that ended finds nothing to do.
+ * report may be NULL. */
+enum { MANN_SYNC_KEEP = 0, MANN_SYNC_REMOVE, MANN_SYNC_REMOVE_ALL };
+typedef struct mann_sync_report {
+    uint32_t struct_size;
+    uint64_t n_added, n_moved, n_changed, n_present, n_gone, n_removed, n_skipped;
+} mann_sync_report;
+mann_status mann_gallery_sync(mann_gallery *g, const mann_dataset *set, int gone,
+                              mann_pool *p, const mann_hooks *h, mann_sync_report *report,
+                              mann_error *err);
 mann_status mann_gallery_remove(mann_gallery *g, const uint64_t *ids, size_t n,
                                 size_t *removed, mann_error *err);
 mann_status mann_gallery_remove_class(mann_gallery *g, const char *klass, size_t *removed,
@@ -295,6 +322,41 @@ mann_status mann_gallery_build(mann_gallery *g, const char *path, const char *in
 mann_status mann_gallery_compact(mann_gallery *g, mann_pool *p, const mann_hooks *h,
                                  mann_error *err);
 mann_status mann_gallery_verify(mann_gallery *g, const mann_hooks *h, mann_error *err);
+
+typedef struct mann_record {                  /* one thing; borrowed for the call of fn */
+    uint64_t id, content_hash, time;
+    uint32_t klass;
+    const char *class_name, *source;          /* class_name NULL: none; source "": none */
+    const float *vector;                        /* dim floats; unit length for cosine */
+} mann_record;
+
+/* --- whole galleries: copies, parts, unions, what can be saved */
+/* A gallery of the records for which keep is nonzero (NULL: all), as they are now, at
+ * another name, with the same kind of index: a snapshot, a shard. What stood there is
+ * replaced in one step. Writers wait, searches do not. Records keep their ids, classes
+ * their numbers. */
+mann_status mann_gallery_copy(mann_gallery *g, const char *path,
+                              int (*keep)(void *user, const mann_record *r), void *user,
+                              mann_pool *p, const mann_hooks *h, mann_error *err);
+/* Adds every record of `from`, a gallery of the same model, metric and dimension: else
+ * MANN_E_MISMATCH. Photos that are there already (same content and class; bare vectors:
+ * the same numbers and class) are counted as present. Ids are kept unless they were
+ * given before. In durable groups. */
+mann_status mann_gallery_merge(mann_gallery *g, mann_gallery *from, const mann_hooks *h,
+                               mann_add_report *report, mann_error *err);
+/* Whatever checksums still vouch for in a damaged gallery and its journal becomes a new
+ * gallery at `to` (MANN_E_EXISTS if something is there); `path` is only read. Maps, lists
+ * and the index (index NULL: of the same kind) are made anew. MANN_E_FORMAT if header,
+ * table or the block META are gone: then nothing can be told from the rest. */
+typedef struct mann_repair_report {
+    uint32_t struct_size, model_lost, journal_ignored;
+    uint64_t n_saved, n_lost;                   /* records */
+    uint64_t n_paths_lost, n_names_lost;        /* of saved records; of classes */
+    uint64_t journal_cut_bytes;
+} mann_repair_report;
+mann_status mann_gallery_repair(const char *path, const char *to, const char *index,
+                                mann_pool *p, const mann_hooks *h,
+                                mann_repair_report *report, mann_error *err);
 
 enum { MANN_AGGREGATE_MAX = 1, MANN_AGGREGATE_MEAN, MANN_AGGREGATE_VOTE };
 typedef struct mann_search {
@@ -371,12 +433,6 @@ mann_status mann_gallery_embed(mann_gallery *g, const mann_image *images, size_t
  * from the same file has. Embedding mann_image_read's full size gives nearly the same. */
 mann_status mann_gallery_photo(mann_gallery *g, const char *path, mann_image *out,
                                mann_error *err);
-typedef struct mann_record {                  /* one thing; borrowed for the call of fn */
-    uint64_t id, content_hash, time;
-    uint32_t klass;
-    const char *class_name, *source;          /* class_name NULL: none; source "": none */
-    const float *vector;                        /* dim floats; unit length for cosine */
-} mann_record;
 /* Calls fn for every live record in row order; nonzero stops. */
 mann_status mann_gallery_each(mann_gallery *g,
                               int (*fn)(void *user, const mann_record *r), void *user,
@@ -390,6 +446,7 @@ typedef struct mann_gallery_info {
     uint32_t journal_ignored; /* 1: the journal beside the file belongs to another base */
     uint32_t knob;            /* default ef or nprobe of searches; 0: the common rule */
     uint32_t compact_due;     /* 1: the tail or the dead rows slow searches down */
+    uint32_t precision;       /* of the model inside; 0: there is none */
 } mann_gallery_info;
 mann_status mann_gallery_describe(mann_gallery *g, mann_gallery_info *info,
                                   mann_error *err);

@@ -37,6 +37,13 @@ jpeg() {
     "$bin/jpeg" || left_out jpeg "see above"
 }
 
+input() {
+    "$python" -c 'import PIL' 2> /dev/null ||
+        { left_out input "wants Python with Pillow (python3-pil)"; return; }
+    build input stdio.h "" bench/peers/input.c bench/photos.c || return
+    "$bin/input" "$python" bench/peers/input_pillow.py || left_out input "see above"
+}
+
 png() {
     build png png.h -lpng bench/peers/png.c bench/photos.c ||
         { left_out png "wants png.h (libpng-dev)"; return; }
@@ -51,10 +58,10 @@ resize() {
 }
 
 echo "commit,cpu,who,simd,threads,workload,seconds,spread,value,unit,share"
-[ $# -gt 0 ] || set -- gemm jpeg png resize
+[ $# -gt 0 ] || set -- gemm jpeg png resize input
 for peer in "$@"; do
     case $peer in
-    gemm | jpeg | png | resize) $peer ;;
-    *) echo "run.sh: no peer $peer; there are gemm, jpeg, png, resize" >&2; exit 2 ;;
+    gemm | jpeg | png | resize | input) $peer ;;
+    *) echo "run.sh: no peer $peer; there are gemm, jpeg, png, resize, input" >&2; exit 2 ;;
     esac
 done

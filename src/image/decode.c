@@ -100,8 +100,8 @@ int mni_image_name(const char *name)
 
 /* --- limits ------------------------------------------------------------------------- */
 
-mann_status mni_source_size(const mni_source *in, const char *format, uint64_t width,
-                            uint64_t height, mann_error *err)
+mann_status mni_source_sides(const mni_source *in, const char *format, uint64_t width,
+                             uint64_t height, mann_error *err)
 {
     const unsigned long long w = width, h = height;
     if (width == 0 || height == 0)
@@ -112,6 +112,14 @@ mann_status mni_source_size(const mni_source *in, const char *format, uint64_t w
         return mni_fail(err, MANN_E_LIMIT,
                         "%s: the size is %llu x %llu, the limit is %lu a side", format, w,
                         h, (unsigned long)in->max_side);
+    return MANN_OK;
+}
+
+mann_status mni_source_size(const mni_source *in, const char *format, uint64_t width,
+                            uint64_t height, mann_error *err)
+{
+    const unsigned long long w = width, h = height;
+    MNI_TRY(mni_source_sides(in, format, width, height, err));
     if (width > in->max_pixels / height)
         return mni_fail(err, MANN_E_LIMIT,
                         "%s: %llu x %llu pixels, the limit is %llu in all", format, w, h,

@@ -55,7 +55,7 @@ int mni_jpeg_huffman_build(mni_jpeg_huffman *h, const uint8_t counts[16],
 {
     memset(h->limit, 0, sizeof h->limit);
     memset(h->symbols, 0, sizeof h->symbols);
-    h->known = h->pairs_known = 0;
+    h->known = h->pairs_known = h->skips_known = 0;
     for (int i = 0; i < 1 << LOOK; i++) h->look[i] = entry(0, MNI_SKIP_LONG, 0);
     unsigned code = 0;
     int n = 0;
@@ -135,6 +135,34 @@ void mni_jpeg_huffman_pair(mni_jpeg_huffman *h)
     if (h->pairs_known) return;
     for (unsigned i = 0; i < 1u << LOOK; i++) h->pairs[i] = pair_entry(h->look, i);
     h->pairs_known = 1;
+}
+
+/* The codes that begin within the look, walked through. A walk that leaves no room for
+ * one more coefficient is as good as none: there the end needs care. */
+static uint16_t skip_entry(const int32_t *look, unsigned i)
+{
+    enum { WIDE = MNI_JPEG_SKIP_LOOK, MASK = (1 << WIDE) - 1 };
+    unsigned n = 0, skip = 0;
+    while (n < WIDE) {
+        coded c;
+        const int32_t e = look[(i << n & MASK) >> (WIDE - LOOK)];
+        if (!read_coded(&c, e, WIDE - n)) {
+            if (mni_look_skip(e) != MNI_SKIP_END || mni_look_bits(e) > WIDE - n) break;
+            n += mni_look_bits(e);
+            return (uint16_t)((skip < 126 ? skip : 127) << 9 | MNI_SKIPS_ENDS | n);
+        }
+        n += c.before + c.size;
+        skip += c.skip;
+    }
+    return (uint16_t)((n && skip < 126 ? skip : 127) << 9 | n);
+}
+
+void mni_jpeg_huffman_skip(mni_jpeg_huffman *h)
+{
+    if (h->skips_known) return;
+    for (unsigned i = 0; i < 1u << MNI_JPEG_SKIP_LOOK; i++)
+        h->skips[i] = skip_entry(h->look, i);
+    h->skips_known = 1;
 }
 
 size_t mni_jpeg_standard_code(int number, int is_dc, const uint8_t **counts_out,

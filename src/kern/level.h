@@ -22,6 +22,9 @@
 #define MNI_VNNI                                                                         \
     __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,"           \
                           "avx512vnni")))
+#define MNI_BF16                                                                         \
+    __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,"           \
+                          "avx512bf16")))
 #endif
 
 /* For bodies written once with a count as an argument and used with constant counts:
@@ -31,6 +34,16 @@
 #define MNI_INLINE inline __attribute__((always_inline))
 #else
 #define MNI_INLINE inline
+#endif
+
+/* Before a loop whose bounds become constants by inlining: all of it is written out, so
+ * that the arrays it walks can be registers. */
+#if defined(__clang__)
+#define MNI_UNROLL _Pragma("clang loop unroll(full)")
+#elif defined(__GNUC__)
+#define MNI_UNROLL _Pragma("GCC unroll 48")
+#else
+#define MNI_UNROLL
 #endif
 
 #endif

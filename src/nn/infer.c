@@ -1,170 +1,193 @@
-/* infer.c - see infer.h. SPDX-License-Identifier: MIT */
+/* infer.c - see infer.h: making a network ready, and folding its weights. The forward
+ * pass is in infer_run.c. SPDX-License-Identifier: MIT */
 #include "nn/infer.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "nn/infer_run.h"
 #include "nn/layers.h"
-#include "nn/scratch.h"
 
-enum {
-    MAX_GROUP = 8,
-    ARENA_FLOATS = 8 << 20
-}; /* images at once on a thread, and what they may take */
+/* --- layers ------------------------------------------------------------------------- */
 
-static size_t max_group(const mni_infer *f)
+static mni_conv_shape shape_of(const mni_layer *l)
 {
-    size_t fit = ARENA_FLOATS / f->plan.arena_floats;
-    return fit < 1 ? 1 : fit > MAX_GROUP ? MAX_GROUP : fit;
+    if (l->kind == MNI_LINEAR)
+        return (mni_conv_shape){ l->c_in, 1, 1, l->c_out, 1, 1, 1, 1, 0, 0 };
+    return (mni_conv_shape){ l->c_in, l->h_in, l->w_in, l->c_out, l->h_out, l->w_out,
+                             l->kernel, l->stride, l->pad, l->in == 0 };
+}
+
+static size_t take(size_t *used, size_t floats)
+{
+    const size_t at = *used;
+    *used += (floats + MNI_BLOCK - 1) / MNI_BLOCK * MNI_BLOCK;
+    return at;
+}
+
+static size_t weight_floats(const mni_ready *r)
+{
+    return r->m ? mni_wino_weight_floats(&r->shape, r->m)
+                : mni_conv_weight_floats(&r->shape);
+}
+
+static void make_ready(mni_infer *f, const mni_layer *l, mni_ready *r)
+{
+    r->shape = shape_of(l);
+    if (l->kind != MNI_CONV && l->kind != MNI_LINEAR) return;
+    r->m = l->kind == MNI_CONV ? mni_conv_rule(&r->shape) : 0;
+    r->weight = take(&f->packed_floats, weight_floats(r));
+    r->bias = take(&f->packed_floats, l->c_out);
+    if (!r->m) return;
+    r->tiles = mni_wino_best_tiles(&r->shape, r->m);
+    const size_t need = mni_wino_scratch_floats(&r->shape, r->m, r->tiles);
+    if (f->tile_floats < need) f->tile_floats = need;
+}
+
+/* --- memory ------------------------------------------------------------------------- */
+
+static size_t map_floats(uint32_t c, uint32_t h, uint32_t w)
+{
+    return mni_blocked_floats(c, (size_t)h * w);
+}
+
+/* The back begins where weights outweigh the maps they work on. */
+static size_t find_cut(const mni_infer *f)
+{
+    for (size_t s = 0; s < f->plan.n_layers; s++) {
+        const mni_conv_shape *shape = &f->ready[s].shape;
+        if (f->plan.layers[s].kind == MNI_CONV &&
+            weight_floats(&f->ready[s]) >
+                map_floats(shape->c_in, shape->h_in, shape->w_in) +
+                    map_floats(shape->c_out, shape->h_out, shape->w_out))
+            return s;
+    }
+    return f->plan.n_layers;
+}
+
+/* Tensors that are made and last read in front share an arena for one image; the others
+ * have one with room for each. */
+static mann_status place(mni_infer *f, mann_error *err)
+{
+    mni_plan *p = &f->plan;
+    mni_buffer *half = mni_alloc(p->n_tensors, sizeof *half);
+    size_t *order = mni_alloc(p->n_tensors, sizeof *order);
+    f->is_front = mni_alloc(p->n_tensors, 1);
+    if (!half || !order || !f->is_front) {
+        mni_free(half);
+        mni_free(order);
+        return mni_fail(err, MANN_E_NOMEM, "model: plan of %zu tensors", p->n_tensors);
+    }
+    for (size_t s = 0; s < p->n_layers; s++) {
+        const mni_layer *l = &p->layers[s];
+        p->values[l->out].floats = map_floats(l->c_out, l->h_out, l->w_out);
+    }
+    p->values[p->n_tensors - 1].floats = 0;             /* the caller's */
+    f->cut = find_cut(f);
+    for (int front = 0; front < 2; front++) {
+        for (size_t t = 0; t < p->n_tensors; t++) {
+            const int is_front = p->values[t].until < f->cut;
+            f->is_front[t] = (unsigned char)is_front;
+            half[t] = p->values[t];
+            if (is_front != front) half[t].floats = 0;
+        }
+        const size_t floats = mni_buffers_place(half, p->n_tensors, order);
+        for (size_t t = 0; t < p->n_tensors; t++)
+            if (half[t].floats) p->values[t].at = half[t].at;
+        *(front ? &f->front_floats : &f->back_floats) = floats;
+    }
+    mni_free(half);
+    mni_free(order);
+    return MANN_OK;
 }
 
 mann_status mni_infer_init(mni_infer *f, const mni_resnet_config *c, mann_error *err)
 {
-    *f = (mni_infer){ .config = *c };
+    *f = (mni_infer){ .config = *c, .kern = mni_kern_conv_best() };
     MNI_TRY(mni_plan_init(&f->plan, c, 1, err));
-    for (size_t s = 0; s < f->plan.n_layers; s++) {
-        const mni_layer *l = &f->plan.layers[s];
-        size_t need = 0;
-        if (l->kind == MNI_CONV) need = mni_conv_scratch(l);
-        if (l->kind == MNI_LINEAR) need = mni_linear_scratch(l, MAX_GROUP);
-        if (f->scratch_floats < need) f->scratch_floats = need;
+    f->ready = mni_alloc(f->plan.n_layers, sizeof *f->ready);
+    f->spare = mni_spare_new();
+    mann_status s = MANN_E_NOMEM;
+    if (f->ready && f->spare) {
+        for (size_t i = 0; i < f->plan.n_layers; i++)
+            make_ready(f, &f->plan.layers[i], &f->ready[i]);
+        s = place(f, err);
+        f->packed = mni_alloc_aligned(f->packed_floats, sizeof *f->packed, 0);
     }
-    f->scratch_floats = (f->scratch_floats + 15) / 16 * 16;
-    f->folded = mni_alloc_aligned(mni_resnet_n_params(c), sizeof *f->folded, 1);
-    if (f->folded) return MANN_OK;
+    if (s == MANN_OK && f->packed) return MANN_OK;
     mni_infer_fini(f);
-    return mni_fail(err, MANN_E_NOMEM, "model: %zu folded weights",
-                    mni_resnet_n_params(c));
+    return mni_fail(err, MANN_E_NOMEM, "model: %zu packed weights", f->packed_floats);
 }
 
 void mni_infer_fini(mni_infer *f)
 {
-    mni_free(f->folded);
+    mni_spare_free(f->spare);
+    mni_free(f->packed);
+    mni_free(f->ready);
+    mni_free(f->is_front);
     mni_plan_fini(&f->plan);
-    f->folded = NULL;
+    *f = (mni_infer){ .packed = NULL };
 }
 
 /* --- folding ------------------------------------------------------------------------ */
 
 typedef struct fold {
-    float *to;
+    mni_infer *f;
     const float *params, *stats;
-    size_t weight[2]; /* of the last convolutions: [0] the last, [1] the one before */
-    size_t per_channel[2];
-    int out[2];
+    mni_layer conv[2];          /* the last convolutions: [0] the last, [1] before it */
 } fold;
+
+static mni_ready *ready_of(mni_infer *f, size_t weight)
+{
+    size_t s = 0;
+    while (f->plan.layers[s].weight != weight) s++;
+    return &f->ready[s];
+}
+
+/* scale: by channel, or NULL for 1; bias already in place. */
+static void pack_block(mni_infer *f, const mni_ready *r, size_t block, const float *w,
+                       const double *scale)
+{
+    float *to = f->packed + r->weight;
+    if (r->m) mni_wino_pack_block(&r->shape, r->m, block, w, scale, to);
+    else mni_conv_pack_block(&r->shape, block, w, scale, to);
+}
 
 static void fold_layer(void *ctx, const mni_layer *l)
 {
     fold *k = ctx;
+    mni_infer *f = k->f;
     if (l->kind == MNI_CONV) {
-        k->weight[1] = k->weight[0];
-        k->per_channel[1] = k->per_channel[0];
-        k->out[1] = k->out[0];
-        k->weight[0] = l->weight;
-        k->per_channel[0] = (size_t)l->c_in * l->kernel * l->kernel;
-        k->out[0] = l->out;
+        k->conv[1] = k->conv[0];
+        k->conv[0] = *l;
+    }
+    if (l->kind == MNI_LINEAR) {
+        const mni_ready *r = ready_of(f, l->weight);
+        mni_conv_pack_weights(&r->shape, k->params + l->weight, f->packed + r->weight);
+        mni_conv_pack_bias(k->params + l->bias, l->c_out, f->packed + r->bias);
     }
     if (l->kind != MNI_NORM) return;
-    const int which = k->out[0] == l->in
-                          ? 0
-                          : 1; /* the shortcut stands between a block's last two */
-    float *w = k->to + k->weight[which];
-    const size_t row = k->per_channel[which];
-    for (size_t c = 0; c < l->c_out; c++) {
-        const double s = k->params[l->weight + c] /
-                         sqrt((double)k->stats[l->var + c] + MNI_NORM_EPSILON);
-        for (size_t i = 0; i < row; i++) w[c * row + i] = (float)(w[c * row + i] * s);
-        k->to[l->bias + c] = (float)(k->params[l->bias + c] - k->stats[l->mean + c] * s);
+    /* The shortcut stands between a block's last two. */
+    const mni_layer *conv = &k->conv[k->conv[0].out == l->in ? 0 : 1];
+    const mni_ready *r = ready_of(f, conv->weight);
+    float *bias = f->packed + r->bias;
+    for (size_t b = 0; b < mni_blocks(l->c_out); b++) {
+        double scale[MNI_BLOCK] = { 0 };
+        for (size_t i = 0; i < MNI_BLOCK; i++) {
+            const size_t c = b * MNI_BLOCK + i;
+            bias[c] = 0.0f;
+            if (c >= l->c_out) continue;
+            scale[i] = k->params[l->weight + c] /
+                       sqrt((double)k->stats[l->var + c] + MNI_NORM_EPSILON);
+            bias[c] = (float)(k->params[l->bias + c] - k->stats[l->mean + c] * scale[i]);
+        }
+        pack_block(f, r, b, k->params + conv->weight, scale);
     }
 }
 
 void mni_infer_fold(mni_infer *f, const float *params, const float *stats)
 {
-    fold k = { f->folded, params, stats, { 0, 0 }, { 0, 0 }, { -1, -1 } };
-    memcpy(f->folded, params, mni_resnet_n_params(&f->config) * sizeof *params);
+    fold k = { .f = f, .params = params, .stats = stats };
     mni_resnet_each_layer(&f->config, fold_layer, &k);
-}
-
-/* --- forward ------------------------------------------------------------------------ */
-
-typedef struct job {
-    const mni_infer *f;
-    const float *input;
-    float *out;
-    size_t group;               /* images that a piece of scratch has room for */
-    mni_scratch *pieces;
-} job;
-
-/* Where a tensor of the group lies: the network's input, its output, or the arena of the
- * piece. */
-static float *value(const job *j, float *arena, int tensor, size_t begin)
-{
-    const mni_plan *p = &j->f->plan;
-    if ((size_t)tensor == p->n_tensors - 1)
-        return j->out + begin * mni_resnet_dim(&j->f->config);
-    return arena + p->values[tensor].at * j->group;
-}
-
-static const float *value_in(const job *j, float *arena, int tensor, size_t begin)
-{
-    const mni_resnet_config *c = &j->f->config;
-    if (tensor == 0)
-        return j->input + begin * c->input_channels * c->input_size * c->input_size;
-    return value(j, arena, tensor, begin);
-}
-
-static void run_group(void *ctx, size_t begin, size_t end, size_t chunk)
-{
-    const job *j = ctx;
-    const float *w = j->f->folded;
-    const size_t n = end - begin;
-    float *scratch = mni_scratch_take(j->pieces), *arena = scratch + j->f->scratch_floats;
-    (void)chunk;
-    for (size_t s = 0; s < j->f->plan.n_layers; s++) {
-        const mni_layer *l = &j->f->plan.layers[s];
-        const float *x = value_in(j, arena, l->in, begin);
-        float *y = value(j, arena, l->out, begin);
-        switch (l->kind) {
-        case MNI_CONV: {
-            const float *r = l->add == MNI_NO_TENSOR ? NULL
-                                                     : value_in(j, arena, l->add, begin);
-            mni_conv_forward(l, n, x, w + l->weight,
-                             (mni_after){ w + l->bias, r, l->relu }, y, scratch);
-            break;
-        }
-        case MNI_MAXPOOL: mni_maxpool_forward(l, n, x, y); break;
-        case MNI_AVGPOOL: mni_avgpool_forward(l, n, x, y); break;
-        case MNI_LINEAR:
-            mni_linear_forward(l, n, x, w + l->weight, w + l->bias, y, scratch);
-            break;
-        case MNI_UNIT:    mni_unit_forward(l, n, x, y); break;
-        case MNI_NORM:    break;            /* a folded plan has none */
-        }
-    }
-    mni_scratch_give(j->pieces, scratch);
-}
-
-mann_status mni_infer_forward(const mni_infer *f, const float *input, size_t n,
-                              mni_pool *pool, float *out, mann_error *err)
-{
-    /* The size of a group may depend on the number of threads: no bit of the answer
-     * does. */
-    const size_t threads = mni_pool_threads(pool), most = max_group(f);
-    size_t group = n / (2 * threads);
-    group = group < 1 ? 1 : group > most ? most : group;
-    size_t n_pieces = mni_chunk_count(n, group);
-    if (n == 0) return MANN_OK;
-    mni_scratch pieces;
-    if (n_pieces > threads) n_pieces = threads;
-    if (!mni_scratch_init(&pieces, n_pieces,
-                          f->scratch_floats + f->plan.arena_floats * group))
-        return mni_fail(err, MANN_E_NOMEM,
-                        "model: activations of %zu images on %zu threads", group,
-                        n_pieces);
-    job j = { f, input, out, group, &pieces };
-    mni_parallel_for(pool, n, group, run_group, &j);
-    mni_scratch_fini(&pieces);
-    return MANN_OK;
 }

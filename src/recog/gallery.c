@@ -187,8 +187,10 @@ mann_status mni_gallery_use_model(mni_gallery *g, const mni_model *m, mann_error
     mni_model *copy;
     if (mine != theirs)
         return mni_fail(err, MANN_E_MISMATCH,
-                        "%s: its vectors were made with model %016llx, not with %016llx",
-                        g->path, (unsigned long long)mine, (unsigned long long)theirs);
+                        "%s: its vectors were made with model %016llx, not with %016llx "
+                        "(at %s)",
+                        g->path, (unsigned long long)mine, (unsigned long long)theirs,
+                        mni_precision_name(mni_model_precision(m)));
     mni_mutex_lock(&g->lock);
     const int has_one = g->model != NULL;
     mni_mutex_unlock(&g->lock);
@@ -328,10 +330,19 @@ static mann_status open_once(mni_gallery **out, const mni_vfs *v, const char *pa
         g->has_lock = s == MANN_OK;
         if (s != MANN_OK) goto fail;
     }
-    s = mni_base_open(&b, v, path, flags & MANN_OPEN_VERIFY ? MNI_READ_VERIFY : 0, err);
+    mni_mended mended = { 0 };
+    s = flags & MNI_OPEN_MEND
+            ? mni_base_mend(&b, &mended, v, path, err)
+            : mni_base_open(&b, v, path, flags & MANN_OPEN_VERIFY ? MNI_READ_VERIFY : 0,
+                            err);
     if (s != MANN_OK) goto fail;
     s = first_state(&g->state, b, err);
-    if (s != MANN_OK) goto fail;
+    if (s == MANN_OK && mended.dead) {
+        g->state->dead = mended.dead;
+        g->state->n_live -= mended.dead->n_dead;
+    }
+    if (s != MANN_OK) { mni_dead_release(mended.dead); goto fail; }
+    g->mended = mended;
     g->next_id = b->meta.next_id;
     s = load_roots(g, b, err);
     if (s == MANN_OK) s = load_model(g, b, err);
@@ -513,6 +524,7 @@ mann_status mni_gallery_describe(mni_gallery *g, mann_gallery_info *info, mann_e
     i.journal_bytes = g->journal_bytes;
     snprintf(i.model, sizeof i.model, "%s",
              g->model ? mni_model_shape_of(g->model).architecture : "");
+    i.precision = g->model ? (uint32_t)mni_model_precision(g->model) : 0;
     i.journal_cut_bytes = g->replayed.n_cut_bytes;
     i.journal_ignored = (uint32_t)g->replayed.foreign;
     i.knob = s->knob;

@@ -1,0 +1,52 @@
+/* pipe.h - a rival that is another program: it gets its input through a pipe, then works
+ * once for each line it is sent, times itself and answers with the seconds; so the pipe
+ * is not counted. SPDX-License-Identifier: MIT */
+#ifndef BENCH_PEERS_PIPE_H
+#define BENCH_PEERS_PIPE_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+typedef struct rival { FILE *to, *from; } rival;
+
+/* Returns 0 if it cannot be started. program, script, argument: its command line. */
+static inline int rival_start(rival *r, const char *program, const char *script,
+                              const char *argument)
+{
+    int down[2], up[2];
+    if (pipe(down) != 0 || pipe(up) != 0) return 0;
+    const pid_t child = fork();
+    if (child == 0) {
+        dup2(down[0], 0);
+        dup2(up[1], 1);
+        close(down[1]);
+        close(up[0]);
+        execlp(program, program, script, argument, (char *)NULL);
+        _exit(77);
+    }
+    close(down[0]);
+    close(up[1]);
+    r->to = fdopen(down[1], "wb");
+    r->from = fdopen(up[0], "rb");
+    return child > 0 && r->to && r->from;
+}
+
+/* Seconds of the other side for one line; negative if it has gone. */
+static inline double rival_timed(const rival *r, const char *line)
+{
+    char text[64];
+    if (fputs(line, r->to) < 0 || fflush(r->to) != 0) return -1;
+    return fgets(text, sizeof text, r->from) ? strtod(text, NULL) : -1;
+}
+
+static inline void rival_end(rival *r)
+{
+    fclose(r->to);
+    fclose(r->from);
+    while (wait(NULL) > 0) continue;
+}
+
+#endif
