@@ -21,7 +21,8 @@ enum {
     MNI_IVF_ROWS = 100,         /* rows a centre that k-means looks at, at most */
     MNI_IVF_ROUNDS = 10,
     MNI_IVF_ASKED = 100,        /* queries that choose nprobe */
-    MNI_IVF_K = 10
+    MNI_IVF_K = 10,
+    MNI_IVF_LEAST_PROBES = 2
 };
 #define MNI_IVF_RECALL 0.95
 #define MNI_IVF_WITHIN 0.98     /* share of true neighbours within the margin ... */
@@ -34,7 +35,8 @@ typedef struct mni_ivf {
     float *centre;              /* owned, n_lists x dim */
     mni_centres centres;        /* of `centre`; its middle is m of code8.h */
     mni_around8 *around;        /* owned, n_lists; of PQ: `error` is the mean of the
-                                   squared |r - r'|, `reach` the largest, the others 0 */
+                                   squared |r - r'|, `reach` the largest, `scale` the
+                                   mean of the `centre` rows that came later */
     mni_pq *pq;                 /* owned; NULL: codes of code8.h */
     float margin;               /* of PQ, see ivfpq_search.c; infinity: not known */
     mni_lists lists;
@@ -56,6 +58,7 @@ typedef struct mni_ivf_room {
     float *centre;              /* turned c - m of `list` */
     uint8_t *codes;
     uint32_t list;              /* MNI_NO_ROW: of none yet */
+    int later;                  /* rows that words and centres were not learned from */
 } mni_ivf_room;
 mann_status mni_ivf_room_init(mni_ivf_room *r, const mni_ivf *v, mann_error *err);
 void        mni_ivf_room_fini(mni_ivf_room *r);

@@ -47,6 +47,7 @@ mann_status mni_ivf_add(mni_ann *a, const mni_rows *rows, uint32_t first, mni_po
     uint32_t *list = mni_alloc(n, sizeof *list);
     mni_ivf_room r;
     mann_status s = mni_ivf_room_init(&r, v, err);
+    r.later = 1;
     if (s == MANN_OK)
         s = list ? mni_ivf_own(a, err)
                  : mni_fail(err, MANN_E_NOMEM, "index: %lu rows to add",
@@ -218,6 +219,7 @@ mann_status mni_ivf_fold(mni_ann **out, const mni_ann *a, const mni_ann_job *job
         v->lists.list_of = keep;
         v->lists.cap_rows = (size_t)n + 1;
         keep = NULL;
+        r.later = 1;
         fill(old, v, job->rows, inverse, list_of, &r);
         *out = &v->base;
     } else {

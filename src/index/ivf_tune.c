@@ -141,6 +141,9 @@ mann_status mni_ivf_tune(mni_ivf *v, const mni_rows *rows, mni_pool *pool,
         uint32_t nprobe = 0;
         while (nprobe < v->n_lists && (double)within < MNI_IVF_RECALL * (double)all)
             within += count[++nprobe];
+        /* the rows that were asked have drawn their centres near; others have not */
+        if (nprobe < MNI_IVF_LEAST_PROBES && v->n_lists > MNI_IVF_LEAST_PROBES)
+            nprobe = MNI_IVF_LEAST_PROBES;
         v->base.knob = nprobe ? nprobe : 1;
     }
     mni_free(count);

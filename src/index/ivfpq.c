@@ -110,7 +110,12 @@ void mni_ivfpq_put(mni_ivf *v, uint32_t list, uint32_t at, mni_ivf_room *room)
     mni_pq_put(v->pq, mni_block_codes(block), slot, room->codes);
     const double error = error_of(v, room);
     mni_block_plus(block)[slot] = (float)plus_of(v, centre, room->kept, error);
-    around->error += (float)((error - around->error) / (at + 1.0));
+    if (room->later) {      /* words fit worse what they were not learned from */
+        around->centre += 1.0f;
+        around->scale += (float)((error - around->scale) / around->centre);
+    } else {
+        around->error += (float)((error - around->error) / (at + 1.0));
+    }
     const float most = (float)(error * 1.0001);
     if (!(most <= around->reach)) around->reach = most;
 }

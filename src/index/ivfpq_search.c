@@ -50,10 +50,16 @@ static double known(const asking *a)
                                     : INFINITY;
 }
 
+/* E; rows that came after the learning count by themselves. */
+static double lost_in(const mni_around8 *list)
+{
+    return list->scale > list->error ? list->scale : list->error;
+}
+
 /* Estimates from here on cannot hide what is within d. */
 static double end_of(const asking *a, const mni_around8 *list, double d)
 {
-    const double e = list->error, z = a->v->margin;
+    const double e = lost_in(list), z = a->v->margin;
     if (!(z < INFINITY) || !(d < INFINITY)) return INFINITY;
     const double size = a->v->metric == MANN_INNER ? a->size : sqrt(d > 0 ? d : 0);
     return d + z * size * sqrt(e) + a->blur;
@@ -63,7 +69,7 @@ static double end_of(const asking *a, const mni_around8 *list, double d)
  * distances it is the root of d + 2 h sqrt(d) = y, with h = z sqrt(E) / 2. */
 static float begin_of(const asking *a, const mni_around8 *list, double estimate)
 {
-    const double e = list->error, z = a->v->margin, y = estimate - a->blur;
+    const double e = lost_in(list), z = a->v->margin, y = estimate - a->blur;
     double d = y;
     if (!(z < INFINITY)) return -FLT_MAX;
     if (a->v->metric == MANN_INNER) {
