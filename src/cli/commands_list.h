@@ -111,8 +111,8 @@ COMMAND(PLAN, plan, "plan", "estimate",
     "say what an index or a training would cost before it is begun",
     "Memory, file size, counted work and a rough time. FILE is a gallery or a file of "
     "vectors; without it --count and --dim say how many. With --mem an index that needs "
-    "more is refused (exit status 6); auto chooses one that fits. With --backbone: the memory "
-    "that training that network takes.",
+    "more is refused (exit status 6); auto chooses one that fits. With --backbone: the "
+    "memory that training that network takes.",
     "metricann plan --count 1000000 --dim 128 --index HNSW16\n"
     "a million rows in a graph\n"
     "metricann plan base.fvecs --mem 64M\n"
