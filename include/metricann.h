@@ -235,7 +235,7 @@ void        mann_train_config_fill(mann_train_config *c, size_t size);
 typedef struct mann_train_cost {
     uint32_t struct_size, batch;                /* images of a batch */
     uint64_t activation_bytes;                  /* of one batch, kept for the way back */
-    uint64_t weight_bytes;      /* weights, gradients, momentum; two models for the best */
+    uint64_t weight_bytes;      /* weights, gradients, momentum; two copies of m */
     uint64_t work_bytes;                        /* of threads, batches, examinations */
     uint64_t fixed_bytes;                       /* the sum of these */
     uint64_t cache_bytes;                       /* at most; what mem_bytes leaves of it */
