@@ -22,8 +22,6 @@
 #define CV_MAX(a, b) _mm256_max_ps(a, b)
 #define CV_FMA(a, b, c) _mm256_fmadd_ps(a, b, c)
 
-#define CV_FETCH(p) _mm_prefetch((const char *)(p), _MM_HINT_T1)
-#define CV_FEW 24
 #define CV_GROUP 1
 #define CV_WIDE(step) ((void)(step), 6)
 #define CV_PLACES 6

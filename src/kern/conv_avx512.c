@@ -22,8 +22,6 @@
 #define CV_MAX(a, b) _mm512_max_ps(a, b)
 #define CV_FMA(a, b, c) _mm512_fmadd_ps(a, b, c)
 
-#define CV_FETCH(p) _mm_prefetch((const char *)(p), _MM_HINT_T1)
-#define CV_FEW 0
 #define CV_GROUP 4
 #define CV_WIDE(step) ((step) == 2 ? 6 : 8)
 #define CV_PLACES 8

@@ -30,8 +30,6 @@ typedef struct CV(tile) {
     int left, right;                /* has the first / last place a tap outside? */
     size_t y_at, y_block;           /* floats from the start of y (and r) */
     size_t block;                   /* the first, of bias */
-    const float *ahead;             /* weights to fetch on the way, lines a step */
-    size_t fetch;
 } CV(tile);
 
 /* acc += x * w for places [low, high), one tap, `depth` channels. */
@@ -98,7 +96,6 @@ CV_TARGET static MNI_INLINE void CV(blocked_tile)(const mni_conv_args *a,
 {
     const int apart = stride * MNI_BLOCK;
     CV_VEC acc[CV_MOST];
-    const float *ahead = t->ahead;
     CV(begin)(acc, a, t, places, blocks);
     for (size_t b = 0; b < t->n_blocks; b++)
         for (size_t u = t->u0; u < t->u1; u++) {
@@ -106,7 +103,6 @@ CV_TARGET static MNI_INLINE void CV(blocked_tile)(const mni_conv_args *a,
             const float *w =
                 t->w + (b * t->taps + u) * t->taps * MNI_BLOCK * MNI_BLOCK;
             for (size_t v = 0; v < t->taps; v++) {
-                for (size_t i = 0; i < t->fetch; i++, ahead += MNI_BLOCK) CV_FETCH(ahead);
                 const int low = t->left && v == 0, high = t->right && v + 1 == t->taps;
                 if (!low && !high)
                     CV(span)(acc, x, w, t->w_block, MNI_BLOCK, apart, 0, places, blocks);
@@ -187,17 +183,6 @@ static inline mni_conv_shape CV(flat)(const mni_conv_shape *s, size_t *row, size
     return f;
 }
 
-/* While few tiles use these weights, the next ones are fetched into the second cache, as
- * many lines with each step as make all of them in time: where weights come from far, as
- * in deep layers on one image, the sum would wait for them. */
-CV_TARGET static inline void CV(look_ahead)(CV(tile) *t, int step, size_t places)
-{
-    const size_t blocks = (size_t)1 << step, wide = (size_t)CV_WIDE(step);
-    const size_t tiles = (places + wide - 1) / wide;
-    t->ahead = t->w + blocks * t->w_block;
-    t->fetch = tiles <= CV_FEW ? (blocks * MNI_BLOCK + tiles - 1) / tiles : 0;
-}
-
 /* Columns [c, c_end) of a row, in tiles as equal as can be. */
 CV_TARGET static void CV(blocked_row)(const mni_conv_args *a, const mni_conv_shape *s,
                                       CV(tile) *t, int step, size_t c, size_t c_end)
@@ -211,7 +196,6 @@ CV_TARGET static void CV(blocked_row)(const mni_conv_args *a, const mni_conv_sha
         t->x = x + c * s->stride * MNI_BLOCK;
         t->y_at = y_at + c * MNI_BLOCK;
         CV(blocked_tiles)[step][places - 1][s->stride - 1](a, t);
-        t->ahead += t->fetch * MNI_BLOCK * t->n_blocks * t->taps * t->taps;
         c += places;
     }
     t->x = x;
@@ -240,7 +224,6 @@ CV_TARGET static void CV(direct)(const mni_conv_args *a, size_t block, size_t bl
         const int step = CV(step)(block_end - block);
         t.block = block;
         t.w = a->w + block * t.w_block;
-        CV(look_ahead)(&t, step, (row_end - row) * (c_end - c));
         for (size_t r = row; r < row_end; r++) {
             CV(inside)(&s, r, s.h_in, &t.u0, &t.u1);
             /* As a number, because it may stand before the map. */
