@@ -8,6 +8,7 @@
 #: make test-kern        the kernels at every instruction set of this machine
 #: make test-san         the tests with AddressSanitizer and UndefinedBehaviorSanitizer
 #: make test-tsan        the tests with ThreadSanitizer
+#: make test-crash       the gallery under power cuts, failing disks and SIGKILL, five seeds
 #: make cover            which share of each file the fast tests run (gcc)
 #: make demo             the main job on drawn photos, in under a minute
 #: make bench            measurements as CSV; bench-kern: of the kernels alone;
@@ -56,25 +57,33 @@ BASE = src/base/status.c src/base/mem.c src/base/arena.c src/base/rng.c src/base
 	src/base/json_read.c src/base/dtype.c
 
 # --- L1 os: the only POSIX ------------------------------------------------------------------------------
-OS = src/os/vfs.c src/os/vfs_posix.c src/os/vfs_mem.c src/os/vfs_faulty.c src/os/thread.c \
+OS = src/os/vfs.c src/os/vfs_posix.c src/os/vfs_mem.c src/os/vfs_mem_cut.c src/os/vfs_faulty.c src/os/thread.c \
 	src/os/pool.c src/os/try.c src/os/huge.c src/os/cpu.c src/os/clock.c src/os/term.c
 
 # --- L2 kern: the only intrinsics --------------------------------------------------------------------------
 KERN = src/kern/crc32c.c src/kern/dist_c.c src/kern/dist_avx2.c src/kern/dist_avx512.c \
 	src/kern/dist_neon.c src/kern/kern_dist.c src/kern/gemm.c src/kern/gemm_c.c \
-	src/kern/gemm_avx2.c src/kern/gemm_avx512.c src/kern/kern_nn.c src/kern/ew.c \
 	src/kern/conv_pack.c src/kern/conv_c.c src/kern/conv_avx2.c src/kern/conv_avx512.c \
-	src/kern/kern_conv.c src/kern/conv_wino.c src/kern/conv_rule.c
+	src/kern/kern_conv.c src/kern/conv_wino.c src/kern/conv_rule.c src/kern/wino_grad.c \
+	src/kern/conv_grad.c src/kern/conv_grad_c.c src/kern/conv_grad_avx2.c \
+	src/kern/conv_grad_avx512.c src/kern/norm_blocks.c \
+	src/kern/gemm_avx2.c src/kern/gemm_avx512.c src/kern/kern_nn.c src/kern/ew.c src/kern/kern_png.c \
+	src/kern/png_c.c src/kern/png_avx2.c src/kern/png_neon.c \
+	src/kern/jpeg_c.c src/kern/jpeg_avx2.c src/kern/jpeg_neon.c src/kern/kern_jpeg.c
 
 # --- L2 image: bytes -> pixels -> network input -----------------------------------------------------------------
 # decoders
 IMAGE_IN = src/image/image.c src/image/decode.c src/image/exif.c src/image/inflate.c \
-	src/image/png_unfilter.c src/image/png_read.c src/image/jpeg_markers.c \
-	src/image/jpeg_huffman.c src/image/jpeg_scan.c src/image/jpeg_idct.c \
-	src/image/jpeg_pixels.c src/image/bmp.c src/image/pnm.c src/image/stb_bridge.c
+	src/image/png_read.c src/image/png_rows.c src/image/gif.c src/image/tga.c \
+	src/image/qoi.c src/image/webp.c src/image/vp8l.c src/image/vp8l_transform.c src/image/vp8.c \
+	src/image/vp8_tables.c src/image/vp8_predict.c src/image/vp8_filter.c src/image/vp8_colour.c \
+	src/image/jpeg_markers.c src/image/jpeg_bits.c src/image/jpeg_huffman.c \
+	src/image/jpeg_progressive.c src/image/jpeg_scan.c src/image/jpeg_pixels.c \
+	src/image/bmp.c src/image/pnm.c src/image/stb_bridge.c
 # resize, preparation, drawing, writing, synth
 IMAGE_OUT = src/image/resize.c src/image/prep.c src/image/font.c src/image/draw.c \
-	src/image/deflate.c src/image/png_write.c src/image/synth_shape.c src/image/synth_toy.c \
+	src/image/lz77.c src/image/deflate.c src/image/png_write.c src/image/jpeg_write.c \
+	src/image/synth_shape.c src/image/synth_toy.c \
 	src/image/synth_plan.c src/image/synth_paint.c src/image/synth_view.c src/image/synth_scene.c \
 	src/image/synth_lens.c src/image/synth.c
 
@@ -86,13 +95,16 @@ STORE = src/store/uuid.c src/store/sink.c src/store/writer.c src/store/reader.c 
 # --- L3 nn: tensors, layers, networks ----------------------------------------------------------------------------------
 NN = src/nn/resnet.c src/nn/conv.c src/nn/norm.c src/nn/relu.c src/nn/pooling.c src/nn/linear.c \
 	src/nn/unit.c src/nn/loss.c src/nn/triplet.c src/nn/contrastive.c src/nn/sgd.c src/nn/plan.c \
-	src/nn/scratch.c src/nn/network.c src/nn/infer.c src/nn/infer_run.c src/nn/model.c src/nn/pixels.c
+	src/nn/scratch.c src/nn/nodes.c src/nn/network.c src/nn/net_planes.c src/nn/net_blocks.c \
+	src/nn/net_blocks_back.c src/nn/pool_blocks.c src/nn/infer.c src/nn/infer_run.c src/nn/model.c \
+	src/nn/pixels.c
 
 # --- L3 index: search structures --------------------------------------------------------------------------------------
 INDEX = src/index/rows.c src/index/ann.c src/index/flat.c src/index/bare.c src/index/bare_file.c
 
 # --- L3 eval: metrics on matrices and labels ----------------------------------------------------------------------------
-EVAL = src/eval/metrics.c src/eval/episodes.c src/eval/calib.c src/eval/calib_use.c src/eval/openset.c
+EVAL = src/eval/metrics.c src/eval/episodes.c src/eval/calib.c src/eval/calib_use.c src/eval/openset.c \
+	src/eval/retrieval.c
 
 # --- L4 train ----------------------------------------------------------------------------------------------------------------
 TRAIN = src/train/dataset.c src/train/cache.c src/train/sampler.c src/train/augment.c \
@@ -108,32 +120,33 @@ RECOG = src/recog/stable.c src/recog/state.c src/recog/base_file.c src/recog/gal
 
 # --- L5 api: the bodies of metricann.h -----------------------------------------------------------------------------------------
 API = src/api/bridge.c src/api/api_data.c src/api/api_model.c src/api/api_train.c src/api/api_gallery.c \
-	src/api/api_eval.c src/api/api_index.c src/api/selftest.c
+	src/api/api_eval.c src/api/api_retrieval.c src/api/api_index.c src/api/selftest.c
 
 # --- L6 cli: the program --------------------------------------------------------------------------------------------------------
 CLI_PARTS = src/cli/run.c src/cli/options.c src/cli/options_parse.c src/cli/options_help.c \
 	src/cli/options_print.c src/cli/talk.c src/cli/progress.c src/cli/out.c src/cli/report.c \
 	src/cli/inputs.c src/cli/common.c src/cli/queries.c src/cli/gallery_new.c \
 	src/cli/cmd_train.c src/cli/cmd_extract.c src/cli/cmd_build.c src/cli/cmd_search.c src/cli/cmd_change.c \
-	src/cli/cmd_eval.c src/cli/cmd_info.c src/cli/cmd_check.c src/cli/cmd_scan.c \
+	src/cli/cmd_eval.c src/cli/cmd_eval_vectors.c src/cli/cmd_info.c src/cli/cmd_check.c src/cli/cmd_scan.c \
 	src/cli/cmd_synth.c src/cli/cmd_convert.c src/cli/cmd_help.c
 CLI = src/cli/program.c $(CLI_PARTS)
 
 # --- tests ------------------------------------------------------------------------------------------------------------------------
 TEST_MAIN = tests/main.c
 TEST_BASE = tests/test_base.c tests/test_text.c tests/test_json.c tests/test_os.c tests/test_vfs.c
-TEST_KERN = tests/test_kern_dist.c tests/test_kern_nn.c tests/test_kern_conv.c \
-	tests/test_kern_wino.c
-TEST_IMAGE_IN = tests/decode_help.c tests/test_png.c tests/test_jpeg.c tests/test_bmp.c \
+TEST_KERN = tests/test_kern_conv.c tests/test_kern_wino.c \
+	tests/test_kern_dist.c tests/test_kern_nn.c tests/test_kern_png.c tests/test_kern_jpeg.c
+TEST_IMAGE_IN = tests/decode_help.c tests/test_png.c tests/test_jpeg.c tests/test_jpeg_ways.c \
+	tests/test_bmp.c tests/test_formats.c \
 	tests/test_decode.c
 TEST_IMAGE_OUT = tests/test_resize.c tests/test_draw.c tests/test_synth.c
 TEST_STORE = tests/test_container.c tests/test_journal.c tests/test_foreign.c
 TEST_NN = tests/nn_oracle.c tests/test_nn_layers.c tests/test_nn_loss.c tests/test_nn_network.c \
 	tests/test_nn_golden.c
 TEST_INDEX = tests/test_index.c tests/test_bare.c
-TEST_EVAL = tests/test_metrics.c tests/test_calib.c
+TEST_EVAL = tests/test_retrieval.c tests/test_metrics.c tests/test_calib.c
 TEST_TRAIN = tests/train_set.c tests/test_train.c tests/test_train_loop.c
-TEST_RECOG = tests/gallery_help.c tests/test_gallery.c tests/test_gallery_files.c \
+TEST_RECOG = tests/crash_world.c tests/test_crash.c tests/gallery_help.c tests/test_gallery.c tests/test_gallery_files.c \
 	tests/test_gallery_order.c
 TEST_API = tests/test_api.c
 TEST_CLI = tests/test_cli.c $(CLI_PARTS)
@@ -199,7 +212,7 @@ VERSION = sed -n 's/.*MNI_VERSION_TEXT "\(.*\)"/\1/p' src/base/version.h
 ROOT    = $(DESTDIR)$(PREFIX)
 
 # --- what people call -------------------------------------------------------------------------------
-.PHONY: all test check lint test-kern test-san test-tsan test-slow bench bench-kern bench-peers demo \
+.PHONY: all test check lint test-kern test-san test-tsan test-slow test-crash bench bench-kern bench-peers demo \
 	cover install uninstall dist clean help
 
 test: all tests/run
@@ -208,6 +221,11 @@ test: all tests/run
 
 test-slow: all tests/run
 	./tests/run
+
+# Seeds of one's own: make test-crash SEEDS="17 18"
+SEEDS = 1 2 3 4 5
+test-crash: all tests/run
+	for seed in $(SEEDS); do ./tests/run --seed $$seed crash || exit 1; done
 
 check: lint test test-kern test-san
 
@@ -290,18 +308,38 @@ help:
 FUZZ_CC      = clang
 FUZZ_SECONDS = 60
 FUZZ_LIB     = $(BASE) $(OS) $(KERN) $(STORE)
+FUZZ_IMAGE   = $(BASE) $(OS) $(KERN) $(IMAGE_IN) src/image/lz77.c src/image/deflate.c
 FUZZ_SAN     = -fsanitize=address,undefined -fno-sanitize-recover=all
+
+FUZZ_RUN     = -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=512 -timeout=20
+FUZZ_PICTURE = png bmp pnm gif webp qoi tga
 
 fuzz-container fuzz-journal fuzz-npy: FORCE
 	name=$@; name=$${name#fuzz-}; mkdir -p tests/fuzz/fuzz-found/$$name && \
 	$(FUZZ_CC) $(ALL_C) -O1 -Itests/fuzz -fsanitize=fuzzer $(FUZZ_SAN) -o tests/fuzz/fuzz-$$name \
 		tests/fuzz/fuzz_$$name.c $(FUZZ_LIB) $(LIBS) && \
-	./tests/fuzz/fuzz-$$name -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=512 \
-		tests/fuzz/fuzz-found/$$name tests/fuzz/corpus/$$name
+	./tests/fuzz/fuzz-$$name $(FUZZ_RUN) tests/fuzz/fuzz-found/$$name tests/fuzz/corpus/$$name
+
+# One source for most formats of pictures; fuzz-deflate is PNG's compression both ways,
+# fuzz-jpeg also decodes smaller and what there is of a file.
+fuzz-jpeg fuzz-png fuzz-bmp fuzz-pnm fuzz-gif fuzz-webp fuzz-qoi fuzz-tga fuzz-deflate: FORCE
+	name=$@; name=$${name#fuzz-}; source=image; \
+	case $$name in deflate|jpeg) source=$$name;; esac; \
+	mkdir -p tests/fuzz/fuzz-found/$$name && \
+	$(FUZZ_CC) $(ALL_C) -O1 -Itests/fuzz -fsanitize=fuzzer $(FUZZ_SAN) -DFUZZ_FORMAT="\"$$name\"" \
+		-o tests/fuzz/fuzz-$$name tests/fuzz/fuzz_$$source.c $(FUZZ_IMAGE) $(LIBS) && \
+	./tests/fuzz/fuzz-$$name $(FUZZ_RUN) tests/fuzz/fuzz-found/$$name tests/fuzz/corpus/$$name
 
 fuzz-replay: FORCE
 	for name in container journal npy; do \
 		$(CC) $(ALL_C) $(FUZZ_SAN) -Itests/fuzz -o tests/fuzz/fuzz-replay-$$name tests/fuzz/replay.c \
 			tests/fuzz/fuzz_$$name.c $(FUZZ_LIB) $(LIBS) && \
+		./tests/fuzz/fuzz-replay-$$name tests/fuzz/corpus/$$name/* || exit 1; \
+	done
+	for name in jpeg $(FUZZ_PICTURE); do \
+		source=image; case $$name in jpeg) source=jpeg;; esac; \
+		$(CC) $(ALL_C) $(FUZZ_SAN) -Itests/fuzz -DFUZZ_FORMAT="\"$$name\"" \
+			-o tests/fuzz/fuzz-replay-$$name tests/fuzz/replay.c tests/fuzz/fuzz_$$source.c \
+			$(FUZZ_IMAGE) $(LIBS) && \
 		./tests/fuzz/fuzz-replay-$$name tests/fuzz/corpus/$$name/* || exit 1; \
 	done

@@ -135,7 +135,8 @@ void bench_index_flat(void)
             *j = (job){ .rows = { .data = coded, .scale = scale, .n = n, .dim = dim,
                                   .dtype = kinds[t].dtype, .metric = MANN_L2 },
                         .queries = x, .n_bytes = n * row_bytes };
-            if (mni_ann_build(&ann, "Flat", &j->rows, 0, NULL, NULL, NULL) != MANN_OK)
+            if (mni_ann_build(&ann, "Flat", &(mni_ann_job){ .rows = &j->rows }, NULL) !=
+                MANN_OK)
                 break;
             j->ann = ann;
             find_truth(j, x);

@@ -37,7 +37,8 @@ const char *mann_simd_name(void);   /* "scalar", "avx2", "avx512", "avx512vnni",
 typedef enum mann_status {                      /* numbers are frozen */
     MANN_OK = 0, MANN_E_ARG, MANN_E_NOMEM, MANN_E_IO, MANN_E_FORMAT, MANN_E_VERSION,
     MANN_E_UNSUPPORTED, MANN_E_NOT_FOUND, MANN_E_EXISTS, MANN_E_READ_ONLY, MANN_E_LOCKED,
-    MANN_E_MISMATCH, MANN_E_LIMIT, MANN_E_CANCELLED
+    MANN_E_MISMATCH, MANN_E_LIMIT, MANN_E_CANCELLED,
+    MANN_E_BUDGET               /* more memory than the caller allows */
 } mann_status;
 typedef struct mann_error { mann_status code; char text[252]; } mann_error;
 const char *mann_status_name(mann_status s);    /* "bad data", ...; never NULL */
@@ -91,11 +92,30 @@ typedef struct mann_image {                     /* 8 bit, rows packed */
 mann_status mann_image_decode(mann_image *out, const void *bytes, size_t n_bytes,
                               mann_error *err);
 mann_status mann_image_read(mann_image *out, const char *path, mann_error *err);
+/* The same with limits of one's own. Beyond them: MANN_E_LIMIT, before memory is
+ * taken. */
+typedef struct mann_decode_options {
+    uint32_t struct_size, max_side;             /* 65,535 */
+    uint64_t max_pixels, max_memory;            /* 100 million; 1 GiB: picture and work */
+    uint32_t max_scans;                         /* of a progressive JPEG: 100 */
+    uint32_t min_side;          /* not 0: a JPEG may come at 1/2, 1/4, 1/8 of its size, as
+                                   long as no side gets below this. 0: full size */
+    uint32_t partial;           /* 1: of a damaged JPEG what came before the damage, grey
+                                   the rest. 0: an error */
+    uint32_t was_cut;           /* result: the picture is such a part */
+} mann_decode_options;
+void        mann_decode_options_fill(mann_decode_options *o, size_t size);
+mann_status mann_image_decode_with(mann_image *out, const void *bytes, size_t n_bytes,
+                                   mann_decode_options *o, mann_error *err);
 /* Triangle filter scaled by the ratio (antialiased bilinear, as Pillow). `in` is RGB or
  * RGBA. */
 mann_status mann_image_resize(mann_image *out, const mann_image *in, uint32_t width,
                               uint32_t height, mann_error *err);
 mann_status mann_image_write_png(const char *path, const mann_image *im, mann_error *err);
+/* Baseline JPEG; quality 1..100 (below 90 with colour at half the size); alpha over
+ * white. */
+mann_status mann_image_write_jpeg(const char *path, const mann_image *im, int quality,
+                                  mann_error *err);
 void        mann_image_clear(mann_image *im);   /* accepts zeroed */
 
 /* Procedural toy-like objects. The picture is a function of (seed, klass, view,
@@ -170,6 +190,9 @@ enum { MANN_LOSS_TRIPLET = 1, MANN_LOSS_CONTRASTIVE, MANN_LOSS_SUPCON };
 enum { MANN_MINE_HARD = 1, MANN_MINE_SEMI_HARD, MANN_MINE_RANDOM };
 enum { MANN_AUGMENT_NONE = 1, MANN_AUGMENT_GLYPH, MANN_AUGMENT_PHOTO, MANN_AUGMENT_ALL };
 enum { MANN_MONITOR_RECALL = 1, MANN_MONITOR_LOSS };
+/* Checkpoints in checkpoint_dir at the start: none may be there (MANN_E_EXISTS); go on
+ * from the newest one, if there is one; throw them away. */
+enum { MANN_TRAIN_KEEP = 0, MANN_TRAIN_RESUME, MANN_TRAIN_AFRESH };
 typedef struct mann_train_config {
     uint32_t struct_size;
     uint32_t epochs, steps_per_epoch;        /* 50; 0: as many as show every image once */
@@ -181,7 +204,7 @@ typedef struct mann_train_config {
     uint32_t monitor;                           /* what "best" means; recall */
     uint32_t warmup_steps;                      /* 200, but at most a tenth of all */
     uint32_t keep_checkpoints;                  /* the newest so many; 3; ~0: all */
-    int      resume;     /* 1: go on from the newest in checkpoint_dir, if there is one */
+    int      resume;     /* MANN_TRAIN_*: what becomes of checkpoints that are there */
     float    learning_rate, momentum, weight_decay;        /* 0.1, 0.9 (Nesterov), 5e-4 */
     float    margin, temperature, clip;         /* 0.2, 0.1, 0 (no clipping) */
     /* of the classes, held out when there is no other validation; 0.1 */
@@ -206,8 +229,8 @@ typedef struct mann_train_report {
 /* Trains m (a ResNet; its weights are where training starts) and leaves the best weights
  * in it, with preprocessing, validation result and calibration. On failure m is
  * unchanged. Cancelled by the progress hook, or ended by a fault: a checkpoint is in
- * checkpoint_dir, and `resume` goes on from it to the same bits as if nothing had
- * happened, for any number of threads. report may be NULL. */
+ * checkpoint_dir, and MANN_TRAIN_RESUME goes on from it to the same bits as if nothing
+ * had happened, for any number of threads. report may be NULL. */
 mann_status mann_train(mann_model *m, const mann_dataset *set, const mann_train_config *c,
                        mann_pool *p, const mann_hooks *h, mann_train_report *report,
                        mann_error *err);
@@ -319,6 +342,11 @@ mann_status mann_gallery_source(mann_gallery *g, uint64_t id, char *out, size_t 
                                 mann_error *err);
 mann_status mann_gallery_embed(mann_gallery *g, const mann_image *images, size_t n,
                                mann_pool *p, float *out, mann_error *err);
+/* A photo file as the gallery's own commands read it: no larger than its model needs (a
+ * large JPEG at 1/2, 1/4 or 1/8), so that embedding it gives the bits that a row enrolled
+ * from the same file has. Embedding mann_image_read's full size gives nearly the same. */
+mann_status mann_gallery_photo(mann_gallery *g, const char *path, mann_image *out,
+                               mann_error *err);
 typedef struct mann_record {                  /* one thing; borrowed for the call of fn */
     uint64_t id, content_hash, time;
     uint32_t klass;
@@ -413,6 +441,23 @@ mann_status mann_evaluate_episodes(mann_gallery *g, const mann_dataset *set,
                                    const mann_episodes_config *c, mann_pool *p,
                                    const mann_hooks *h, mann_episodes_result *out,
                                    mann_error *err);
+
+/* Vectors of anybody's, and the pairs that belong together: no gallery, no classes. */
+typedef struct mann_retrieval_scores {
+    uint32_t struct_size;
+    uint64_t n_queries;                         /* with at least one right answer */
+    uint64_t n_lone;                            /* without: left out */
+    uint64_t n_pairs;                           /* different ones */
+    double recall, precision, hit, ndcg, mrr;   /* at k, means over queries */
+} mann_retrieval_scores;
+/* pairs: n_pairs x {row of queries, row of base}; the same pair twice counts once. Exact
+ * search, k >= 1 (more than there are rows is legal). MANN_E_LIMIT names a pair that
+ * points outside. */
+mann_status mann_evaluate_retrieval(mann_matrix base, mann_matrix queries,
+                                    mann_metric metric, const uint64_t *pairs,
+                                    size_t n_pairs, uint32_t k, mann_pool *p,
+                                    const mann_hooks *h, mann_retrieval_scores *out,
+                                    mann_error *err);
 
 typedef struct mann_sheet_row {
     const char *query_path;   /* shown and read; hits' pictures come from their sources */

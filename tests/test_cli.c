@@ -79,7 +79,8 @@ static void texts_are_whole(void)
         CHECK(c->id == (mni_command_id)i && c->summary[0] &&
               c->least_files <= c->most_files);
         for (const char *at = c->examples; *at; at++) lines += *at == '\n';
-        CHECK_EQ(lines, 4);                 /* two examples, a line of explanation each */
+        /* two examples or three, a line of explanation each */
+        CHECK(lines == 4 || lines == 6);
         CHECK(mni_command_find(c->name) == c);
         char word[64];
         for (size_t at = 0; c->aliases[at];) {
@@ -206,7 +207,6 @@ static void mistakes_are_named(void)
         { "remove", "g --id 3,x", "--id: 'x', wanted a whole number" },
         { "info", "a b", "'b' is one argument too many; usage: metricann info FILE" },
         { "info", "", "what to work on is missing; usage: metricann info FILE" },
-        { "eval", "g", "a file is missing; usage: metricann eval GALLERY DATASET" },
         { "info", "a -k 3", "unknown option -k" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

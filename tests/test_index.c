@@ -53,6 +53,13 @@ static void drop(stored *s)
 static const mni_dtype dtypes[] = { MNI_F32, MNI_F16, MNI_I8 };
 static const mann_metric metrics[] = { MANN_L2, MANN_INNER, MANN_COSINE };
 
+static mann_status build_of(mni_ann **out, const char *spec, const mni_rows *rows,
+                            uint64_t seed, mann_error *err)
+{
+    const mni_ann_job job = { .rows = rows, .seed = seed };
+    return mni_ann_build(out, spec, &job, err);
+}
+
 static void prepare_refuses_and_repeats(void)
 {
     mann_error e;
@@ -254,7 +261,7 @@ static void flat_finds_what_sorting_finds(void)
             mni_ann *a;
             mni_scratch *scratch;
             float q[DIM];
-            CHECK_OK(mni_ann_build(&a, "auto", &s.rows, 1, NULL, NULL, NULL));
+            CHECK_OK(build_of(&a, "auto", &s.rows, 1, NULL));
             CHECK_OK(mni_scratch_new(&scratch, NULL));
             fill(q, DIM, 5);
             CHECK_OK(mni_rows_prepare(metrics[m], q, DIM, "query", 0, NULL));
@@ -283,7 +290,7 @@ static void ties_go_by_row(void)
     mni_scratch *scratch;
     mni_near out[20];
     size_t n;
-    CHECK_OK(mni_ann_build(&a, "flat", &r, 0, NULL, NULL, NULL));
+    CHECK_OK(build_of(&a, "flat", &r, 0, NULL));
     CHECK_STR(mni_ann_spec(a), "Flat");
     CHECK_OK(mni_scratch_new(&scratch, NULL));
     CHECK_OK(
@@ -309,7 +316,7 @@ static void batches_are_the_same_on_any_threads(void)
         const mni_ann_params p = { .k = K, .keep = odd_rows };
         mni_ann *a;
         mni_scratch *scratch;
-        CHECK_OK(mni_ann_build(&a, "Flat", &s.rows, 0, NULL, NULL, NULL));
+        CHECK_OK(build_of(&a, "Flat", &s.rows, 0, NULL));
         CHECK_OK(mni_scratch_new(&scratch, NULL));
         memset(one, 0, sizeof one);
         for (int q = 0; q < NQ; q++)
@@ -338,7 +345,7 @@ static void unknown_kinds_are_named(void)
     mni_rows r = { .dim = 4, .dtype = MNI_F32, .metric = MANN_L2 };
     mni_ann *a = (mni_ann *)&r;
     mann_error e;
-    CHECK_IS(mni_ann_build(&a, "Tree9", &r, 0, NULL, NULL, &e), MANN_E_UNSUPPORTED);
+    CHECK_IS(build_of(&a, "Tree9", &r, 0, &e), MANN_E_UNSUPPORTED);
     CHECK(a == NULL);
     CHECK_STR(e.text, "index: \"Tree9\" is not a kind of index, known are: auto, Flat");
     CHECK_OK(mni_ann_spec_check("AUTO", &e));
@@ -352,7 +359,7 @@ static void empty_index_answers(void)
     mni_near out[3];
     size_t n = 9;
     mni_ann *a;
-    CHECK_OK(mni_ann_build(&a, "auto", &r, 0, NULL, NULL, NULL));
+    CHECK_OK(build_of(&a, "auto", &r, 0, NULL));
     CHECK_OK(mni_ann_search_batch(a, &r, q, 1, &(mni_ann_params){ .k = 3 }, NULL, out, &n,
                                   NULL));
     CHECK_EQ(n, 0);
@@ -367,7 +374,7 @@ static mann_status search_once(void *ctx)
     size_t n[40];
     const stored *s = ctx;
     mni_ann *a;
-    MNI_TRY(mni_ann_build(&a, "auto", &s->rows, 0, NULL, NULL, NULL));
+    MNI_TRY(build_of(&a, "auto", &s->rows, 0, NULL));
     mann_status st = mni_ann_search_batch(a, &s->rows, s->exact, 40,
                                           &(mni_ann_params){ .k = 5 }, NULL, out, n,
                                           NULL);

@@ -194,59 +194,6 @@ static void sentences_say_where(void)
     refused(copy, sizeof copy, MANN_E_FORMAT, "wanted restart d0");
 }
 
-/* --- the inverse transform against its definition ----------------------------------- */
-
-/* cos(k pi / 16), k = 0..8; the rest by symmetry. No libm: the same everywhere. */
-static double cosine(int k)
-{
-    static const double c[9] = { 1.0, 0.98078528040323044913, 0.92387953251128675613,
-        0.83146961230254523708, 0.70710678118654752440, 0.55557023301960222474,
-        0.38268343236508977173, 0.19509032201612826785, 0.0 };
-    k &= 31;
-    if (k > 16) k = 32 - k;
-    return k <= 8 ? c[k] : -c[16 - k];
-}
-
-static double exact(const int16_t *block, int x, int y)
-{
-    double sum = 0;
-    for (int v = 0; v < 8; v++)
-        for (int u = 0; u < 8; u++) {
-            const double scale = (u ? 1.0 : cosine(4)) * (v ? 1.0 : cosine(4)) / 4;
-            sum += scale * block[8 * v + u] * cosine((2 * x + 1) * u) *
-                   cosine((2 * y + 1) * v);
-        }
-    sum += 128;
-    return sum < 0 ? 0 : sum > 255 ? 255 : sum;
-}
-
-static void idct_is_within_one(void)
-{
-    mni_rng r = mni_rng_at(test_seed(), MNI_FOR_TEST, 0, 0, 2);
-    for (int i = 0; i < 300; i++) {
-        int16_t block[64] = { 0 };
-        const int last = (int)mni_rng_below(&r, 64);
-        for (int k = 0; k <= last; k++)
-            block[mni_jpeg_zigzag[k]] = (int16_t)((int)mni_rng_below(&r, 401) - 200);
-        uint8_t out[64], all[64];
-        mni_jpeg_idct(out, 8, block, last);
-        mni_jpeg_idct(all, 8, block, 63);
-        CHECK(memcmp(out, all, 64) == 0);           /* short cuts change nothing */
-        for (int k = 0; k < 64; k++) CHECK_NEAR(out[k], exact(block, k & 7, k >> 3), 1.0);
-    }
-}
-
-static void idct_takes_any_numbers(void)
-{
-    for (int sign = -1; sign <= 1; sign += 2) {
-        int16_t block[64];
-        uint8_t out[64];
-        for (int k = 0; k < 64; k++) block[k] = sign > 0 ? 32767 : -32768;
-        mni_jpeg_idct(out, 8, block, 63);
-        CHECK_EQ(out[0], sign > 0 ? 255 : 0);
-    }
-}
-
 static void codes_are_checked(void)
 {
     mni_jpeg_huffman *h = mni_alloc(1, sizeof *h);
@@ -271,8 +218,6 @@ const test_case jpeg_tests[] = {
     { "memory_may_end", memory_may_end, 0 },
     { "kinds_are_refused_by_name", kinds_are_refused_by_name, 0 },
     { "sentences_say_where", sentences_say_where, 0 },
-    { "idct_is_within_one", idct_is_within_one, 0 },
-    { "idct_takes_any_numbers", idct_takes_any_numbers, 0 },
     { "codes_are_checked", codes_are_checked, 0 },
     { 0 }
 };

@@ -192,7 +192,7 @@ static void resumes(void)
         if (at[i]) {
             CHECK(mni_model_fingerprint(m) == before);
             w.stop_after = 0;
-            w.c.resume = 1;
+            w.c.resume = MANN_TRAIN_RESUME;
             CHECK_FINE(train(&w, m, 7, &r, &e), e);
             CHECK_EQ((uint64_t)w.n_progress, 21 - at[i]);
         }
@@ -215,7 +215,7 @@ static void resumes(void)
 
         /* ... but not because its own checkpoint has a lower number. */
         m = small_model(2);
-        w.c.resume = 0;
+        w.c.resume = MANN_TRAIN_AFRESH;
         w.stop_after = 9;
         CHECK_IS(train(&w, m, 1, &r, &e), MANN_E_CANCELLED);
         mni_model_free(m);
@@ -227,6 +227,44 @@ static void resumes(void)
         mni_model_free(m);
         world_free(&w);
     }
+}
+
+/* Nothing is thrown away that nobody asked to throw away, and nobody else's best model is
+ * taken for one's own. */
+static void keeps_what_is_there(void)
+{
+    mann_error e;
+    world w;
+    mann_train_report r;
+    size_t n, n_after;
+    world_new(&w, 20, 3);
+    w.c.epochs = 1;
+    mni_model *m = small_model(1);
+    CHECK_FINE(train(&w, m, 1, &r, &e), e);
+    uint8_t *before = file(&w, "ck/ckpt_epoch1.mann", &n);
+    w.c.resume = MANN_TRAIN_KEEP;
+    CHECK_IS(train(&w, m, 1, &r, &e), MANN_E_EXISTS);
+    CHECK(strstr(e.text, "ck: holds 2 files of an earlier training"));
+    uint8_t *after = file(&w, "ck/ckpt_epoch1.mann", &n_after);
+    CHECK(n == n_after && memcmp(before, after, n) == 0);
+    mni_free(after);
+    mni_free(before);
+    mni_model_free(m);
+
+    m = small_model(1);
+    w.c.resume = MANN_TRAIN_RESUME;
+    CHECK_OK(mni_model_save(m, w.v, "ck/best_model.mann", NULL));
+    CHECK_IS(train(&w, m, 1, &r, &e), MANN_E_MISMATCH);
+    CHECK(strstr(e.text, "best_model.mann: is not the best model of this training"));
+
+    w.c.resume = MANN_TRAIN_AFRESH;
+    w.c.epochs = 2;
+    w.stop_after = 1;
+    CHECK_IS(train(&w, m, 1, &r, &e), MANN_E_CANCELLED);
+    mni_stat st;
+    CHECK_IS(w.v->ops->stat(w.v, "ck/best_model.mann", &st, NULL), MANN_E_NOT_FOUND);
+    mni_model_free(m);
+    world_free(&w);
 }
 
 static void hostile_checkpoints(void)
@@ -342,6 +380,7 @@ static void validations(void)
     CHECK(isnan(r.val_recall) && w.n_warnings == 2);
 
     train_set_draw(w.v, "other", 100, 9, 2);
+    w.c.resume = MANN_TRAIN_AFRESH;
     w.c.validation = "other";
     CHECK_FINE(train(&w, m, 1, &r, &e), e);
     CHECK_EQ(r.n_val_classes, 9);
@@ -417,6 +456,7 @@ extern const test_case train_loop_tests[];
 const test_case train_loop_tests[] = { { "learns", learns, 1 },
                                        { "same_bits", same_bits, 0 },
                                        { "resumes", resumes, 0 },
+                                       { "keeps_what_is_there", keeps_what_is_there, 0 },
                                        { "hostile_checkpoints", hostile_checkpoints, 0 },
                                        { "not_a_number", not_a_number, 0 },
                                        { "collapse", collapse, 0 },

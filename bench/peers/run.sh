@@ -37,6 +37,12 @@ jpeg() {
     "$bin/jpeg" || left_out jpeg "see above"
 }
 
+png() {
+    build png png.h -lpng bench/peers/png.c bench/photos.c ||
+        { left_out png "wants png.h (libpng-dev)"; return; }
+    "$bin/png" || left_out png "see above"
+}
+
 resize() {
     "$python" -c 'import PIL' 2> /dev/null ||
         { left_out resize "wants Python with Pillow (python3-pil)"; return; }
@@ -45,10 +51,10 @@ resize() {
 }
 
 echo "commit,cpu,who,simd,threads,workload,seconds,spread,value,unit,share"
-[ $# -gt 0 ] || set -- gemm jpeg resize
+[ $# -gt 0 ] || set -- gemm jpeg png resize
 for peer in "$@"; do
     case $peer in
-    gemm | jpeg | resize) $peer ;;
-    *) echo "run.sh: no peer $peer; there are gemm, jpeg, resize" >&2; exit 2 ;;
+    gemm | jpeg | png | resize) $peer ;;
+    *) echo "run.sh: no peer $peer; there are gemm, jpeg, png, resize" >&2; exit 2 ;;
     esac
 done

@@ -4,6 +4,7 @@
 #include "api/api.h"
 #include "base/mem.h"
 #include "image/image.h"
+#include "image/jpeg_write.h"
 #include "image/png_write.h"
 #include "image/resize.h"
 #include "image/synth.h"
@@ -96,6 +97,39 @@ mann_status mann_image_read(mann_image *out, const char *path, mann_error *err)
     return s == MANN_OK ? s : mni_fail_prefix(err, s, "%s", path);
 }
 
+static const mann_decode_options decode_defaults = {
+    .max_side = 65535, .max_pixels = 100000000, .max_memory = 1ull << 30, .max_scans = 100
+};
+
+void mann_decode_options_fill(mann_decode_options *o, size_t size)
+{
+    mni_fill_sized(o, size, &decode_defaults, sizeof decode_defaults);
+}
+
+mann_status mann_image_decode_with(mann_image *out, const void *bytes, size_t n_bytes,
+                                   mann_decode_options *o, mann_error *err)
+{
+    mann_decode_options mine = decode_defaults;
+    mni_decode_opts opts;
+    int cut = 0;
+    MNI_NEED(out, "mann_image_decode_with");
+    *out = (mann_image){ 0, 0, 0, NULL };
+    MNI_NEED(o, "mann_image_decode_with");
+    if (n_bytes) MNI_NEED(bytes, "mann_image_decode_with");
+    MNI_TRY(mni_take_sized(&mine, sizeof mine, o, "mann_image_decode_with", err));
+    mni_decode_opts_fill(&opts);
+    opts.max_side = mine.max_side;
+    opts.max_pixels = mine.max_pixels;
+    opts.max_memory = mine.max_memory;
+    opts.max_scans = mine.max_scans;
+    opts.min_side = mine.min_side;
+    opts.partial = mine.partial != 0;
+    opts.cut = &cut;
+    MNI_TRY(mni_image_decode(out, bytes, n_bytes, &opts, err));
+    mine.was_cut = (uint32_t)cut;
+    return mni_give_sized(o, &mine, sizeof mine, "mann_image_decode_with", err);
+}
+
 static mann_status check_image(const mann_image *im, const char *call, mann_error *err)
 {
     MNI_NEED(im, call);
@@ -127,6 +161,19 @@ mann_status mann_image_write_png(const char *path, const mann_image *im, mann_er
     MNI_NEED(path, "mann_image_write_png");
     MNI_TRY(check_image(im, "mann_image_write_png", err));
     mann_status s = mni_png_encode(&buf, im, err);
+    if (s == MANN_OK)
+        s = mni_replace_file(mni_vfs_posix(), path, buf.bytes, buf.n_bytes, err);
+    mni_buf_fini(&buf);
+    return s;
+}
+
+mann_status mann_image_write_jpeg(const char *path, const mann_image *im, int quality,
+                                  mann_error *err)
+{
+    mni_buf buf = { 0 };
+    MNI_NEED(path, "mann_image_write_jpeg");
+    MNI_TRY(check_image(im, "mann_image_write_jpeg", err));
+    mann_status s = mni_jpeg_encode(&buf, im, quality, err);
     if (s == MANN_OK)
         s = mni_replace_file(mni_vfs_posix(), path, buf.bytes, buf.n_bytes, err);
     mni_buf_fini(&buf);

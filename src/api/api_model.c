@@ -96,6 +96,16 @@ mann_status mann_gallery_embed(mann_gallery *g, const mann_image *images, size_t
     return mni_gallery_embed(g, images, n, p, out, err);
 }
 
+mann_status mann_gallery_photo(mann_gallery *g, const char *path, mann_image *out,
+                               mann_error *err)
+{
+    MNI_NEED(out, "mann_gallery_photo");
+    *out = (mann_image){ 0, 0, 0, NULL };
+    MNI_NEED(g, "mann_gallery_photo");
+    MNI_NEED(path, "mann_gallery_photo");
+    return mni_gallery_photo(g, path, out, err);
+}
+
 /* What training wrote about its model (train/loop.c). A text that cannot be read is no
  * result. */
 static void take_validation(const mann_model *m, mann_model_info *info)

@@ -22,6 +22,7 @@ const char *mann_status_name(mann_status s)
     case MANN_E_MISMATCH:    return "mismatch";
     case MANN_E_LIMIT:       return "over a limit";
     case MANN_E_CANCELLED:   return "cancelled";
+    case MANN_E_BUDGET:      return "more memory than allowed";
     }
     return "unknown status";
 }

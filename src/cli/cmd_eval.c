@@ -3,18 +3,10 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "cli/cli.h"
+#include "cli/eval_report.h"
 
-typedef struct figure {
-    const char *key;
-    double value;
-    int share;
-    const char *meaning;
-} figure;
-typedef struct count { const char *key; uint64_t value; const char *meaning; } count;
-
-static void json_figures(mni_json *j, const count *counts, size_t n_counts,
-                         const figure *figures, size_t n)
+static void json_figures(mni_json *j, const mni_eval_count *counts, size_t n_counts,
+                         const mni_eval_figure *figures, size_t n)
 {
     for (size_t i = 0; i < n_counts; i++) {
         mni_json_key(j, counts[i].key);
@@ -26,8 +18,8 @@ static void json_figures(mni_json *j, const count *counts, size_t n_counts,
     }
 }
 
-static void table(mni_text *out, const count *counts, size_t n_counts,
-                  const figure *figures, size_t n)
+static void table(mni_text *out, const mni_eval_count *counts, size_t n_counts,
+                  const mni_eval_figure *figures, size_t n)
 {
     for (size_t i = 0; i < n_counts; i++)
         mni_text_f(out, "  %-14s %10llu    %s\n", counts[i].key,
@@ -44,18 +36,20 @@ static void table(mni_text *out, const count *counts, size_t n_counts,
 }
 
 /* JSON or table, and the verdict of --min-recall on `accuracy`. */
-static int report(mni_cli *c, const count *counts, size_t n_counts, const figure *figures,
-                  size_t n, double accuracy)
+int mni_eval_report(mni_cli *c, const mni_eval_count *counts, size_t n_counts,
+                    const mni_eval_figure *figures, size_t n, double accuracy)
 {
     double wanted = mni_opt_float(&c->options, MNI_OPT_MIN_RECALL);
     if (mni_cli_json(c)) {
         mni_json j;
         mni_out_json(c, &j);
         mni_json_object(&j);
-        mni_json_key(&j, "gallery");
-        mni_json_string(&j, c->options.files[0]);
-        mni_json_key(&j, "dataset");
-        mni_json_string(&j, c->options.files[1]);
+        if (c->options.n_files == 2) {
+            mni_json_key(&j, "gallery");
+            mni_json_string(&j, c->options.files[0]);
+            mni_json_key(&j, "dataset");
+            mni_json_string(&j, c->options.files[1]);
+        }
         json_figures(&j, counts, n_counts, figures, n);
         mni_json_end(&j);
         mni_text_char(&c->out, '\n');
@@ -90,19 +84,19 @@ static int episodes(mni_cli *c, mann_gallery *g, const mann_dataset *set, mann_p
     config.seed = mni_opt_u64(o, MNI_OPT_SEED);
     mann_status s = mann_evaluate_episodes(g, set, &config, pool, &c->hooks, &r, &c->err);
     if (s != MANN_OK) return mni_cli_fail(c, MNI_FROM_INPUT, s);
-    const count counts[] = {
+    const mni_eval_count counts[] = {
         { "episodes", r.n_episodes, "tasks drawn" },
         { "way", config.way, "classes in a task" },
         { "shot", config.shot, "references of a class" },
         { "classes", r.n_classes, "classes with enough photos to draw from" },
         { "bad", r.n_bad, "photos that could not be read" },
     };
-    const figure figures[] = {
+    const mni_eval_figure figures[] = {
         { "accuracy", r.accuracy, 1, "share of queries given to their class" },
         { "interval95", r.interval95, 1,
           "the true accuracy is this near with 95 % confidence" },
     };
-    return report(c, counts, sizeof counts / sizeof counts[0], figures,
+    return mni_eval_report(c, counts, sizeof counts / sizeof counts[0], figures,
                   sizeof figures / sizeof figures[0], r.accuracy);
 }
 
@@ -120,7 +114,7 @@ static int whole_set(mni_cli *c, mann_gallery *g, const mann_dataset *set,
     mni_cli_search(c, &how);
     mann_status s = mann_evaluate(g, set, &config, &how, pool, &c->hooks, &r, &c->err);
     if (s != MANN_OK) return mni_cli_fail(c, MNI_FROM_INPUT, s);
-    const count counts[] = {
+    const mni_eval_count counts[] = {
         { "queries", r.n_queries, "photos asked and counted" },
         { "self", r.n_self,
           "of them, so many are in the gallery: their own row was left out" },
@@ -129,7 +123,7 @@ static int whole_set(mni_cli *c, mann_gallery *g, const mann_dataset *set,
           "photos of classes that the gallery does not know" },
         { "bad", r.n_bad, "photos that could not be read" },
     };
-    const figure figures[] = {
+    const mni_eval_figure figures[] = {
         { "top1", r.top1, 1, "Recall@1: the right class came first" },
         { "top5", r.top5, 1, "it was among the first 5 classes" },
         { "top10", r.top10, 1, "it was among the first 10 classes" },
@@ -143,7 +137,7 @@ static int whole_set(mni_cli *c, mann_gallery *g, const mann_dataset *set,
         { "fnir", r.fnir, 1, "members refused" },
         { "wrong_known", r.wrong_known, 1, "members 'known' as another class" },
     };
-    return report(c, counts, sizeof counts / sizeof counts[0], figures,
+    return mni_eval_report(c, counts, sizeof counts / sizeof counts[0], figures,
                   sizeof figures / sizeof figures[0], r.top1);
 }
 
@@ -160,6 +154,12 @@ int mni_cmd_eval(mni_cli *c)
     mann_gallery *g;
     mann_dataset *set = NULL;
     mann_pool *pool;
+    if (mni_opt_text(o, MNI_OPT_BASE) || mni_opt_text(o, MNI_OPT_QUERIES) ||
+        mni_opt_text(o, MNI_OPT_TRUTH))
+        return mni_eval_vectors(c);
+    if (o->n_files < 2)
+        return mni_cli_usage(c, "wanted a gallery and a data set, or --base, --queries "
+                                "and --truth");
     mann_status s = mni_cli_gallery(c, o->files[0], MANN_OPEN_READ, &g);
     if (s == MANN_OK) s = mann_dataset_open(&set, o->files[1], &c->hooks, &c->err);
     if (s == MANN_OK) s = mni_cli_pool(c, &pool);

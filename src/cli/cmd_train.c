@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "os/vfs.h"
 
 /* Choices of options_list.h in the order of the constants of metricann.h. */
 static uint32_t choice(const mni_options *o, mni_option_id id, const char *const *names)
@@ -26,7 +27,9 @@ static void take_choices(const mni_options *o, mann_train_config *t)
     t->monitor = choice(o, MNI_OPT_MONITOR, monitors);
     t->soft_margin = (uint32_t)mni_opt_flag(o, MNI_OPT_SOFT_MARGIN);
     t->rotations_as_classes = (uint32_t)mni_opt_flag(o, MNI_OPT_ROTATIONS);
-    t->resume = mni_opt_flag(o, MNI_OPT_RESUME);
+    t->resume = mni_opt_flag(o, MNI_OPT_RESUME)   ? MANN_TRAIN_RESUME
+                : mni_opt_flag(o, MNI_OPT_AFRESH) ? MANN_TRAIN_AFRESH
+                                                  : MANN_TRAIN_KEEP;
 }
 
 static void take_numbers(const mni_options *o, mann_train_config *t)
@@ -108,6 +111,24 @@ static void report(mni_cli *c, const char *path, const mann_train_report *r)
     mni_text_char(&c->out, '\n');
 }
 
+/* Hours of training must not end at a folder that is not there: a file beside the output
+ * is made and removed before they begin. */
+static mann_status can_write(const char *out, mann_error *err)
+{
+    const mni_vfs *v = mni_vfs_posix();
+    char probe[4096];
+    mni_file *f = NULL;
+    mni_stat st;
+    if (v->ops->stat(v, out, &st, NULL) == MANN_OK && st.kind == MNI_IS_DIR)
+        return mni_fail(err, MANN_E_IO, "%s: is a folder, the model needs a file name",
+                        out);
+    MNI_TRY(mni_temp_name(out, probe, sizeof probe, err));
+    MNI_TRY(mni_open(v, probe, MNI_OPEN_WRITE | MNI_OPEN_CREATE, &f, err));
+    const mann_status s = mni_close(f, err);
+    v->ops->remove(v, probe, NULL);
+    return s;
+}
+
 /* The model is made first: a name that is not known costs no walk through the photos. */
 static int train(mni_cli *c, const mann_train_config *t, mann_model *m,
                  mann_train_report *r)
@@ -148,7 +169,11 @@ int mni_cmd_train(mni_cli *c)
     t.curves_path = mni_text_get(&curves);
     mann_status s = log.failed || curves.failed ? mni_fail(&c->err, MANN_E_NOMEM, "path")
                                                 : new_model(c, &m);
-    int code = s == MANN_OK ? train(c, &t, m, &r) : mni_cli_fail(c, MNI_FROM_USER, s);
+    int code = s == MANN_OK ? MNI_EXIT_OK : mni_cli_fail(c, MNI_FROM_USER, s);
+    if (s == MANN_OK) {
+        s = can_write(mni_opt_text(o, MNI_OPT_OUTPUT), &c->err);
+        code = s == MANN_OK ? train(c, &t, m, &r) : mni_cli_fail(c, MNI_FROM_OUTPUT, s);
+    }
     mann_model_free(m);
     mni_text_fini(&log);
     mni_text_fini(&curves);

@@ -86,17 +86,20 @@ COMMAND(COMPACT, compact, "compact", "optimize optimise vacuum", "GALLERY", 1, 1
     "after many changes\n"
     "metricann compact gallery.mann --json\n"
     "the same, sizes before and after as JSON\n")
-COMMAND(EVAL, eval, "eval", "evaluate test", "GALLERY DATASET", 2, 2,
+COMMAND(EVAL, eval, "eval", "evaluate test", "GALLERY DATASET", 0, 2,
     "measure how well a gallery recognises the photos of a data set",
     "Every photo of DATASET is asked of the gallery; a photo that is itself in the "
     "gallery does not count as its own answer. With --refs only the gallery's model is "
     "used: so many photos of each class become references and the rest are asked. "
-    "--episodes draws small tasks of --way classes.",
+    "--episodes draws small tasks of --way classes. With --base, --queries and --truth "
+    "vectors of anybody's are measured, where a query has several right answers.",
     "metricann eval gallery.mann unseen/\n"
     "accuracy, MRR, mAP and the open-set error rates\n"
     "metricann eval gallery.mann unseen/ --episodes 1000 --way 20 --shot 1 --min-recall "
     "0.9\n"
-    "20-way 1-shot accuracy; exit status 1 if it is below 90 %\n")
+    "20-way 1-shot accuracy; exit status 1 if it is below 90 %\n"
+    "metricann eval --base items.npy --queries users.npy --truth pairs.tsv -k 10\n"
+    "Recall, Precision, Hit, NDCG and MRR at 10 of vectors from elsewhere\n")
 COMMAND(INFO, info, "info", "stats describe", "FILE", 1, 1,
     "describe a gallery, a model, an index or a file of vectors", "",
     "metricann info gallery.mann\n"

@@ -70,6 +70,16 @@ OPTION(IDS, "ids", 0, PATH, "FILE", "", 0, 0, C(BUILD) | C(ADD), "id-file",
     "replaces it")
 OPTION_AGAIN(IDS, "ids", 0, PATH, "FILE", "", 0, 0, C(CONVERT), "id-file",
     "from a gallery: write the ids of the rows (.npy .ivecs .ibin)")
+OPTION_AGAIN(IDS, "ids", 0, PATH, "FILE", "", 0, 0, C(EVAL), "id-file item-ids base-ids",
+    "names of --base's rows, one a line (or row, tab, name), as --truth uses them")
+OPTION(QUERY_IDS, "query-ids", 0, PATH, "FILE", "", 0, 0, C(EVAL), "user-ids",
+    "names of --queries' rows, likewise")
+OPTION(BASE, "base", 0, PATH, "FILE", "", 0, 0, C(EVAL), "items item-vectors",
+    "vectors to look in, instead of a gallery (.npy .fvecs .fbin ...)")
+OPTION(QUERIES, "queries", 0, PATH, "FILE", "", 0, 0, C(EVAL), "users query-vectors",
+    "vectors that ask")
+OPTION(TRUTH, "truth", 0, PATH, "FILE", "", 0, 0, C(EVAL), "ground-truth pairs",
+    "what belongs together: lines of query, tab, row; counted from 0, or names")
 OPTION(INTEGERS, "integers", 0, FLAG, "", "no", 0, 0, C(CONVERT), "as-ids int",
     "write whole numbers (ids, neighbours) instead of floats")
 
@@ -79,6 +89,10 @@ OPTION(METRIC, "metric", 0, CHOICE,
     "", 0, 0,
     C(EXTRACT) | C(BUILD), "distance space similarity metric-type",
     "measure of closeness; default cosine with a model, l2 for bare vectors")
+OPTION_AGAIN(METRIC, "metric", 0, CHOICE,
+    "cosine=cos=angular|l2=euclidean=euclid=l2sq|ip=dot=inner=inner-product=innerproduct",
+    "cosine", 0, 0, C(EVAL), "distance space similarity metric-type",
+    "with --base: measure of closeness")
 OPTION(INDEX, "index", 'i', STRING, "SPEC", "auto", 0, 0, C(BUILD),
     "index-type index-spec factory index-factory",
     "kind of index: auto or Flat; HNSW16, IVF1024,Flat and IVF1024,PQ32 are refused "
@@ -261,6 +275,8 @@ OPTION(KEEP, "keep", 0, U32, "N", "3", 1, 4294967295.0, C(TRAIN), "keep-checkpoi
     "newest checkpoints that stay")
 OPTION(RESUME, "resume", 0, FLAG, "", "no", 0, 0, C(TRAIN), "continue",
     "go on from the newest checkpoint in --ckpt-dir, with the same settings")
+OPTION(AFRESH, "afresh", 0, FLAG, "", "no", 0, 0, C(TRAIN), "overwrite restart",
+    "throw away the checkpoints in --ckpt-dir and begin anew")
 
 /* --- help --------------------------------------------------------------------------- */
 OPTION(MAN, "man", 0, FLAG, "", "no", 0, 0, C(HELP), "", "print the manual page (roff)")

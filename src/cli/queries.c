@@ -18,7 +18,7 @@ static void embed_range(void *ctx, size_t begin, size_t end, size_t chunk)
     for (size_t i = begin; i < end; i++) {
         mann_image im = { 0 };
         mann_error *problem = &w->out->problems[i];
-        mann_status s = mann_image_read(&im, w->files[i].path, problem);
+        mann_status s = mann_gallery_photo(w->g, w->files[i].path, &im, problem);
         /* The pool is busy with this loop unless there is one photo: then its threads
          * share the network. */
         if (s == MANN_OK)

@@ -29,7 +29,7 @@ int mni_exit_of(mni_from from, mann_status s)
     switch (s) {
     case MANN_OK:          return MNI_EXIT_OK;
     case MANN_E_CANCELLED: return MNI_EXIT_INTERRUPTED;
-    case MANN_E_NOMEM:     return MNI_EXIT_MEMORY;
+    case MANN_E_NOMEM: case MANN_E_BUDGET: return MNI_EXIT_MEMORY;
     case MANN_E_IO: case MANN_E_LOCKED: case MANN_E_READ_ONLY: return MNI_EXIT_IO;
     case MANN_E_ARG:       return MNI_EXIT_USAGE;
     case MANN_E_MISMATCH:

@@ -254,13 +254,15 @@ static void put_packed(runs *r, const uint8_t *p, size_t i)
  *  0, 1                 end of the picture
  *  0, 2, right, up      move the pen
  *  0, n > 2             n single pixels, padded to an even place */
-static mann_status read_runs(const bmp *b, mann_image *im, mann_error *err)
+static mann_status read_runs(const mni_source *in, const bmp *b, mann_image *im,
+                             mann_error *err)
 {
     const uint64_t n_pixels = (uint64_t)b->width * b->height;
     const size_t value_bytes = b->bits == 24 ? 3 : 1;
     /* One move of 4 bytes can pass over 255 x 255 pixels. */
     MNI_TRY(
         mni_source_holds("bmp", b->n_bytes - b->at_pixels, n_pixels / (255 * 255), err));
+    MNI_TRY(mni_source_work(in, "bmp", n_pixels, err));
     MNI_TRY(mni_image_new(im, b->width, b->height, 3, err));
     if (b->bits <= 8)                           /* pixels passed over have colour 0 */
         for (size_t i = 0; i < n_pixels; i++)
@@ -309,7 +311,7 @@ mann_status mni_bmp_read(mann_image *out, const mni_source *in, mann_error *err)
     MNI_TRY(read_header(&b, err));
     MNI_TRY(mni_source_size(in, "bmp", b.width, b.height, err));
     const int coded = b.packing == RLE8 || b.packing == RLE4 || b.packing == RLE24;
-    const mann_status s = coded ? read_runs(&b, &im, err) : read_rows(&b, &im, err);
+    const mann_status s = coded ? read_runs(in, &b, &im, err) : read_rows(&b, &im, err);
     if (s != MANN_OK) {
         mann_image_clear(&im);
         return s;

@@ -17,17 +17,11 @@
 
 #include "base/mem.h"
 #include "image/inflate.h"
+#include "image/lz77.h"
 
 enum {
-    MIN_MATCH = 3,
-    MAX_MATCH = 258,
-    WINDOW = 32768,
-    HASH_BITS = 15,
-    HASH_SIZE = 1 << HASH_BITS,
-    MAX_CHAIN = 128, /* candidates looked at for one position */
-    LAZY_BELOW = 16, /* a match this long is taken without trying the next position */
-    NICE = 128,      /* a match this long ends the search */
-    FAR = 4096,      /* a match of 3 from farther away costs more than 3 literals */
+    MIN_MATCH = MNI_LZ_MIN,
+    MAX_MATCH = MNI_LZ_MAX,
     BLOCK_TOKENS = 1 << 14,
     N_LITERAL = 286,
     N_FIXED = 288,
@@ -37,11 +31,6 @@ enum {
     MAX_CODE = 15,
     MAX_LENGTHS_CODE = 7
 };
-
-/* A token is a literal byte (distance 0) or "copy length bytes from distance back". */
-typedef struct token {
-    uint16_t length_or_byte, distance;
-} token;
 
 /* One Huffman code: lengths per symbol, and the bits already reversed, as deflate sends
  * them. */
@@ -56,11 +45,13 @@ typedef struct packer {
     mni_buf *out;
     uint64_t acc; /* bits not yet in out, the oldest lowest */
     unsigned n_acc;
-    uint32_t head[HASH_SIZE]; /* newest position + 1 with this hash; 0 = none */
-    uint32_t prev[WINDOW];    /* the one before, by position modulo WINDOW */
-    token tokens[BLOCK_TOKENS];
+    mni_token tokens[BLOCK_TOKENS];
     uint32_t n_tokens, block_start; /* first input byte of the block */
     uint32_t literal_count[N_LITERAL], distance_count[N_DISTANCE];
+    uint8_t length_symbol[MAX_MATCH + 1];       /* minus 257 */
+    uint8_t distance_symbol[512];               /* see symbol_of_distance */
+    uint8_t length_extra[29], distance_extra[N_DISTANCE];
+    unsigned literal_bits;      /* of the last block: mean length in sixteenths */
 } packer;
 
 /* --- bits --------------------------------------------------------------------------- */
@@ -95,126 +86,72 @@ static unsigned log2_floor(uint32_t v) /* v >= 1 */
 /* RFC 1951, 3.2.5: the tables there are regular. From 8 on, every power of two of lengths
  * is cut into four classes, the rest of the number follows as extra bits; 258 has a class
  * of its own. */
-static unsigned length_symbol(unsigned length, unsigned *extra_bits)
+static unsigned length_class(unsigned length, uint8_t *extra_bits)
 {
     const unsigned l = length - MIN_MATCH;
     *extra_bits = 0;
-    if (l < 8) return 257 + l;
-    if (length == MAX_MATCH) return 285;
+    if (l < 8) return l;
+    if (length == MAX_MATCH) return 28;
     const unsigned k = log2_floor(l);
-    *extra_bits = k - 2;
-    return 257 + 4 * (k - 1) + ((l >> (k - 2)) & 3);
+    *extra_bits = (uint8_t)(k - 2);
+    return 4 * (k - 1) + ((l >> (k - 2)) & 3);
 }
 
 /* Distances: every power of two is cut into two classes. */
-static unsigned distance_symbol(unsigned distance, unsigned *extra_bits)
+static unsigned distance_class(unsigned distance, uint8_t *extra_bits)
 {
     const unsigned d = distance - 1;
     *extra_bits = 0;
     if (d < 4) return d;
     const unsigned k = log2_floor(d);
-    *extra_bits = k - 1;
+    *extra_bits = (uint8_t)(k - 1);
     return 2 * k + ((d >> (k - 1)) & 1);
 }
 
-static void write_block(packer *p, uint32_t end, int last);
-
-static void add_token(packer *p, unsigned length_or_byte, unsigned distance)
+/* Distances to 256 are looked up one by one, longer ones by their number of 128s: from
+ * there on all classes are multiples of 128 wide. */
+static void make_symbols(packer *p)
 {
-    unsigned extra;
-    p->tokens[p->n_tokens++] = (token){ (uint16_t)length_or_byte, (uint16_t)distance };
-    if (distance == 0) {
-        p->literal_count[length_or_byte]++;
-    } else {
-        p->literal_count[length_symbol(length_or_byte, &extra)]++;
-        p->distance_count[distance_symbol(distance, &extra)]++;
+    for (unsigned l = MIN_MATCH; l <= MAX_MATCH; l++) {
+        uint8_t extra;
+        const unsigned s = length_class(l, &extra);
+        p->length_symbol[l] = (uint8_t)s;
+        p->length_extra[s] = extra;
+    }
+    for (unsigned i = 0; i < 512; i++) {
+        uint8_t extra;
+        const unsigned s = distance_class(i < 256 ? i + 1 : ((i - 256) << 7) + 1, &extra);
+        p->distance_symbol[i] = (uint8_t)s;
+        p->distance_extra[s] = extra;
     }
 }
 
-/* --- finding repetitions ------------------------------------------------------------ */
-
-/* Enters position `at` into the chain of its three bytes; gives the former newest
- * position + 1. */
-static uint32_t chain_insert(packer *p, uint32_t at)
+static inline unsigned symbol_of_distance(const packer *p, unsigned distance)
 {
-    const uint8_t *b = p->in + at;
-    const uint32_t three = (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16;
-    const uint32_t h = (three * 0x9E3779B1u) >> (32 - HASH_BITS);
-    const uint32_t old = p->head[h];
-    p->prev[at % WINDOW] = old;
-    p->head[h] = at + 1;
-    return old;
+    const unsigned d = distance - 1;
+    return p->distance_symbol[d < 256 ? d : 256 + (d >> 7)];
 }
 
-static unsigned common_bytes(const uint8_t *a, const uint8_t *b, unsigned limit)
+/* Counts the symbols of a block; gives the sum of all extra bits. */
+static uint64_t count_symbols(packer *p)
 {
-    unsigned n = 0;
-    while (n < limit && a[n] == b[n]) n++;
-    return n;
-}
-
-/* The longest earlier copy of what stands at `at` that beats `best`; 0 if there is
- * none. */
-static unsigned longest_match(const packer *p, uint32_t at, uint32_t candidate,
-                              unsigned best, unsigned *distance)
-{
-    const uint8_t *here = p->in + at;
-    const uint32_t left = p->n_in - at;
-    const unsigned limit = left < MAX_MATCH ? left : MAX_MATCH;
-    unsigned found = 0;
-    if (best >= limit) return 0;
-    for (int tries = MAX_CHAIN; candidate && tries > 0; tries--) {
-        const uint32_t from = candidate - 1;
-        if (from >= at || at - from > WINDOW)
-            break; /* an overwritten slot leads anywhere */
-        const uint8_t *there = p->in + from;
-        if (there[best] == here[best] && there[0] == here[0]) {
-            const unsigned n = common_bytes(there, here, limit);
-            if (n > best) {
-                best = found = n;
-                *distance = at - from;
-                if (n >= NICE || n == limit) break;
-            }
+    uint64_t extra_bits = 0;
+    memset(p->literal_count, 0, sizeof p->literal_count);
+    memset(p->distance_count, 0, sizeof p->distance_count);
+    p->literal_count[END_OF_BLOCK] = 1;
+    for (uint32_t i = 0; i < p->n_tokens; i++) {
+        const mni_token t = p->tokens[i];
+        if (t.distance == 0) {
+            p->literal_count[t.length_or_byte]++;
+            continue;
         }
-        const uint32_t next = p->prev[from % WINDOW];
-        if (next >= candidate) break;
-        candidate = next;
+        const unsigned l = p->length_symbol[t.length_or_byte],
+                       d = symbol_of_distance(p, t.distance);
+        p->literal_count[257 + l]++;
+        p->distance_count[d]++;
+        extra_bits += p->length_extra[l] + p->distance_extra[d];
     }
-    return found;
-}
-
-/* Lazy matching: a match is held back for one position; if the next position has a longer
- * one, the held one shrinks to a literal. */
-static void make_tokens(packer *p)
-{
-    unsigned held = 0, held_distance = 0;
-    int pending = 0; /* the byte at - 1 is not yet a token */
-    uint32_t at = 0;
-    while (at < p->n_in) {
-        unsigned n = 0, distance = 0;
-        if (p->n_in - at >= MIN_MATCH) {
-            const uint32_t candidate = chain_insert(p, at);
-            if (held < LAZY_BELOW)
-                n = longest_match(p, at, candidate, held < 2 ? 2 : held, &distance);
-            if (n == MIN_MATCH && distance > FAR) n = 0;
-        }
-        if (held >= MIN_MATCH && n <= held) {
-            add_token(p, held, held_distance);
-            const uint32_t end = at - 1 + held;
-            for (at++; at < end; at++)
-                if (p->n_in - at >= MIN_MATCH) chain_insert(p, at);
-            held = 0;
-            pending = 0;
-        } else {
-            if (pending) add_token(p, p->in[at - 1], 0);
-            pending = 1;
-            held = n;
-            held_distance = distance;
-            at++;
-        }
-        if (p->n_tokens >= BLOCK_TOKENS - 1) write_block(p, at - (uint32_t)pending, 0);
-    }
-    if (pending) add_token(p, p->in[p->n_in - 1], 0);
+    return extra_bits;
 }
 
 /* --- code lengths ------------------------------------------------------------------- */
@@ -404,22 +341,50 @@ static uint64_t cost_of(const packer *p, const code *literal, const code *distan
     return bits; /* extra bits are the same for all codes */
 }
 
-static void write_tokens(packer *p, const code *literal, const code *distance)
+/* Room for n bytes more at the end of the output, or NULL. */
+static uint8_t *reserve(mni_buf *b, size_t n)
 {
+    if (!b->failed && b->cap - b->n_bytes < n &&
+        !mni_grow((void **)&b->bytes, &b->cap, b->n_bytes + n, 1))
+        b->failed = 1;
+    return b->failed ? NULL : b->bytes + b->n_bytes;
+}
+
+/* A token is at most 15 + 5 + 15 + 13 = 48 bits; up to 7 wait from before: eight bytes
+ * are written each time, of which the whole ones count. */
+static void write_tokens(packer *p, const code *literal, const code *distance,
+                         uint64_t n_bits)
+{
+    uint8_t *const start = reserve(p->out, (size_t)(n_bits / 8 + 24)), *to = start;
+    if (!start) return;
+    uint64_t acc = p->acc;
+    unsigned n = p->n_acc;
     for (uint32_t i = 0; i < p->n_tokens; i++) {
-        const token t = p->tokens[i];
-        unsigned extra, symbol = t.length_or_byte;
+        const mni_token t = p->tokens[i];
         if (t.distance == 0) {
-            put_bits(p, literal->bits[symbol], literal->length[symbol]);
-            continue;
+            acc |= (uint64_t)literal->bits[t.length_or_byte] << n;
+            n += literal->length[t.length_or_byte];
+        } else {
+            const unsigned l = p->length_symbol[t.length_or_byte],
+                           d = symbol_of_distance(p, t.distance);
+            const unsigned nl = p->length_extra[l], nd = p->distance_extra[d];
+            acc |= (uint64_t)literal->bits[257 + l] << n;
+            n += literal->length[257 + l];
+            acc |= (uint64_t)((t.length_or_byte - MIN_MATCH) & ((1u << nl) - 1)) << n;
+            n += nl;
+            acc |= (uint64_t)distance->bits[d] << n;
+            n += distance->length[d];
+            acc |= (uint64_t)((t.distance - 1u) & ((1u << nd) - 1)) << n;
+            n += nd;
         }
-        symbol = length_symbol(t.length_or_byte, &extra);
-        put_bits(p, literal->bits[symbol], literal->length[symbol]);
-        put_bits(p, (t.length_or_byte - MIN_MATCH) & ((1u << extra) - 1), extra);
-        symbol = distance_symbol(t.distance, &extra);
-        put_bits(p, distance->bits[symbol], distance->length[symbol]);
-        put_bits(p, (t.distance - 1u) & ((1u << extra) - 1), extra);
+        mni_put64(to, acc);
+        to += n >> 3;
+        acc >>= n & ~7u;
+        n &= 7;
     }
+    p->out->n_bytes += (size_t)(to - start);
+    p->acc = acc;
+    p->n_acc = n;
     put_bits(p, literal->bits[END_OF_BLOCK], literal->length[END_OF_BLOCK]);
 }
 
@@ -438,46 +403,59 @@ static void write_stored(packer *p, uint32_t end, int last)
     } while (at < end);
 }
 
+/* What a literal costs now, for the choice between literals and copies in the next
+ * block. */
+static unsigned mean_literal(const packer *p, const code *literal)
+{
+    uint64_t bits = 0, n = 0;
+    for (unsigned s = 0; s < 256; s++) {
+        bits += (uint64_t)p->literal_count[s] * literal->length[s];
+        n += p->literal_count[s];
+    }
+    return n ? (unsigned)(16 * bits / n) : 16 * 8;
+}
+
 /* Sends the tokens gathered so far, which stand for the input up to `end`. */
 static void write_block(packer *p, uint32_t end, int last)
 {
     code literal, distance, fixed_literal, fixed_distance;
     lengths_plan plan;
-    p->literal_count[END_OF_BLOCK] = 1;
-    uint64_t extra_bits = 0;
-    for (uint32_t i = 0; i < p->n_tokens; i++) {
-        unsigned a, b;
-        if (p->tokens[i].distance == 0) continue;
-        (void)length_symbol(p->tokens[i].length_or_byte, &a);
-        (void)distance_symbol(p->tokens[i].distance, &b);
-        extra_bits += a + b;
-    }
+    const uint64_t extra_bits = count_symbols(p);
     code_fixed(&fixed_literal, &fixed_distance);
     const uint64_t fixed_bits = cost_of(p, &fixed_literal, &fixed_distance);
     code_make(&literal, p->literal_count, N_LITERAL, MAX_CODE);
     code_make(&distance, p->distance_count, N_DISTANCE, MAX_CODE);
     plan_make(&plan, &literal, &distance);
+    p->literal_bits = mean_literal(p, &literal);
     const uint64_t dynamic_bits = plan.n_bits + cost_of(p, &literal, &distance);
     const uint64_t n_raw = end - p->block_start;
     const uint64_t stored_bits = 8 * (n_raw + 4 * (n_raw / 65535 + 1)) + 7;
-    const uint64_t best = fixed_bits < dynamic_bits ? fixed_bits : dynamic_bits;
+    const uint64_t best =
+        (fixed_bits < dynamic_bits ? fixed_bits : dynamic_bits) + extra_bits;
 
-    if (stored_bits < best + extra_bits) {
+    if (stored_bits < best) {
         write_stored(p, end, last);
     } else {
         put_bits(p, (uint32_t)last, 1);
         put_bits(p, fixed_bits <= dynamic_bits ? 1 : 2, 2);
         if (fixed_bits <= dynamic_bits) {
-            write_tokens(p, &fixed_literal, &fixed_distance);
+            write_tokens(p, &fixed_literal, &fixed_distance, best);
         } else {
             plan_write(p, &plan);
-            write_tokens(p, &literal, &distance);
+            write_tokens(p, &literal, &distance, best);
         }
     }
     p->block_start = end;
-    p->n_tokens = 0;
-    memset(p->literal_count, 0, sizeof p->literal_count);
-    memset(p->distance_count, 0, sizeof p->distance_count);
+}
+
+/* Blocks of tokens until the end; a text of no bytes is one empty block. */
+static void write_blocks(packer *p, mni_lz77 *z)
+{
+    uint32_t end = 0;
+    do {
+        p->n_tokens = mni_lz77_more(z, p->tokens, BLOCK_TOKENS, p->literal_bits, &end);
+        write_block(p, end, end == p->n_in);
+    } while (end < p->n_in);
 }
 
 mann_status mni_deflate_zlib(mni_buf *out, const void *bytes, size_t n_bytes,
@@ -489,13 +467,20 @@ mann_status mni_deflate_zlib(mni_buf *out, const void *bytes, size_t n_bytes,
                         (unsigned long long)n_bytes);
     packer *p = mni_alloc(1, sizeof *p);
     if (!p) return mni_fail(err, MANN_E_NOMEM, "deflate: tables");
+    mni_lz77 *z = mni_lz77_new(bytes, (uint32_t)n_bytes);
+    if (!z) {
+        mni_free(p);
+        return mni_fail(err, MANN_E_NOMEM, "deflate: tables");
+    }
+    make_symbols(p);
+    p->literal_bits = 16 * 8;
     p->in = bytes;
     p->n_in = (uint32_t)n_bytes;
     p->out = out;
     mni_buf_u8(out, 0x78); /* deflate, 32 KiB window */
     mni_buf_u8(out, 0x9C); /* "default" level; makes the two bytes a multiple of 31 */
-    make_tokens(p);
-    write_block(p, p->n_in, 1);
+    write_blocks(p, z);
+    mni_lz77_free(z);
     flush_to_byte(p);
     uint8_t sum[4];
     mni_put32be(sum, mni_adler32(bytes, n_bytes));

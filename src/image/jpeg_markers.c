@@ -111,6 +111,30 @@ static mann_status read_component(mni_jpeg_component *c, const uint8_t *at,
 
 static uint32_t divided_up(uint64_t a, uint64_t b) { return (uint32_t)((a + b - 1) / b); }
 
+/* The smallest picture that still has max(min_side, 1) pixels on both sides. */
+static unsigned choose_scale(const mni_jpeg *j)
+{
+    unsigned scale = j->in->min_side ? 8 : 1;
+    const uint32_t shorter = j->width < j->height ? j->width : j->height;
+    while (scale > 1 && shorter / scale < j->in->min_side) scale /= 2;
+    return scale;
+}
+
+/* Colour that is sent at half the size need not be halved with the rest: its blocks stay
+ * larger, as long as the picture is a whole multiple of them. As libjpeg does. */
+static void choose_size(const mni_jpeg *j, mni_jpeg_component *c)
+{
+    const unsigned least = 8 / j->scale;
+    c->size = least;
+    while (c->size < 8 && j->h_max * least % (2 * c->h * c->size) == 0 &&
+           j->v_max * least % (2 * c->v * c->size) == 0)
+        c->size *= 2;
+    c->h_here = c->h * c->size / least;
+    c->v_here = c->v * c->size / least;
+    c->width = divided_up((uint64_t)j->width * c->h * c->size, 8 * j->h_max);
+    c->height = divided_up((uint64_t)j->height * c->v * c->size, 8 * j->v_max);
+}
+
 static void lay_out(mni_jpeg *j)
 {
     j->h_max = j->v_max = 1;
@@ -118,14 +142,16 @@ static void lay_out(mni_jpeg *j)
         if (j->components[i].h > j->h_max) j->h_max = j->components[i].h;
         if (j->components[i].v > j->v_max) j->v_max = j->components[i].v;
     }
+    j->scale = choose_scale(j);
+    j->out_w = divided_up(j->width, j->scale);
+    j->out_h = divided_up(j->height, j->scale);
     j->mcus_w = divided_up(j->width, 8 * j->h_max);
     j->mcus_h = divided_up(j->height, 8 * j->v_max);
     for (unsigned i = 0; i < j->n_components; i++) {
         mni_jpeg_component *c = &j->components[i];
-        c->width = divided_up((uint64_t)j->width * c->h, j->h_max);
-        c->height = divided_up((uint64_t)j->height * c->v, j->v_max);
-        c->blocks_w = divided_up(c->width, 8);
-        c->blocks_h = divided_up(c->height, 8);
+        choose_size(j, c);
+        c->blocks_w = divided_up((uint64_t)j->width * c->h, 8 * j->h_max);
+        c->blocks_h = divided_up((uint64_t)j->height * c->v, 8 * j->v_max);
         c->padded_w = j->mcus_w * c->h;
         c->padded_h = j->mcus_h * c->v;
     }
@@ -166,22 +192,30 @@ static mann_status read_frame(mni_jpeg *j, const segment *g, mann_error *err)
 
 /* Before the first scan. A block costs at least one bit for its DC code, and in a
  * sequential file one more for "end of block". */
-static mann_status make_planes(mni_jpeg *j, mann_error *err)
+static mann_status check_size(const mni_jpeg *j, mann_error *err)
 {
-    uint64_t n_blocks = 0;
-    for (unsigned i = 0; i < j->n_components; i++)
-        n_blocks += (uint64_t)j->components[i].blocks_w * j->components[i].blocks_h;
+    uint64_t n_blocks = 0, n_padded = 0;
+    for (unsigned i = 0; i < j->n_components; i++) {
+        const mni_jpeg_component *c = &j->components[i];
+        n_blocks += (uint64_t)c->blocks_w * c->blocks_h;
+        n_padded += (uint64_t)c->padded_w * c->padded_h;
+    }
     MNI_TRY(mni_source_holds("jpeg", j->in->n_bytes - j->at,
                              n_blocks / (j->progressive ? 8 : 4), err));
+    /* Pixels; coefficients, or planes at the worst. */
+    const uint64_t of_block = j->progressive ? MNI_JPEG_BLOCK * 2 : MNI_JPEG_BLOCK;
+    return mni_source_memory(
+        j->in, "jpeg", (uint64_t)j->out_w * j->out_h * 3 + n_padded * of_block, err);
+}
+
+static mann_status make_coefs(mni_jpeg *j, mann_error *err)
+{
     for (unsigned i = 0; i < j->n_components; i++) {
         mni_jpeg_component *c = &j->components[i];
         const uint64_t n = (uint64_t)c->padded_w * c->padded_h;
-        if (n > SIZE_MAX / (2 * MNI_JPEG_BLOCK))
-            return mni_fail(err, MANN_E_NOMEM, "jpeg: planes");
-        c->plane = mni_alloc((size_t)n, MNI_JPEG_BLOCK);
-        if (j->progressive)
+        if (n <= SIZE_MAX / (2 * MNI_JPEG_BLOCK))
             c->coefs = mni_alloc((size_t)n, MNI_JPEG_BLOCK * sizeof *c->coefs);
-        if (!c->plane || (j->progressive && !c->coefs))
+        if (!c->coefs)
             return mni_fail(err, MANN_E_NOMEM,
                             "jpeg: no memory for %llu blocks of component %u",
                             (unsigned long long)n, c->id);
@@ -232,7 +266,10 @@ static mann_status read_scan(mni_jpeg *j, const segment *g, mann_error *err)
         return mni_fail(err, MANN_E_FORMAT,
                         "jpeg: a scan at byte %llu before the frame header",
                         (unsigned long long)g->at);
-    if (j->n_scans == 0) MNI_TRY(make_planes(j, err));
+    if (j->n_scans == 0) {
+        MNI_TRY(check_size(j, err));
+        if (j->progressive) MNI_TRY(make_coefs(j, err));
+    }
     return mni_jpeg_scan(j, g->data, g->n_bytes, err);
 }
 
@@ -267,9 +304,9 @@ static int is_complete(const mni_jpeg *j)
     return 1;
 }
 
-static mann_status read_all(mni_jpeg *j, mann_image *out, mann_error *err)
+static mann_status read_all(mni_jpeg *j, mann_error *err)
 {
-    while (!is_complete(j)) {
+    while (!is_complete(j) && !j->cut) {
         segment g = { 0 };
         MNI_TRY(next_segment(j, &g, err));
         if (g.marker == EOI) {
@@ -281,8 +318,17 @@ static mann_status read_all(mni_jpeg *j, mann_image *out, mann_error *err)
         }
         MNI_TRY(use_segment(j, &g, err));
     }
-    if (j->progressive) mni_jpeg_finish_planes(j);
-    return mni_jpeg_pixels(j, out, err);
+    return MANN_OK;
+}
+
+/* Damage behind the first data is no failure where half a picture is wanted. */
+static mann_status read_picture(mni_jpeg *j, mann_error *err)
+{
+    const mann_status s = read_all(j, err);
+    if (s == MANN_E_FORMAT && j->in->partial && j->image.pixels) j->cut = 1;
+    else if (s != MANN_OK) return s;
+    mni_jpeg_finish(j);
+    return MANN_OK;
 }
 
 mann_status mni_jpeg_read(mann_image *out, int *orientation, const mni_source *in,
@@ -291,15 +337,23 @@ mann_status mni_jpeg_read(mann_image *out, int *orientation, const mni_source *i
     mni_jpeg *j = mni_alloc(1, sizeof *j);
     if (!j) return mni_fail(err, MANN_E_NOMEM, "jpeg: tables");
     j->in = in;
+    j->kern = mni_kern_jpeg_best();
     j->at = 2;                      /* behind SOI, which mni_image_format has seen */
     j->adobe = -1;
     j->orientation = 1;
-    const mann_status s = read_all(j, out, err);
-    if (s == MANN_OK) *orientation = j->orientation;
+    const mann_status s = read_picture(j, err);
+    if (s == MANN_OK) {
+        *out = j->image;
+        *orientation = j->orientation;
+        if (in->cut) *in->cut = j->cut;
+    } else {
+        mann_image_clear(&j->image);
+    }
     for (unsigned i = 0; i < MNI_JPEG_MAX_COMPONENTS; i++) {
         mni_free(j->components[i].plane);
         mni_free(j->components[i].coefs);
     }
+    mni_free(j->rows);
     mni_free(j);
     return s;
 }

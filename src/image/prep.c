@@ -112,6 +112,13 @@ mann_status mni_recipe_decode(mni_recipe *r, const void *bytes, size_t n_bytes,
     return MANN_OK;
 }
 
+void mni_recipe_decode_opts(const mni_recipe *r, mni_decode_opts *out)
+{
+    mni_decode_opts_fill(out);
+    memcpy(out->background, r->background, sizeof out->background);
+    out->min_side = r->size;
+}
+
 /* The window of `im` at (x0, y0) as RGB: grey is tripled, alpha is flattened onto the
  * background. Rounded: (c * a + b * (255 - a)) / 255 to the nearest. */
 static mann_status flatten(mann_image *out, const mann_image *im, uint32_t x0,

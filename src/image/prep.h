@@ -7,6 +7,7 @@
 #define MNI_IMAGE_PREP_H
 
 #include "base/status.h"
+#include "image/image.h"
 
 typedef enum mni_fit {
     MNI_FIT_STRETCH = 0, MNI_FIT_CROP = 1, MNI_FIT_LETTERBOX = 2
@@ -26,6 +27,11 @@ void mni_recipe_fill(mni_recipe *r, uint32_t size);    /* stretch, white, mean 0
 void mni_recipe_encode(const mni_recipe *r, uint8_t out[MNI_RECIPE_BYTES]);
 mann_status mni_recipe_decode(mni_recipe *r, const void *bytes, size_t n_bytes,
                               mann_error *err);
+
+/* How to decode a photo for this recipe: alpha on its background, and no larger than it
+ * needs (mni_decode_opts.min_side): a JPEG whose shorter side stays at least `size` at
+ * 1/2, 1/4 or 1/8 is decoded so. */
+void mni_recipe_decode_opts(const mni_recipe *r, mni_decode_opts *out);
 
 /* out: 3 planes (R, G, B) of size * size floats, (pixel / 255 - mean) / std. */
 mann_status mni_prep_run(const mni_recipe *r, const mann_image *im, float *out,

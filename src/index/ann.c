@@ -57,21 +57,66 @@ mann_status mni_ann_spec_check(const char *spec, mann_error *err)
 
 /* --- making ------------------------------------------------------------------------- */
 
-mann_status mni_ann_build(mni_ann **out, const char *spec, const mni_rows *rows,
-                          uint64_t seed, mni_pool *pool, const mann_hooks *h,
+static void name_it(mni_ann *a, const mni_ann_ops *ops, const char *canonical)
+{
+    a->ops = ops;
+    memcpy(a->spec, canonical, MNI_ANN_SPEC);
+}
+
+mann_status mni_ann_build(mni_ann **out, const char *spec, const mni_ann_job *job,
                           mann_error *err)
 {
     char canonical[MNI_ANN_SPEC] = "";
     *out = NULL;
-    if (mni_text_same(spec, "auto")) spec = cheapest(rows);
+    if (mni_text_same(spec, "auto")) spec = cheapest(job->rows);
     const mni_ann_ops *ops = find_kind(spec, canonical);
     if (!ops) return unknown_kind(spec, err);
     mni_ann *a;
-    MNI_TRY(ops->build(&a, canonical, rows, seed, pool, h, err));
-    a->ops = ops;
-    memcpy(a->spec, canonical, sizeof a->spec);
+    MNI_TRY(ops->build(&a, canonical, job, err));
+    name_it(a, ops, canonical);
     *out = a;
     return MANN_OK;
+}
+
+mann_status mni_ann_fold(mni_ann **out, const mni_ann *old, const mni_ann_job *job,
+                         const uint32_t *from, mann_error *err)
+{
+    mni_ann *a;
+    *out = NULL;
+    MNI_TRY(old->ops->fold(&a, old, job, from, err));
+    name_it(a, old->ops, old->spec);
+    *out = a;
+    return MANN_OK;
+}
+
+mann_status mni_ann_add(mni_ann *a, const mni_rows *rows, uint32_t first, mni_pool *pool,
+                        mann_error *err)
+{
+    return a->ops->add(a, rows, first, pool, err);
+}
+
+mann_status mni_ann_remove(mni_ann *a, const mni_rows *rows, const uint32_t *gone,
+                           size_t n, mni_pool *pool, mann_error *err)
+{
+    return a->ops->remove(a, rows, gone, n, pool, err);
+}
+
+mann_status mni_ann_own(mni_ann *a, mann_error *err) { return a->ops->own(a, err); }
+
+mann_status mni_ann_cost_of(const char *spec, const mni_rows *shape, mni_ann_cost *out,
+                            mann_error *err)
+{
+    char canonical[MNI_ANN_SPEC] = "";
+    if (mni_text_same(spec, "auto")) spec = cheapest(shape);
+    const mni_ann_ops *ops = find_kind(spec, canonical);
+    if (!ops) return unknown_kind(spec, err);
+    ops->cost(canonical, shape, out);
+    return MANN_OK;
+}
+
+size_t mni_ann_report(const mni_ann *a, const mni_rows *rows, mni_ann_fact *facts)
+{
+    return a->ops->report(a, rows, facts);
 }
 
 mann_status mni_ann_open(mni_ann **out, const mni_reader *r, const mni_rows *rows,
@@ -92,8 +137,7 @@ mann_status mni_ann_open(mni_ann **out, const mni_reader *r, const mni_rows *row
     if (!ops) return unknown_kind(spec, err);
     mni_ann *a;
     MNI_TRY(ops->open(&a, canonical, r, rows, err));
-    a->ops = ops;
-    memcpy(a->spec, canonical, sizeof a->spec);
+    name_it(a, ops, canonical);
     *out = a;
     return MANN_OK;
 }
@@ -129,7 +173,7 @@ mann_status mni_scratch_new(mni_scratch **out, mann_error *err)
         mni_free(distance);
         return mni_fail(err, MANN_E_NOMEM, "search: scratch of a thread");
     }
-    s->distance = distance;
+    *s = (mni_scratch){ .distance = distance };
     *out = s;
     return MANN_OK;
 }
@@ -137,6 +181,7 @@ mann_status mni_scratch_new(mni_scratch **out, mann_error *err)
 void mni_scratch_free(mni_scratch *s)
 {
     if (!s) return;
+    if (s->release) s->release(s->part);
     mni_free(s->distance);
     mni_free(s);
 }

@@ -18,16 +18,54 @@ typedef struct mni_ann mni_ann;
 typedef int (*mni_row_filter)(void *ctx, uint32_t row); /* nonzero keeps; thread-safe */
 typedef struct mni_ann_params {
     uint32_t k;                 /* 0: finds nothing; more than there is: all kept rows */
-    uint32_t ef, nprobe;        /* 0: the kind's default */
+    uint32_t ef, nprobe;        /* 0: the structure's default */
     mni_row_filter keep;        /* NULL: all rows */
     void *keep_ctx;
 } mni_ann_params;
 
-/* `spec`: "Flat" for now; "auto" chooses by counted work. Unknown: MANN_E_UNSUPPORTED
- * naming those known. */
-mann_status mni_ann_build(mni_ann **out, const char *spec, const mni_rows *rows,
-                          uint64_t seed, mni_pool *pool, const mann_hooks *h,
+/* What making and keeping a structure takes. Everything is pure: the same on every
+ * machine. */
+typedef struct mni_ann_job {
+    const mni_rows *rows;       /* all of them; borrowed during the call */
+    const mni_rows *sample;     /* to learn from; NULL: from `rows` */
+    uint64_t seed;
+    uint64_t mem_bytes;         /* limit of the building's memory beside `rows`; 0: none.
+                                   MANN_E_BUDGET with a sentence when it cannot be kept */
+    mni_pool *pool;             /* NULL: the caller's thread alone */
+    const mann_hooks *hooks;
+} mni_ann_job;
+
+/* Counted, not timed: `distances` are evaluations of a whole vector's distance. */
+typedef struct mni_ann_cost {
+    uint64_t build_bytes;       /* memory at the peak of building, beside the rows */
+    uint64_t file_bytes;        /* what the structure adds to the file */
+    double build_distances, query_distances;    /* query: at the default setting */
+} mni_ann_cost;
+
+typedef struct mni_ann_fact {
+    const char *name;           /* constant text: "links a row", "imbalance" */
+    double value;
+} mni_ann_fact;
+
+/* `spec`: see ann.c for the spellings; "auto" chooses by counted work. Unknown:
+ * MANN_E_UNSUPPORTED naming those known. */
+mann_status mni_ann_build(mni_ann **out, const char *spec, const mni_ann_job *job,
                           mann_error *err);
+/* The structure of job->rows made from that of older rows; from[i]: the old number of row
+ * i, or UINT32_MAX. The old one is only read. */
+mann_status mni_ann_fold(mni_ann **out, const mni_ann *old, const mni_ann_job *job,
+                         const uint32_t *from, mann_error *err);
+/* One writer: rows [first, rows->n) are new. */
+mann_status mni_ann_add(mni_ann *a, const mni_rows *rows, uint32_t first, mni_pool *pool,
+                        mann_error *err);
+/* One writer: each of gone[] leaves in turn, and the last row takes its number. */
+mann_status mni_ann_remove(mni_ann *a, const mni_rows *rows, const uint32_t *gone,
+                           size_t n, mni_pool *pool, mann_error *err);
+/* Before the first add or remove of an opened structure. */
+mann_status mni_ann_own(mni_ann *a, mann_error *err);
+mann_status mni_ann_cost_of(const char *spec, const mni_rows *shape, mni_ann_cost *out,
+                            mann_error *err);
+size_t      mni_ann_report(const mni_ann *a, const mni_rows *rows, mni_ann_fact *facts);
 /* Would build know this spec ("auto" included)? Asked before vectors are read. */
 mann_status mni_ann_spec_check(const char *spec, mann_error *err);
 void        mni_ann_free(mni_ann *a);

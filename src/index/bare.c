@@ -96,7 +96,8 @@ mann_status mni_builder_finish(mni_builder **b, mni_bare **out, mann_error *err)
 {
     mni_bare *ix = (*b)->ix;
     *out = NULL;
-    MNI_TRY(mni_ann_build(&ix->ann, (*b)->spec, &ix->rows, ix->seed, NULL, NULL, err));
+    const mni_ann_job job = { .rows = &ix->rows, .seed = ix->seed };
+    MNI_TRY(mni_ann_build(&ix->ann, (*b)->spec, &job, err));
     mni_free(*b);
     *b = NULL;
     *out = ix;

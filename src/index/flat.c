@@ -35,12 +35,50 @@ static mann_status make(mni_ann **out, mann_error *err)
     return *out ? MANN_OK : mni_fail(err, MANN_E_NOMEM, "index: header of a Flat index");
 }
 
-static mann_status build(mni_ann **out, const char *spec, const mni_rows *rows,
-                         uint64_t seed, mni_pool *pool, const mann_hooks *h,
+static void cost(const char *spec, const mni_rows *shape, mni_ann_cost *out)
+{
+    (void)spec;
+    *out = (mni_ann_cost){ .query_distances = shape->n };
+}
+
+static mann_status build(mni_ann **out, const char *spec, const mni_ann_job *job,
                          mann_error *err)
 {
-    (void)spec; (void)rows; (void)seed; (void)pool; (void)h;
+    (void)spec; (void)job;
     return make(out, err);
+}
+
+static mann_status fold(mni_ann **out, const mni_ann *old, const mni_ann_job *job,
+                        const uint32_t *from, mann_error *err)
+{
+    (void)old; (void)job; (void)from;
+    return make(out, err);
+}
+
+static mann_status add_nothing(mni_ann *a, const mni_rows *rows, uint32_t first,
+                               mni_pool *pool, mann_error *err)
+{
+    (void)a; (void)rows; (void)first; (void)pool; (void)err;
+    return MANN_OK;
+}
+
+static mann_status remove_nothing(mni_ann *a, const mni_rows *rows, const uint32_t *gone,
+                                  size_t n, mni_pool *pool, mann_error *err)
+{
+    (void)a; (void)rows; (void)gone; (void)n; (void)pool; (void)err;
+    return MANN_OK;
+}
+
+static mann_status own_nothing(mni_ann *a, mann_error *err)
+{
+    (void)a; (void)err;
+    return MANN_OK;
+}
+
+static size_t report_nothing(const mni_ann *a, const mni_rows *rows, mni_ann_fact *facts)
+{
+    (void)a; (void)rows; (void)facts;
+    return 0;
 }
 
 static mann_status open_view(mni_ann **out, const char *spec, const mni_reader *r,
@@ -94,5 +132,8 @@ static mann_status search(const mni_ann *a, const mni_rows *rows, const float *q
 static void release(mni_ann *a) { mni_free(a); }
 
 const mni_ann_ops mni_flat_ops = {
-    "Flat", accepts, build, open_view, write_nothing, check_nothing, search, release
+    .name = "Flat", .knob = NULL, .accepts = accepts, .cost = cost, .build = build,
+    .fold = fold, .add = add_nothing, .remove = remove_nothing, .own = own_nothing,
+    .open = open_view, .write = write_nothing, .check = check_nothing, .search = search,
+    .report = report_nothing, .free = release
 };

@@ -182,7 +182,7 @@ void mni_wino_blocks(const mni_kern_conv *k, const mni_conv_args *a, int m, size
         product.y = sums + p * m_step;
         k->direct(&product, block, block_end, 0, 1);
     }
-    by_image(a, m, tile, tile_end, (mni_wino_part){ .width = n, .step = m_step,
-                                                    .buffer = sums, .block = block,
-                                                    .block_end = block_end }, k->wino_out);
+    const mni_wino_part out = { .width = n, .step = m_step, .buffer = sums,
+                                .block = block, .block_end = block_end };
+    by_image(a, m, tile, tile_end, out, k->wino_out);
 }

@@ -58,10 +58,10 @@ void mni_wino_run(const mni_kern_conv *k, const mni_conv_args *a, int m, size_t 
 void mni_wino_blocks(const mni_kern_conv *k, const mni_conv_args *a, int m, size_t tile,
                      size_t tile_end, size_t block, size_t block_end, float *scratch);
 
-/* --- the rule (conv_rule.c) ---------------------------------------------------------- */
+/* --- the rule (conv_rule.c) --------------------------------------------------------- */
 
-/* How a layer is computed: a function of its shape and nothing else. 0: the direct sum; 2,
- * 4: Winograd with that m. */
+/* How a layer is computed: a function of its shape and nothing else. 0: the direct sum;
+ * 2, 4: Winograd with that m. */
 int mni_conv_rule(const mni_conv_shape *s);
 
 #endif

@@ -16,6 +16,7 @@
 #if MNI_X86
 #define MNI_SSE42  __attribute__((target("sse4.2")))
 #define MNI_AVX2   __attribute__((target("avx2,fma,f16c")))
+#define MNI_BMI2   __attribute__((target("bmi,bmi2")))
 #define MNI_AVX512                                                                       \
     __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl")))
 #endif

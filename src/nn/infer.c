@@ -1,5 +1,5 @@
-/* infer.c - see infer.h: making a network ready, and folding its weights. The forward pass
- * is in infer_run.c. SPDX-License-Identifier: MIT */
+/* infer.c - see infer.h: making a network ready, and folding its weights. The forward
+ * pass is in infer_run.c. SPDX-License-Identifier: MIT */
 #include "nn/infer.h"
 
 #include <math.h>

@@ -14,13 +14,13 @@
  *
  *     images     front: large maps, small weights      back: small maps, large weights
  *       0        conv1 .. layer1 -> tensor at the cut -+
- *       1        conv1 .. layer1 -> tensor at the cut -+-> layer2 for all, layer3 for all,
- *       2        conv1 .. layer1 -> tensor at the cut -+   ...
+ *       1        conv1 .. layer1 -> tensor at the cut -+-> layer2 for all, layer3 ...
+ *       2        conv1 .. layer1 -> tensor at the cut -+
  *
- * so that in front one image's maps stay in the cache, and behind it the weights, read once
- * for all. Threads share out groups of images or, when images are few, the rows, tiles and
- * blocks of one layer after the other. Neither changes a bit of an embedding: each output
- * is computed whole, in an order that depends on its layer's shape alone.
+ * so that in front one image's maps stay in the cache, and behind it the weights, read
+ * once for all. Threads share out groups of images or, when images are few, the rows,
+ * tiles and blocks of one layer after the other. Neither changes a bit of an embedding:
+ * each output is computed whole, in an order that depends on its layer's shape alone.
  * SPDX-License-Identifier: MIT */
 #ifndef MNI_NN_INFER_H
 #define MNI_NN_INFER_H

@@ -1,7 +1,7 @@
 /* infer_run.c - the forward pass of infer.h. How to read it: mni_infer_forward cuts the
- * images into groups; run_group takes one through front and back; run_layer runs one layer
- * for some images; run_conv cuts a convolution into pieces, which are a loop on one thread
- * and a parallel loop on several. SPDX-License-Identifier: MIT */
+ * images into groups; run_group takes one through front and back; run_layer runs one
+ * layer for some images; run_conv cuts a convolution into pieces, which are a loop on
+ * one thread and a parallel loop on several. SPDX-License-Identifier: MIT */
 #include "nn/infer_run.h"
 
 #include <stdatomic.h>

@@ -20,6 +20,10 @@ unsigned mni_cpu_detect(void)
     if (__builtin_cpu_supports("sse4.2")) cpu |= MNI_CPU_SSE42;
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
         cpu |= MNI_CPU_AVX2;
+    if ((cpu & MNI_CPU_AVX2) && __builtin_cpu_supports("bmi") &&
+        __builtin_cpu_supports("bmi2"))
+        cpu |= MNI_CPU_BMI2;
+    if ((cpu & MNI_CPU_AVX2) && __builtin_cpu_supports("pclmul")) cpu |= MNI_CPU_CLMUL;
     if ((cpu & MNI_CPU_AVX2) && __builtin_cpu_supports("avx512f") &&
         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512vl"))
@@ -35,10 +39,11 @@ unsigned mni_cpu_detect(void)
 
 unsigned mni_cpu_cap(unsigned cpu, const char *cap)
 {
+    enum { AVX2 = MNI_CPU_SSE42 | MNI_CPU_AVX2 | MNI_CPU_BMI2 | MNI_CPU_CLMUL };
     static const struct { const char *name; unsigned keeps; } caps[] = {
         { "scalar", 0 },
-        { "avx2", MNI_CPU_SSE42 | MNI_CPU_AVX2 },
-        { "avx512", MNI_CPU_SSE42 | MNI_CPU_AVX2 | MNI_CPU_AVX512 },
+        { "avx2", AVX2 },
+        { "avx512", AVX2 | MNI_CPU_AVX512 },
         { "avx512vnni", ~0u },
         { "neon", MNI_CPU_NEON },
     };

@@ -19,7 +19,8 @@
 enum {
     MNI_CPU_AVX2 = 1, MNI_CPU_AVX512 = 2, MNI_CPU_VNNI = 4, MNI_CPU_BF16 = 8,
     MNI_CPU_NEON = 16,
-    MNI_CPU_SSE42 = 32          /* crc32 instruction */
+    MNI_CPU_SSE42 = 32,         /* crc32 instruction */
+    MNI_CPU_BMI2 = 64, MNI_CPU_CLMUL = 128      /* beside AVX2; counted to its level */
 };
 
 unsigned mni_cpu_detect(void);                      /* what is there */

@@ -106,6 +106,9 @@ const mni_vfs *mni_vfs_mem_vfs(mni_vfs_mem *m);
 /* As if the plug were pulled: contents go back to the last sync of each file, names to
  * the last sync of their folder. Open files and mappings must be gone. */
 void        mni_vfs_mem_power_cut(mni_vfs_mem *m);
+/* The same, but of what was not synced some sectors arrived, drawn by `seed`, and either
+ * all or none of the names. */
+void        mni_vfs_mem_power_cut_torn(mni_vfs_mem *m, uint64_t seed);
 
 /* --- faulty (tests): forwards to another system and fails on command ---------------- */
 typedef enum mni_fault {
@@ -126,6 +129,9 @@ typedef struct mni_vfs_faulty {
     long fail_in;               /* 0 = the next counted operation fails; -1 = none */
     int sticky;                 /* 1: all later ones fail too */
     int short_write;            /* 1: a failing write first writes half */
+    /* Syncs of files whose path contains this say "done" and do nothing; "": syncs of
+     * folders; NULL: none. */
+    const char *lie_about;
     long n_counted;             /* operations counted so far */
 } mni_vfs_faulty;
 void mni_vfs_faulty_init(mni_vfs_faulty *f, const mni_vfs *inner);

@@ -21,62 +21,12 @@
 
 #include <string.h>
 
-#include "base/bytes.h"
-#include "base/mem.h"
 #include "base/text.h"
-#include "os/thread.h"
-
-typedef struct mem_file mem_file;
-
-typedef struct node {
-    uint64_t inode, mtime;
-    mni_buf now;                /* as written */
-    mni_buf safe;               /* as of the last sync */
-    int dirty;                  /* now differs from safe */
-    unsigned n_refs;            /* names, live and durable, and open handles */
-    const mem_file *holder;     /* of the lock; NULL: free */
-} node;
-
-typedef struct entry {
-    char *path;                 /* owned, normal form */
-    node *live, *durable;       /* NULL: no such file; of a folder both are NULL */
-    uint64_t folder_inode;      /* > 0: this is a folder */
-} entry;
-
-struct mem_file {
-    mni_file base;
-    mni_vfs_mem *disk;
-    node *node;
-    int writable;
-    char path[];                /* as the caller spelt it, for messages */
-};
-
-struct mni_vfs_mem {
-    mni_vfs vfs;                /* first: a mni_vfs * is cast back */
-    mni_mutex lock;             /* guards all that follows and every node */
-    entry *entries;
-    size_t n_entries, cap;
-    uint64_t next_inode, time;
-};
+#include "os/vfs_mem_parts.h"
 
 static mni_vfs_mem *disk_of(const mni_vfs *v) { return (mni_vfs_mem *)(uintptr_t)v; }
 
 /* --- nodes and names, under the lock ------------------------------------------------ */
-
-static void drop_node(node *n)
-{
-    if (!n || --n->n_refs) return;
-    mni_buf_fini(&n->now);
-    mni_buf_fini(&n->safe);
-    mni_free(n);
-}
-
-static void point(node **slot, node *n)
-{
-    if (n) n->n_refs++;
-    drop_node(*slot);
-    *slot = n;
-}
 
 static void normal_path(mni_text *out, const char *path)
 {
@@ -92,36 +42,24 @@ static void normal_path(mni_text *out, const char *path)
     }
 }
 
-static entry *find(const mni_vfs_mem *m, const char *normal)
+static mni_mem_entry *find(const mni_vfs_mem *m, const char *normal)
 {
     for (size_t i = 0; i < m->n_entries; i++)
         if (strcmp(m->entries[i].path, normal) == 0) return &m->entries[i];
     return NULL;
 }
 
-static entry *find_or_add(mni_vfs_mem *m, const char *normal)
+static mni_mem_entry *find_or_add(mni_vfs_mem *m, const char *normal)
 {
-    entry *e = find(m, normal);
+    mni_mem_entry *e = find(m, normal);
     if (e) return e;
     if (!mni_grow((void **)&m->entries, &m->cap, m->n_entries + 1, sizeof *e))
         return NULL;
     char *path = mni_strdup(normal);
     if (!path) return NULL;
     e = &m->entries[m->n_entries++];
-    *e = (entry){ .path = path };
+    *e = (mni_mem_entry){ .path = path };
     return e;
-}
-
-/* Forgets names that lead nowhere. Invalidates entry pointers. */
-static void sweep(mni_vfs_mem *m)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < m->n_entries; i++) {
-        entry e = m->entries[i];
-        if (e.live || e.durable || e.folder_inode) m->entries[kept++] = e;
-        else mni_free(e.path);
-    }
-    m->n_entries = kept;
 }
 
 /* Is `path` a name directly in `folder` (both normal; "" is the folder of relative
@@ -147,7 +85,7 @@ static mann_status name_folder(mni_vfs_mem *m, const char *normal, const char *p
         if (normal[n] != '/' && normal[n] != '\0') continue;
         mni_text_clear(&part);
         mni_text_add_n(&part, normal, n);
-        entry *e = part.failed ? NULL : find_or_add(m, mni_text_get(&part));
+        mni_mem_entry *e = part.failed ? NULL : find_or_add(m, mni_text_get(&part));
         if (!e) s = mni_fail(err, MANN_E_NOMEM, "%s: folder in memory", path);
         else if (e->live)
             s = mni_fail(err, MANN_E_EXISTS, "%s: %s is a file, wanted a folder", path,
@@ -187,7 +125,7 @@ static mann_status enter(mni_vfs_mem *m, const char *path, mni_text *normal,
 
 static mann_status leave(mni_vfs_mem *m, mni_text *normal, mann_status s)
 {
-    sweep(m);
+    mni_mem_sweep(m);
     mni_mutex_unlock(&m->lock);
     mni_text_fini(normal);
     return s;
@@ -202,9 +140,9 @@ static mann_status absent(const char *path, mann_error *err)
 
 /* The node that open shall use: found, or made. */
 static mann_status node_for(mni_vfs_mem *m, const char *normal, const char *path,
-                            unsigned flags, node **out, mann_error *err)
+                            unsigned flags, mni_mem_node **out, mann_error *err)
 {
-    entry *e = find(m, normal);
+    mni_mem_entry *e = find(m, normal);
     int may_make = (flags & MNI_OPEN_WRITE) && (flags & MNI_OPEN_CREATE);
     if (is_root(normal) || (e && e->folder_inode))
         return mni_fail(err, MANN_E_IO, "%s: is a folder, wanted a file", path);
@@ -216,7 +154,7 @@ static mann_status node_for(mni_vfs_mem *m, const char *normal, const char *path
     }
     if (!may_make) return absent(path, err);
     MNI_TRY(name_parent(m, normal, path, err));
-    node *n = mni_alloc(1, sizeof *n);
+    mni_mem_node *n = mni_alloc(1, sizeof *n);
     e = n ? find_or_add(m, normal) : NULL;
     if (!e) {
         mni_free(n);
@@ -224,7 +162,7 @@ static mann_status node_for(mni_vfs_mem *m, const char *normal, const char *path
     }
     n->inode = ++m->next_inode;
     n->mtime = ++m->time;
-    point(&e->live, n);
+    mni_mem_point(&e->live, n);
     *out = n;
     return MANN_OK;
 }
@@ -234,9 +172,9 @@ static mann_status mem_open(const mni_vfs *v, const char *path, unsigned flags,
 {
     mni_vfs_mem *m = disk_of(v);
     mni_text normal = { 0 };
-    node *n = NULL;
+    mni_mem_node *n = NULL;
     size_t path_bytes = strlen(path) + 1;
-    mem_file *f = mni_alloc(1, sizeof *f + path_bytes);
+    mni_mem_file *f = mni_alloc(1, sizeof *f + path_bytes);
     if (!f) return mni_fail(err, MANN_E_NOMEM, "%s: file handle", path);
     mann_status s = enter(m, path, &normal, err);
     if (s != MANN_OK) { mni_free(f); return s; }
@@ -246,7 +184,7 @@ static mann_status mem_open(const mni_vfs *v, const char *path, unsigned flags,
         f->disk = m;
         f->writable = (flags & MNI_OPEN_WRITE) != 0;
         memcpy(f->path, path, path_bytes);
-        point(&f->node, n);
+        mni_mem_point(&f->node, n);
         if (f->writable && (flags & MNI_OPEN_TRUNCATE)) {
             n->now.n_bytes = 0;
             n->dirty = 1;
@@ -260,12 +198,12 @@ static mann_status mem_open(const mni_vfs *v, const char *path, unsigned flags,
 
 static mann_status mem_close(mni_file *file, mann_error *err)
 {
-    mem_file *f = (mem_file *)file;
+    mni_mem_file *f = (mni_mem_file *)file;
     mni_vfs_mem *m = f->disk;
     (void)err;
     mni_mutex_lock(&m->lock);
     if (f->node->holder == f) f->node->holder = NULL;
-    point(&f->node, NULL);
+    mni_mem_point(&f->node, NULL);
     mni_mutex_unlock(&m->lock);
     mni_free(f);
     return MANN_OK;
@@ -274,7 +212,7 @@ static mann_status mem_close(mni_file *file, mann_error *err)
 static mann_status mem_read(mni_file *file, void *bytes, size_t n, uint64_t at,
                             size_t *got, mann_error *err)
 {
-    mem_file *f = (mem_file *)file;
+    mni_mem_file *f = (mni_mem_file *)file;
     (void)err;
     mni_mutex_lock(&f->disk->lock);
     const mni_buf *b = &f->node->now;
@@ -287,7 +225,7 @@ static mann_status mem_read(mni_file *file, void *bytes, size_t n, uint64_t at,
 
 /* Makes the file n_bytes long, new bytes zero. Storage only grows: lose_unsynced relies
  * on it. */
-static mann_status resize(mem_file *f, uint64_t n_bytes, mann_error *err)
+static mann_status resize(mni_mem_file *f, uint64_t n_bytes, mann_error *err)
 {
     mni_buf *b = &f->node->now;
     if (!f->writable)
@@ -309,7 +247,7 @@ static mann_status resize(mem_file *f, uint64_t n_bytes, mann_error *err)
 static mann_status mem_write(mni_file *file, const void *bytes, size_t n, uint64_t at,
                              mann_error *err)
 {
-    mem_file *f = (mem_file *)file;
+    mni_mem_file *f = (mni_mem_file *)file;
     mni_mutex_lock(&f->disk->lock);
     uint64_t end = at > UINT64_MAX - n ? UINT64_MAX : at + n;
     uint64_t size = f->node->now.n_bytes;
@@ -321,7 +259,7 @@ static mann_status mem_write(mni_file *file, const void *bytes, size_t n, uint64
 
 static mann_status mem_truncate(mni_file *file, uint64_t n_bytes, mann_error *err)
 {
-    mem_file *f = (mem_file *)file;
+    mni_mem_file *f = (mni_mem_file *)file;
     mni_mutex_lock(&f->disk->lock);
     mann_status s = resize(f, n_bytes, err);
     mni_mutex_unlock(&f->disk->lock);
@@ -339,10 +277,10 @@ static int copy_buf(mni_buf *to, const mni_buf *from)
 
 static mann_status mem_sync(mni_file *file, mann_error *err)
 {
-    mem_file *f = (mem_file *)file;
+    mni_mem_file *f = (mni_mem_file *)file;
     mann_status s = MANN_OK;
     mni_mutex_lock(&f->disk->lock);
-    node *n = f->node;
+    mni_mem_node *n = f->node;
     if (n->dirty && !copy_buf(&n->safe, &n->now))
         s = mni_fail(err, MANN_E_NOMEM, "%s: sync in memory", f->path);
     if (s == MANN_OK) n->dirty = 0;
@@ -352,7 +290,7 @@ static mann_status mem_sync(mni_file *file, mann_error *err)
 
 static mann_status mem_size(mni_file *file, uint64_t *n_bytes, mann_error *err)
 {
-    mem_file *f = (mem_file *)file;
+    mni_mem_file *f = (mni_mem_file *)file;
     (void)err;
     mni_mutex_lock(&f->disk->lock);
     *n_bytes = f->node->now.n_bytes;
@@ -364,7 +302,7 @@ static mann_status mem_size(mni_file *file, uint64_t *n_bytes, mann_error *err)
 static mann_status mem_map(mni_file *file, const void **bytes, size_t *n_bytes,
                            mann_error *err)
 {
-    mem_file *f = (mem_file *)file;
+    mni_mem_file *f = (mni_mem_file *)file;
     mni_mutex_lock(&f->disk->lock);
     const mni_buf *b = &f->node->now;
     void *copy = mni_alloc_aligned(b->n_bytes, 1, 0);
@@ -388,7 +326,7 @@ static void mem_unmap(const mni_vfs *v, const void *bytes, size_t n_bytes)
  * conflict. */
 static mann_status mem_lock(mni_file *file, mann_error *err)
 {
-    mem_file *f = (mem_file *)file;
+    mni_mem_file *f = (mni_mem_file *)file;
     mni_mutex_lock(&f->disk->lock);
     int taken = f->node->holder && f->node->holder != f;
     if (!taken) f->node->holder = f;
@@ -403,20 +341,20 @@ static mann_status replace_in(mni_vfs_mem *m, const char *normal_from,
                               const char *normal_to, const char *from, const char *to,
                               mann_error *err)
 {
-    entry *a = find(m, normal_from);
+    mni_mem_entry *a = find(m, normal_from);
     if (!a || !a->live) return absent(from, err);
-    node *n = a->live;
-    const entry *b = find(m, normal_to);
+    mni_mem_node *n = a->live;
+    const mni_mem_entry *b = find(m, normal_to);
     if (is_root(normal_to) || (b && b->folder_inode))
         return mni_fail(err, MANN_E_IO, "%s: is a folder, cannot rename a file onto it",
                         to);
     if (strcmp(normal_from, normal_to) == 0) return MANN_OK;
     MNI_TRY(name_parent(m, normal_to, to, err));
-    entry *target = find_or_add(m, normal_to);
+    mni_mem_entry *target = find_or_add(m, normal_to);
     if (!target) return mni_fail(err, MANN_E_NOMEM, "%s: name in memory", to);
-    point(&target->live, n);
+    mni_mem_point(&target->live, n);
     /* again: adding may have moved the entries */
-    point(&find(m, normal_from)->live, NULL);
+    mni_mem_point(&find(m, normal_from)->live, NULL);
     return MANN_OK;
 }
 
@@ -441,9 +379,9 @@ static mann_status mem_remove(const mni_vfs *v, const char *path, mann_error *er
     mni_vfs_mem *m = disk_of(v);
     mni_text normal = { 0 };
     MNI_TRY(enter(m, path, &normal, err));
-    entry *e = find(m, mni_text_get(&normal));
+    mni_mem_entry *e = find(m, mni_text_get(&normal));
     mann_status s = MANN_OK;
-    if (e && e->live) point(&e->live, NULL);
+    if (e && e->live) mni_mem_point(&e->live, NULL);
     else if (e && e->folder_inode)
         s = mni_fail(err, MANN_E_IO, "%s: is a folder, wanted a file", path);
     else s = absent(path, err);
@@ -452,7 +390,7 @@ static mann_status mem_remove(const mni_vfs *v, const char *path, mann_error *er
 
 static int folder_there(const mni_vfs_mem *m, const char *normal)
 {
-    const entry *e = find(m, normal);
+    const mni_mem_entry *e = find(m, normal);
     return is_root(normal) || (e && e->folder_inode);
 }
 
@@ -465,7 +403,7 @@ static mann_status mem_sync_dir(const mni_vfs *v, const char *dir, mann_error *e
     mann_status s = folder_there(m, folder) ? MANN_OK : absent(dir, err);
     for (size_t i = 0; s == MANN_OK && i < m->n_entries; i++)
         if (name_in(folder, m->entries[i].path))
-            point(&m->entries[i].durable, m->entries[i].live);
+            mni_mem_point(&m->entries[i].durable, m->entries[i].live);
     return leave(m, &normal, s);
 }
 
@@ -475,7 +413,7 @@ static mann_status mem_stat(const mni_vfs *v, const char *path, mni_stat *out,
     mni_vfs_mem *m = disk_of(v);
     mni_text normal = { 0 };
     MNI_TRY(enter(m, path, &normal, err));
-    const entry *e = find(m, mni_text_get(&normal));
+    const mni_mem_entry *e = find(m, mni_text_get(&normal));
     mann_status s = MANN_OK;
     if (e && e->live)
         *out = (mni_stat){ .kind = MNI_IS_FILE,
@@ -499,7 +437,7 @@ static mann_status mem_list(const mni_vfs *v, const char *dir, mni_list_fn fn, v
     MNI_TRY(enter(m, dir, &normal, err));
     mann_status s = folder_there(m, mni_text_get(&normal)) ? MANN_OK : absent(dir, err);
     for (size_t i = 0; s == MANN_OK && i < m->n_entries; i++) {
-        const entry *e = &m->entries[i];
+        const mni_mem_entry *e = &m->entries[i];
         const char *name = name_in(mni_text_get(&normal), e->path);
         if (name && (e->live || e->folder_inode))
             mni_text_add_n(&names, name, strlen(name) + 1);
@@ -546,8 +484,8 @@ void mni_vfs_mem_free(mni_vfs_mem *m)
 {
     if (!m) return;
     for (size_t i = 0; i < m->n_entries; i++) {
-        point(&m->entries[i].live, NULL);
-        point(&m->entries[i].durable, NULL);
+        mni_mem_point(&m->entries[i].live, NULL);
+        mni_mem_point(&m->entries[i].durable, NULL);
         mni_free(m->entries[i].path);
     }
     mni_free(m->entries);
@@ -557,26 +495,3 @@ void mni_vfs_mem_free(mni_vfs_mem *m)
 
 const mni_vfs *mni_vfs_mem_vfs(mni_vfs_mem *m) { return &m->vfs; }
 
-/* Needs no memory: `safe` was once copied from `now`, whose storage never shrinks, so it
- * fits. */
-static void lose_unsynced(node *n)
-{
-    if (n->safe.n_bytes) memcpy(n->now.bytes, n->safe.bytes, n->safe.n_bytes);
-    n->now.n_bytes = n->safe.n_bytes;
-    n->dirty = 0;
-}
-
-void mni_vfs_mem_power_cut(mni_vfs_mem *m)
-{
-    mni_mutex_lock(&m->lock);
-    for (size_t i = 0; i < m->n_entries; i++)
-        point(&m->entries[i].live, m->entries[i].durable);
-    for (size_t i = 0; i < m->n_entries; i++) {
-        node *n = m->entries[i].live;
-        if (!n) continue;
-        if (n->dirty) lose_unsynced(n);
-        n->holder = NULL;
-    }
-    sweep(m);
-    mni_mutex_unlock(&m->lock);
-}

@@ -346,8 +346,10 @@ static mann_status make_plan(mni_gallery *g, plan *p, const char *spec,
             h, MANN_NOTE_INFO,
             "too few classes to learn how near strangers come: every answer will be "
              "\"unsure\"");
-    return mni_ann_build(&p->ann, spec ? spec : mni_ann_spec(old->ann), &p->view,
-                         p->meta.seed, pool, h, err);
+    const mni_ann_job job = {
+        .rows = &p->view, .seed = p->meta.seed, .pool = pool, .hooks = h
+    };
+    return mni_ann_build(&p->ann, spec ? spec : mni_ann_spec(old->ann), &job, err);
 }
 
 /* Another name of the gallery's own file, or the same. */

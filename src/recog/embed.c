@@ -1,6 +1,7 @@
 /* embed.c - photos to vectors with the gallery's own model.
  * SPDX-License-Identifier: MIT */
 #include "base/mem.h"
+#include "image/image.h"
 #include "os/try.h"
 #include "recog/embed.h"
 
@@ -75,4 +76,22 @@ mann_status mni_gallery_embed(mni_gallery *g, const mann_image *images, size_t n
     const mni_model *m;
     MNI_TRY(mni_gallery_model(g, &m, err));
     return mni_embed_images(m, &g->recipe, images, n, pool, out, err);
+}
+
+#define MAX_PHOTO_FILE (1ull << 30)
+
+mann_status mni_gallery_photo(mni_gallery *g, const char *path, mann_image *out,
+                              mann_error *err)
+{
+    const mni_model *m;
+    mni_decode_opts opts;
+    uint8_t *bytes;
+    size_t n_bytes;
+    *out = (mann_image){ 0, 0, 0, NULL };
+    MNI_TRY(mni_gallery_model(g, &m, err));
+    mni_recipe_decode_opts(&g->recipe, &opts);
+    MNI_TRY(mni_read_file(g->vfs, path, MAX_PHOTO_FILE, &bytes, &n_bytes, err));
+    const mann_status s = mni_image_decode(out, bytes, n_bytes, &opts, err);
+    mni_free(bytes);
+    return s == MANN_OK ? s : mni_fail_prefix(err, s, "%s", path);
 }

@@ -12,6 +12,11 @@ mann_status mni_embed_images(const mni_model *m, const mni_recipe *recipe,
 /* The gallery's model (borrowed), or MANN_E_MISMATCH saying why there is none. */
 mann_status mni_gallery_model(mni_gallery *g, const mni_model **m, mann_error *err);
 
+/* A photo file, decoded as mni_embed_photos does for the gallery's model: embedding it
+ * gives the very bits that a row of it has. */
+mann_status mni_gallery_photo(mni_gallery *g, const char *path, mann_image *out,
+                              mann_error *err);
+
 /* --- many photo files, in groups ---------------------------------------------------- */
 
 typedef enum mni_photo_result {

@@ -41,8 +41,7 @@ static mann_status load(const work *w, uint64_t i, mni_photo *p, float *input,
         mni_free(bytes);
         return MANN_OK;
     }
-    mni_decode_opts_fill(&opts);
-    memcpy(opts.background, w->recipe->background, sizeof opts.background);
+    mni_recipe_decode_opts(w->recipe, &opts);
     mann_status s = mni_image_decode(&im, bytes, n_bytes, &opts, err);
     mni_free(bytes);
     if (s == MANN_OK) s = mni_prep_run(w->recipe, &im, input, err);

@@ -70,7 +70,7 @@ static mann_status decode(const mni_cache *c, uint64_t image, uint8_t *out,
     uint64_t mtime;
     mni_decode_opts opts;
     mann_image im;
-    mni_decode_opts_fill(&opts);
+    mni_recipe_decode_opts(&c->recipe, &opts);
     opts.keep_alpha = 1;
     MNI_TRY(mni_dataset_bytes(c->set, image, &bytes, &n_bytes, &mtime, err));
     mann_status s = mni_image_decode(&im, bytes, n_bytes, &opts, err);

@@ -212,6 +212,20 @@ static mann_status read_checkpoint(mni_trainer *t, const mni_reader *r, mann_err
     return s;
 }
 
+/* Whose best is it? A stop between the two files of an epoch leaves the best of an epoch
+ * that the checkpoint has not seen: that epoch comes again, to the same bytes. */
+static mann_status check_best(const mni_trainer *t, const mni_model *m, const char *path,
+                              mann_error *err)
+{
+    size_t n;
+    const uint8_t *key = mni_model_attached(m, MNI_BEST_TAG, &n);
+    if (key && n == 8 && mni_get64(key) == t->key) return MANN_OK;
+    return mni_fail(err, MANN_E_MISMATCH,
+                    "%s: is not the best model of this training; resume needs the one "
+                    "that stood beside the checkpoint",
+                    path);
+}
+
 static mann_status read_best(mni_trainer *t, mann_error *err)
 {
     mni_text path = { 0 };
@@ -219,8 +233,12 @@ static mann_status read_best(mni_trainer *t, mann_error *err)
     if (t->state.best_epoch == 0) return MANN_OK;
     mann_status s = mni_checkpoint_path(t, "best_model.mann", &path, err);
     if (s == MANN_OK) s = mni_model_open(&m, t->vfs, mni_text_get(&path), err);
+    if (s == MANN_OK) s = check_best(t, m, mni_text_get(&path), err);
     mni_text_fini(&path);
-    if (s != MANN_OK) return s;
+    if (s != MANN_OK) {
+        mni_model_free(m);
+        return s;
+    }
     mni_model_free(t->best);
     t->best = m;
     return mni_network_import(
@@ -273,4 +291,52 @@ mann_status mni_checkpoint_resume(mni_trainer *t, mann_error *err)
                        "%s: no checkpoint there, starting from the beginning",
                        t->config.checkpoint_dir);
     return first;
+}
+
+/* --- beginning anew --------------------------------------------------------------- */
+
+typedef struct found { mni_text *names; size_t n; } found;
+
+static int gather(void *ctx, const char *name)
+{
+    found *f = ctx;
+    if (!number_of(name) && strcmp(name, "best_model.mann") != 0) return 0;
+    mni_text_f(f->names, "%s%s", f->n ? "\n" : "", name);
+    f->n++;
+    return 0;
+}
+
+/* Removes the named files, one a line; the text is cut up on the way. */
+static mann_status forget(const mni_trainer *t, char *names, mann_error *err)
+{
+    mann_status s = MANN_OK;
+    for (char *name = names, *next; s == MANN_OK && name; name = next) {
+        mni_text path = { 0 };
+        if ((next = strchr(name, '\n'))) *next++ = '\0';
+        s = mni_checkpoint_path(t, name, &path, err);
+        if (s == MANN_OK) s = t->vfs->ops->remove(t->vfs, mni_text_get(&path), err);
+        mni_text_fini(&path);
+    }
+    return s;
+}
+
+mann_status mni_checkpoint_begin(mni_trainer *t, mann_error *err)
+{
+    mni_text names = { 0 };
+    found f = { .names = &names };
+    const char *dir = t->config.checkpoint_dir;
+    if (!dir) return MANN_OK;
+    mann_status s = t->vfs->ops->list(t->vfs, dir, gather, &f, err);
+    if (s == MANN_OK && names.failed) s = mni_fail(err, MANN_E_NOMEM, "training: names");
+    if (s == MANN_OK && f.n && t->config.resume == MANN_TRAIN_AFRESH) {
+        s = forget(t, names.chars, err);
+    } else if (s == MANN_OK && f.n) {
+        s = mni_fail(err, MANN_E_EXISTS,
+                     "%s: holds %llu file%s of an earlier training; go on with it "
+                     "(--resume), throw it away (--afresh), or choose another folder "
+                     "(--ckpt-dir)",
+                     dir, (unsigned long long)f.n, f.n == 1 ? "" : "s");
+    }
+    mni_text_fini(&names);
+    return s;
 }

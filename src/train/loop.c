@@ -172,6 +172,7 @@ static mann_status keep_if_best(mni_trainer *t, mann_error *err)
 {
     mni_train_state *st = &t->state;
     const mni_epoch *now = &st->epochs[st->n_epochs - 1];
+    uint8_t key[8];
     if (st->best_epoch && !better(t, now, &st->epochs[st->best_epoch - 1])) {
         st->n_stale++;
         return MANN_OK;
@@ -180,6 +181,8 @@ static mann_status keep_if_best(mni_trainer *t, mann_error *err)
     st->n_stale = 0;
     MNI_TRY(mni_network_export(t->net, t->best, err));
     MNI_TRY(attach_validation(t, t->best, now, err));
+    mni_put64(key, t->key);
+    MNI_TRY(mni_model_attach(t->best, MNI_BEST_TAG, key, sizeof key, err));
     return save_best(t, err);
 }
 

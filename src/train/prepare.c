@@ -229,7 +229,8 @@ mann_status mni_trainer_init(mni_trainer *t, const mni_model *m, const mni_datas
     MNI_TRY(choose_steps(t, err));
     MNI_TRY(make_network(t, err));
     t->key = key_of(t);
-    if (c->resume) MNI_TRY(mni_checkpoint_resume(t, err));
+    MNI_TRY(c->resume == MANN_TRAIN_RESUME ? mni_checkpoint_resume(t, err)
+                                           : mni_checkpoint_begin(t, err));
     t->first_step = t->state.step;
     MNI_TRY(mni_train_log_open(t, err));
     return start_loader(t, err);

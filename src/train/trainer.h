@@ -28,6 +28,8 @@ mann_train_config mni_train_defaults(void);
 
 /* --- inside of train/ ------------------------------------------------------------- */
 
+#define MNI_BEST_TAG "TRBE" /* in best_model.mann: u64 key of its training */
+
 typedef struct mni_epoch {       /* one finished epoch */
     double loss, active;         /* means over its steps */
     double val_loss, val_recall; /* NaN: no validation */
@@ -96,6 +98,9 @@ float mni_trainer_rate(const mni_trainer *t, uint64_t step);
 mann_status mni_checkpoint_write(mni_trainer *t, uint64_t epoch, mann_error *err);
 /* The newest of checkpoint_dir into net and state; none there: nothing changes. */
 mann_status mni_checkpoint_resume(mni_trainer *t, mann_error *err);
+/* A training that begins: refuses a folder with checkpoints, or clears it of them when
+ * asked to. */
+mann_status mni_checkpoint_begin(mni_trainer *t, mann_error *err);
 /* "DIR/name" into out (mni_text_fini). */
 mann_status mni_checkpoint_path(const mni_trainer *t, const char *name, mni_text *out,
                                 mann_error *err);
