@@ -1,14 +1,10 @@
 /* resize.c - our resize beside Pillow's BILINEAR, in turn: a Python that holds the same
- * pixels waits at the other end of a pipe and shrinks them once for each line it is sent.
- * It times itself, so that the pipe is not counted.
+ * pixels waits at the other end of a pipe (pipe.h).
  *
  *     resize PYTHON SCRIPT        the script is resize_pillow.py
  *
  * SPDX-License-Identifier: MIT */
-#define _POSIX_C_SOURCE 200809L
-#include <sys/types.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include "pipe.h"
 
 #include "image/resize.h"
 #include "photos.h"
@@ -16,7 +12,7 @@
 
 enum { REPEATS = 32, WIDTH = 500, HEIGHT = 375, SIDE = 224 };
 
-typedef struct job { mann_image in; FILE *to, *from; } job;
+typedef struct job { mann_image in; peer peer; } job;
 
 static void ours(const job *j)
 {
@@ -28,36 +24,6 @@ static void ours(const job *j)
     }
 }
 
-/* Seconds of the other side; negative if it has gone. */
-static double theirs(const job *j)
-{
-    char text[64];
-    if (fputs("go\n", j->to) < 0 || fflush(j->to) != 0) return -1;
-    return fgets(text, sizeof text, j->from) ? strtod(text, NULL) : -1;
-}
-
-static pid_t start(job *j, char **argv)
-{
-    char repeats[16];
-    int down[2], up[2];
-    if (pipe(down) != 0 || pipe(up) != 0) return -1;
-    snprintf(repeats, sizeof repeats, "%d", REPEATS);
-    const pid_t child = fork();
-    if (child == 0) {
-        dup2(down[0], 0);
-        dup2(up[1], 1);
-        close(down[1]);
-        close(up[0]);
-        execlp(argv[1], argv[1], argv[2], repeats, (char *)NULL);
-        _exit(77);
-    }
-    close(down[0]);
-    close(up[1]);
-    j->to = fdopen(down[1], "wb");
-    j->from = fdopen(up[0], "rb");
-    return child;
-}
-
 int main(int argc, char **argv)
 {
     static rounds r;
@@ -66,21 +32,22 @@ int main(int argc, char **argv)
     if (argc != 3) return 2;
     mann_image square = bench_draw(1, 1, WIDTH);
     bench_must(mni_image_resize(&j.in, &square, WIDTH, HEIGHT, &err), &err);
-    if (start(&j, argv) < 0 || !j.to || !j.from) return 1;
-    fwrite(j.in.pixels, 3, (size_t)WIDTH * HEIGHT, j.to);
+    char repeats[16];
+    snprintf(repeats, sizeof repeats, "%d", REPEATS);
+    char *const other[] = { argv[1], argv[2], repeats, NULL };
+    if (!peer_start(&j.peer, other, 1)) return 1;
+    fwrite(j.in.pixels, 3, (size_t)WIDTH * HEIGHT, j.peer.to);
     ours(&j);
-    int gone = theirs(&j) < 0;
+    int gone = peer_time(&j.peer) < 0;
     for (int i = 0; i < ROUNDS && !gone; i++) {
         const double before = mni_clock_seconds();
         ours(&j);
         r.ours[i] = mni_clock_seconds() - before;
-        r.theirs[i] = theirs(&j);
+        r.theirs[i] = peer_time(&j.peer);
         r.ratio[i] = r.theirs[i] / r.ours[i];
         gone = r.theirs[i] < 0;
     }
-    fclose(j.to);
-    fclose(j.from);
-    while (wait(NULL) > 0) continue;
+    peer_stop(&j.peer);
     mann_image_clear(&j.in);
     mann_image_clear(&square);
     if (gone) return 77;
