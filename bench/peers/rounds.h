@@ -68,7 +68,8 @@ static inline void rounds_print(const rounds *r, const char *rival, const char *
                                 double work, const char *unit)
 {
     const int threads = r->threads ? r->threads : 1;
-    rounds_line("metricann", workload, r->ours, threads, work, unit, r->ratio[ROUNDS / 2]);
+    rounds_line("metricann", workload, r->ours, threads, work, unit,
+                r->ratio[ROUNDS / 2]);
     rounds_line(rival, workload, r->theirs, threads, work, unit, 1.0);
 }
 
