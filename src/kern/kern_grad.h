@@ -100,9 +100,10 @@ void mni_grad_dw(const mni_kern_grad *k, const mni_dw_args *a);
  *     y = A^T [ (G w G^T) * (B^T x B) ] A,
  * so is
  *     dw = G^T [ sum over tiles of (A dy A^T) * (B^T x B) ] G,
- * with 36 products where there were 144. dw: 36 blocks of 16 x 16 where mni_grad_dw has 9; row is
- * a multiple of 4, row_end too or the last; with n > 1 all rows. mni_grad_from_points is
- * the G at the end. scratch: mni_grad_wino_floats for up to n images. */
+ * with 36 products where there were 144. dw: 36 blocks of 16 x 16 where mni_grad_dw
+ * has 9; row is a multiple of 4, row_end too or the last; with n > 1 all rows.
+ * mni_grad_from_points is the G at the end. scratch: mni_grad_wino_floats for up to n
+ * images. */
 size_t mni_grad_wino_floats(const mni_conv_shape *s, size_t n);
 void   mni_grad_dw_wino(const mni_kern_grad *k, const mni_kern_conv *c,
                         const mni_dw_args *a, float *scratch);
