@@ -69,7 +69,10 @@ KERN = src/kern/crc32c.c src/kern/dist_c.c src/kern/dist_avx2.c src/kern/dist_av
 	src/kern/conv_grad_avx512.c src/kern/norm_blocks.c \
 	src/kern/gemm_avx2.c src/kern/gemm_avx512.c src/kern/kern_nn.c src/kern/ew.c src/kern/kern_png.c \
 	src/kern/png_c.c src/kern/png_avx2.c src/kern/png_neon.c \
-	src/kern/jpeg_c.c src/kern/jpeg_avx2.c src/kern/jpeg_neon.c src/kern/kern_jpeg.c
+	src/kern/jpeg_c.c src/kern/jpeg_avx2.c src/kern/jpeg_neon.c src/kern/kern_jpeg.c \
+	src/kern/i8_c.c src/kern/i8_avx2.c src/kern/i8_avx512.c src/kern/i8_neon.c \
+	src/kern/code_c.c src/kern/code_avx2.c src/kern/code_avx512.c src/kern/code_vnni.c \
+	src/kern/code_neon.c
 
 # --- L2 image: bytes -> pixels -> network input -----------------------------------------------------------------
 # decoders
@@ -100,7 +103,14 @@ NN = src/nn/resnet.c src/nn/conv.c src/nn/norm.c src/nn/relu.c src/nn/pooling.c 
 	src/nn/pixels.c
 
 # --- L3 index: search structures --------------------------------------------------------------------------------------
-INDEX = src/index/rows.c src/index/ann.c src/index/flat.c src/index/bare.c src/index/bare_file.c
+INDEX = src/index/rows.c src/index/spec.c src/index/ann.c src/index/ann_search.c \
+	src/index/flat.c src/index/tune.c src/index/bare.c src/index/bare_change.c \
+	src/index/bare_file.c src/index/code8.c src/index/centres.c src/index/kmeans.c \
+	src/index/lists.c src/index/shortlist.c src/index/ivf.c src/index/ivf_tune.c \
+	src/index/ivf_change.c src/index/ivf_file.c src/index/ivf_search.c \
+	src/index/hnsw.c src/index/hnsw_grid.c src/index/hnsw_search.c src/index/hnsw_link.c \
+	src/index/hnsw_build.c src/index/hnsw_reach.c src/index/hnsw_order.c src/index/hnsw_settle.c \
+	src/index/hnsw_cut.c src/index/hnsw_change.c src/index/hnsw_file.c src/index/hnsw_check.c
 
 # --- L3 eval: metrics on matrices and labels ----------------------------------------------------------------------------
 EVAL = src/eval/metrics.c src/eval/episodes.c src/eval/calib.c src/eval/calib_use.c src/eval/openset.c \
@@ -114,8 +124,8 @@ TRAIN = src/train/dataset.c src/train/cache.c src/train/sampler.c src/train/augm
 
 # --- L4 recog: the gallery --------------------------------------------------------------------------------------------------
 RECOG = src/recog/stable.c src/recog/state.c src/recog/base_file.c src/recog/gallery.c \
-	src/recog/change.c src/recog/replay.c src/recog/compact.c src/recog/search.c \
-	src/recog/identify.c src/recog/embed.c src/recog/photos.c src/recog/enrol.c \
+	src/recog/change.c src/recog/replay.c src/recog/compact.c src/recog/search.c src/recog/within.c \
+	src/recog/knob.c src/recog/identify.c src/recog/embed.c src/recog/photos.c src/recog/enrol.c \
 	src/recog/evaluate.c src/recog/verify.c src/recog/sheet.c src/recog/sheet_html.c
 
 # --- L5 api: the bodies of metricann.h -----------------------------------------------------------------------------------------
@@ -125,25 +135,30 @@ API = src/api/bridge.c src/api/api_data.c src/api/api_model.c src/api/api_train.
 # --- L6 cli: the program --------------------------------------------------------------------------------------------------------
 CLI_PARTS = src/cli/run.c src/cli/options.c src/cli/options_parse.c src/cli/options_help.c \
 	src/cli/options_print.c src/cli/talk.c src/cli/progress.c src/cli/out.c src/cli/report.c \
-	src/cli/inputs.c src/cli/common.c src/cli/queries.c src/cli/gallery_new.c \
+	src/cli/inputs.c src/cli/paths.c src/cli/common.c src/cli/queries.c src/cli/gallery_new.c \
 	src/cli/cmd_train.c src/cli/cmd_extract.c src/cli/cmd_build.c src/cli/cmd_search.c src/cli/cmd_change.c \
 	src/cli/cmd_eval.c src/cli/cmd_eval_vectors.c src/cli/cmd_info.c src/cli/cmd_check.c src/cli/cmd_scan.c \
-	src/cli/cmd_synth.c src/cli/cmd_convert.c src/cli/cmd_help.c
+	src/cli/cmd_tune.c src/cli/cmd_bench.c src/cli/cmd_synth.c src/cli/cmd_convert.c src/cli/cmd_help.c
 CLI = src/cli/program.c $(CLI_PARTS)
 
 # --- tests ------------------------------------------------------------------------------------------------------------------------
 TEST_MAIN = tests/main.c
 TEST_BASE = tests/test_base.c tests/test_text.c tests/test_json.c tests/test_os.c tests/test_vfs.c
-TEST_KERN = tests/test_kern_conv.c tests/test_kern_wino.c \
-	tests/test_kern_dist.c tests/test_kern_nn.c tests/test_kern_png.c tests/test_kern_jpeg.c
+TEST_KERN = tests/test_kern_conv.c tests/test_kern_wino.c tests/test_kern_grad.c \
+	tests/test_kern_dist.c tests/test_kern_i8.c tests/test_kern_nn.c tests/test_kern_png.c \
+	tests/test_kern_jpeg.c tests/test_kern_code.c
 TEST_IMAGE_IN = tests/decode_help.c tests/test_png.c tests/test_jpeg.c tests/test_jpeg_ways.c \
 	tests/test_bmp.c tests/test_formats.c \
 	tests/test_decode.c
 TEST_IMAGE_OUT = tests/test_resize.c tests/test_draw.c tests/test_synth.c
 TEST_STORE = tests/test_container.c tests/test_journal.c tests/test_foreign.c
 TEST_NN = tests/nn_oracle.c tests/test_nn_layers.c tests/test_nn_loss.c tests/test_nn_network.c \
-	tests/test_nn_infer.c tests/test_nn_golden.c
-TEST_INDEX = tests/test_index.c tests/test_bare.c
+	tests/test_nn_blocks.c tests/test_nn_infer.c \
+	tests/test_nn_golden.c
+TEST_INDEX = tests/ann_help.c tests/ann_forge.c tests/test_ann_forged.c tests/test_ann_life.c tests/test_ann_files.c \
+	tests/test_ann_gallery.c tests/test_spec.c tests/test_index.c tests/test_bare.c \
+	tests/ann_set.c tests/test_kmeans.c tests/test_ivf.c \
+	tests/hnsw_help.c tests/test_hnsw.c tests/test_hnsw_change.c
 TEST_EVAL = tests/test_retrieval.c tests/test_metrics.c tests/test_calib.c
 TEST_TRAIN = tests/train_set.c tests/test_train.c tests/test_train_loop.c
 TEST_RECOG = tests/crash_world.c tests/test_crash.c tests/gallery_help.c tests/test_gallery.c tests/test_gallery_files.c \
@@ -154,7 +169,8 @@ TEST_CLI = tests/test_cli.c $(CLI_PARTS)
 # --- bench ------------------------------------------------------------------------------------------------------------------------
 BENCH = bench/bench.c bench/bench_kern.c bench/bench_rows.c bench/bench_gemm.c bench/photos.c \
 	bench/bench_image.c bench/bench_nn.c bench/bench_peak.c bench/bench_layers.c \
-	bench/bench_embed.c bench/bench_flat.c bench/bench_answer.c
+	bench/bench_embed.c bench/bench_flat.c bench/bench_answer.c \
+	bench/bench_gallery.c
 
 LIB_SRC  = $(BASE) $(OS) $(KERN) $(IMAGE_IN) $(IMAGE_OUT) $(STORE) $(NN) $(INDEX) $(EVAL) $(TRAIN) \
 	$(RECOG) $(API)
@@ -331,7 +347,23 @@ fuzz-jpeg fuzz-png fuzz-bmp fuzz-pnm fuzz-gif fuzz-webp fuzz-qoi fuzz-tga fuzz-d
 		-o tests/fuzz/fuzz-$$name tests/fuzz/fuzz_$$source.c $(FUZZ_IMAGE) $(LIBS) && \
 	./tests/fuzz/fuzz-$$name $(FUZZ_RUN) tests/fuzz/fuzz-found/$$name tests/fuzz/corpus/$$name
 
+# One source for all kinds of index; the corpus holds one file of each.
+fuzz-index: FORCE
+	mkdir -p tests/fuzz/fuzz-found/index && \
+	$(FUZZ_CC) $(ALL_C) -O1 -Itests -Itests/fuzz -fsanitize=fuzzer $(FUZZ_SAN) -o tests/fuzz/fuzz-index \
+		tests/fuzz/fuzz_index.c tests/ann_forge.c $(FUZZ_LIB) $(INDEX) $(LIBS) && \
+	./tests/fuzz/fuzz-index $(FUZZ_RUN) tests/fuzz/fuzz-found/index tests/fuzz/corpus/index
+
+# The first files of that corpus, made anew.
+fuzz-index-corpus: libmetricann.a
+	mkdir -p tests/fuzz/corpus/index
+	$(CC) $(ALL_C) -Itests -o tests/fuzz/fuzz-index-corpus tests/fuzz/make_index_corpus.c tests/ann_forge.c \
+		libmetricann.a $(LIBS) && ./tests/fuzz/fuzz-index-corpus tests/fuzz/corpus/index
+
 fuzz-replay: FORCE
+	$(CC) $(ALL_C) $(FUZZ_SAN) -Itests -Itests/fuzz -o tests/fuzz/fuzz-replay-index tests/fuzz/replay.c \
+		tests/fuzz/fuzz_index.c tests/ann_forge.c $(FUZZ_LIB) $(INDEX) $(LIBS) && \
+	./tests/fuzz/fuzz-replay-index tests/fuzz/corpus/index/*
 	for name in container journal npy; do \
 		$(CC) $(ALL_C) $(FUZZ_SAN) -Itests/fuzz -o tests/fuzz/fuzz-replay-$$name tests/fuzz/replay.c \
 			tests/fuzz/fuzz_$$name.c $(FUZZ_LIB) $(LIBS) && \

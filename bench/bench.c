@@ -29,6 +29,7 @@ static const struct { const char *name; void (*run)(void); } benches[] = {
     { "index.flat", bench_index_flat },
     { "answer", bench_answer },
     { "enrol", bench_enrol },
+    { "gallery", bench_gallery },
 };
 enum { N_BENCHES = (int)(sizeof benches / sizeof *benches) };
 enum { RIVALS_MAX = 16, RUNS_MIN = 3 };

@@ -84,5 +84,6 @@ void bench_nn_embed(void);
 void bench_index_flat(void);
 void bench_answer(void);
 void bench_enrol(void);
+void bench_gallery(void);
 
 #endif

@@ -96,7 +96,8 @@ mann_status mann_image_read(mann_image *out, const char *path, mann_error *err);
  * taken. */
 typedef struct mann_decode_options {
     uint32_t struct_size, max_side;             /* 65,535 */
-    uint64_t max_pixels, max_memory;            /* 100 million; 1 GiB: picture and work */
+    uint64_t max_pixels, max_memory;            /* of what comes: 100 million; and
+                                                   of the work on it: 1 GiB */
     uint32_t max_scans;                         /* of a progressive JPEG: 100 */
     uint32_t min_side;          /* not 0: a JPEG may come at 1/2, 1/4, 1/8 of its size, as
                                    long as no side gets below this. 0: full size */
@@ -288,8 +289,8 @@ mann_status mann_gallery_remove_class(mann_gallery *g, const char *klass, size_t
                                       mann_error *err);
 mann_status mann_gallery_relabel(mann_gallery *g, const uint64_t *ids, size_t n,
                                  const char *klass, mann_error *err);
-/* Folds the tail in, builds `index` ("auto", "Flat", ...; NULL: as before) and writes the
- * gallery to `path`; NULL: replaces its own file (needs WRITE). */
+/* Folds the tail in, builds `index` ("auto", "HNSW16", ...; NULL: as before) and writes
+ * the gallery to `path`; NULL: replaces its own file (needs WRITE). */
 mann_status mann_gallery_build(mann_gallery *g, const char *path, const char *index,
                                mann_pool *p, const mann_hooks *h, mann_error *err);
 mann_status mann_gallery_compact(mann_gallery *g, mann_pool *p, const mann_hooks *h,
@@ -334,6 +335,30 @@ mann_status mann_gallery_search(mann_gallery *g, mann_matrix queries,
 mann_status mann_gallery_identify(mann_gallery *g, mann_matrix queries,
                                   const mann_search *s, mann_pool *p, mann_hit *hits,
                                   mann_answer *answers, mann_error *err);
+/* All rows within `distance` (as in mann_hit) of each query; s->k > 0: at most so many.
+ * fn gets the hits of each query in turn, nearest first, on the calling thread; nonzero
+ * stops. An index that is not exact may miss some, as a search for as many rows would. */
+typedef int (*mann_found_fn)(void *user, size_t query, const mann_hit *hits, size_t n);
+mann_status mann_gallery_within(mann_gallery *g, mann_matrix queries, float distance,
+                                const mann_search *s, mann_pool *p, mann_found_fn fn,
+                                void *user, mann_error *err);
+/* The cheapest ef or nprobe that finds `recall` (0..1) of the k nearest rows becomes the
+ * default of searches; needs WRITE. Decided by counting, so that every machine chooses
+ * alike. queries.rows 0: queries are made of stored rows. */
+typedef struct mann_tuned {
+    uint32_t struct_size, value, n_tried;       /* value 0: there is nothing to tune */
+    char     knob[8];                           /* "ef", "nprobe" */
+    double   recall;      /* reached; below what was wanted: it cannot be reached */
+} mann_tuned;
+mann_status mann_gallery_tune(mann_gallery *g, mann_matrix queries, double recall,
+                              uint32_t k, mann_pool *p, mann_tuned *out, mann_error *err);
+/* What building and compacting by this handle may take in memory beside the vectors;
+ * 0: no limit. Then MANN_E_BUDGET instead, before anything is built. */
+void mann_gallery_limit(mann_gallery *g, uint64_t mem_bytes);
+/* What the search structure says about itself: "links a row", "imbalance", ... */
+mann_status mann_gallery_facts(mann_gallery *g,
+                               void (*fn)(void *user, const char *name, double value),
+                               void *user, mann_error *err);
 /* Copies with their NUL; MANN_E_LIMIT if `size` is too small, MANN_E_NOT_FOUND for what
  * is not there. */
 mann_status mann_gallery_class_name(mann_gallery *g, uint32_t klass, char *out,
@@ -364,6 +389,8 @@ typedef struct mann_gallery_info {
     char index[64], model[64], uuid[40];
     uint64_t journal_cut_bytes;   /* lost at open: a torn or damaged end of the journal */
     uint32_t journal_ignored; /* 1: the journal beside the file belongs to another base */
+    uint32_t knob;            /* default ef or nprobe of searches; 0: the common rule */
+    uint32_t compact_due;     /* 1: the tail or the dead rows slow searches down */
 } mann_gallery_info;
 mann_status mann_gallery_describe(mann_gallery *g, mann_gallery_info *info,
                                   mann_error *err);
@@ -371,6 +398,8 @@ mann_status mann_gallery_describe(mann_gallery *g, mann_gallery_info *info,
 /* --- 7. bare indexes, for those who bring their own vectors: builder -> index ------- */
 typedef struct mann_builder mann_builder;
 typedef struct mann_index   mann_index;
+/* index: "Flat", "HNSW16", "IVF1024,Flat", "IVF1024,PQ32x4fs", "SQ8", "auto" (chooses
+ * when finish knows how many rows there are); other spellings in src/index/README.md. */
 mann_status mann_builder_new(mann_builder **out, const char *index, mann_metric metric,
                              uint32_t dim, uint64_t seed, mann_error *err);
 mann_status mann_builder_train(mann_builder *b, mann_matrix sample, mann_pool *p,
@@ -378,8 +407,11 @@ mann_status mann_builder_train(mann_builder *b, mann_matrix sample, mann_pool *p
 /* ids NULL: 0, 1, 2, ... in order of arrival. Rows are copied. */
 mann_status mann_builder_add(mann_builder *b, const uint64_t *ids, mann_matrix rows,
                              mann_pool *p, mann_error *err);
+/* finish may take so much memory beside the rows, or fails with MANN_E_BUDGET; 0: any. */
+void        mann_builder_limit(mann_builder *b, uint64_t mem_bytes);
 /* *b taken, set to NULL */
-mann_status mann_builder_finish(mann_builder **b, mann_index **out, mann_error *err);
+mann_status mann_builder_finish(mann_builder **b, mann_index **out, mann_pool *p,
+                                const mann_hooks *h, mann_error *err);
 void        mann_builder_free(mann_builder *b);
 mann_status mann_index_open(mann_index **out, const char *path, uint32_t flags,
                             mann_error *err);
@@ -392,9 +424,32 @@ mann_status mann_index_remove(mann_index *ix, const uint64_t *ids, size_t n,
 mann_status mann_index_query(const mann_index *ix, mann_matrix queries,
                              const mann_search *s, mann_pool *p, uint64_t *ids,
                              float *distances, mann_error *err);
+/* As mann_gallery_within; klass is MANN_NO_CLASS. */
+mann_status mann_index_within(const mann_index *ix, mann_matrix queries, float distance,
+                              const mann_search *s, mann_pool *p, mann_found_fn fn,
+                              void *user, mann_error *err);
+/* As mann_gallery_tune; save keeps it. */
+mann_status mann_index_tune(mann_index *ix, mann_matrix queries, double recall,
+                            uint32_t k, mann_pool *p, mann_tuned *out, mann_error *err);
+mann_status mann_index_verify(const mann_index *ix, mann_error *err);
+/* Canonical name of its kind: "HNSW16". Borrowed. */
+const char *mann_index_kind(const mann_index *ix);
 uint64_t    mann_index_n_rows(const mann_index *ix);
 uint32_t    mann_index_dim(const mann_index *ix);
 void        mann_index_free(mann_index *ix);
+/* What an index of this kind would cost, counted before anything is read. store:
+ * MANN_STORE_*. "auto" names what it would choose; more than mem_bytes (0: any):
+ * MANN_E_BUDGET, with *out filled all the same. */
+typedef struct mann_cost {
+    uint32_t struct_size;
+    char     index[64];
+    uint64_t vector_bytes;            /* the rows themselves, in memory and in the file */
+    uint64_t build_bytes, file_bytes; /* beside them: at the peak; in the file */
+    double   build_distances, query_distances;      /* evaluations of a whole distance */
+    double   build_seconds, query_ms;   /* rough: one thread of a common machine */
+} mann_cost;
+mann_status mann_plan(const char *index, uint64_t rows, uint32_t dim, uint32_t store,
+                      uint64_t mem_bytes, mann_cost *out, mann_error *err);
 
 /* --- 8. evaluation, pictures -------------------------------------------------------- */
 /* Definitions in src/eval/README.md. Shares are 0..1; NaN where nothing was counted. */
@@ -463,8 +518,8 @@ typedef struct mann_sheet_row {
     const char *query_path;   /* shown and read; hits' pictures come from their sources */
     const mann_hit *hits; uint32_t n_hits; mann_answer answer;
 } mann_sheet_row;
-/* Contact sheet: a line of pictures per query, .png or .html by the name (HTML carries
- * its pictures). */
+/* Contact sheet: a line of pictures per query; .png, .jpg or .html by the name (HTML
+ * carries its pictures). */
 mann_status mann_sheet_write(mann_gallery *g, const mann_sheet_row *rows, size_t n,
                              const char *path, mann_error *err);
 

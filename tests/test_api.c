@@ -389,10 +389,19 @@ static void contact_sheets(void)
     CHECK_FINE(mann_sheet_write(g, rows, 2, in_dir("sheet.png"), &e), e);
     CHECK_FINE(mann_image_read(&im, in_dir("sheet.png"), &e), e);
     CHECK(im.width > 4 * 112 && im.height > 2 * 112);
+    const uint32_t width = im.width, height = im.height;
     mann_image_clear(&im);
-    CHECK_FINE(mann_sheet_write(g, rows, 2, in_dir("sheet.html"), &e), e);
     uint8_t *bytes;
     size_t n;
+    CHECK_FINE(mann_sheet_write(g, rows, 2, in_dir("sheet.JPG"), &e), e);
+    CHECK_FINE(mann_image_read(&im, in_dir("sheet.JPG"), &e), e);
+    CHECK(im.width == width && im.height == height);
+    mann_image_clear(&im);
+    CHECK_OK(
+        mni_read_file(mni_vfs_posix(), in_dir("sheet.JPG"), 1 << 24, &bytes, &n, NULL));
+    CHECK(n > 4 && bytes[0] == 0xFF && bytes[1] == 0xD8 && bytes[2] == 0xFF);
+    mni_free(bytes);
+    CHECK_FINE(mann_sheet_write(g, rows, 2, in_dir("sheet.html"), &e), e);
     CHECK_OK(
         mni_read_file(mni_vfs_posix(), in_dir("sheet.html"), 1 << 24, &bytes, &n, NULL));
     CHECK(strstr((char *)bytes, "class-01") && !strstr((char *)bytes, "http"));
@@ -412,7 +421,7 @@ static void bare_index_in_c(void)
     uint64_t ids[4], own[3] = { 70, 80, 90 };
     CHECK_FINE(mann_builder_new(&b, "Flat", MANN_L2, 2, 1, &e), e);
     CHECK_FINE(mann_builder_add(b, own, (mann_matrix){ rows, 3, 2, 2 }, NULL, &e), e);
-    CHECK_FINE(mann_builder_finish(&b, &ix, &e), e);
+    CHECK_FINE(mann_builder_finish(&b, &ix, NULL, NULL, &e), e);
     CHECK(b == NULL);
     CHECK_FINE(mann_index_save(ix, in_dir("i.mann"), &e), e);
     mann_index_free(ix);

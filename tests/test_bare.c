@@ -21,7 +21,7 @@ static mni_bare *make(mann_metric metric)
     mni_builder *b;
     mni_bare *ix;
     CHECK_OK(mni_builder_new(&b, "auto", metric, DIM, 3, NULL));
-    CHECK_OK(mni_builder_finish(&b, &ix, NULL));
+    CHECK_OK(mni_builder_finish(&b, &ix, NULL, NULL, NULL));
     CHECK(b == NULL);
     return ix;
 }
@@ -410,7 +410,7 @@ static mann_status whole_life(void *ctx)
     MNI_TRY(mni_builder_new(&b, "Flat", MANN_COSINE, DIM, 0, NULL));
     mann_status st = mni_builder_add(b, ids, (mann_matrix){ rows, 3, DIM, 0 }, NULL,
                                      NULL);
-    if (st == MANN_OK) st = mni_builder_finish(&b, &ix, NULL);
+    if (st == MANN_OK) st = mni_builder_finish(&b, &ix, NULL, NULL, NULL);
     mni_builder_free(b);
     if (st == MANN_OK)
         st = mni_bare_add(ix, NULL, (mann_matrix){ rows, 3, DIM, 0 }, NULL, NULL);

@@ -169,6 +169,17 @@ static void pnm_kinds(void)
         2, 1, "rw");
 }
 
+/* To nearest; of two that are as near the even one, as Pillow has it. */
+static void pnm_rounding(void)
+{
+    static const uint8_t want[] = { 0, 42, 85, 128, 170, 212, 255, 255 };
+    mann_image im;
+    CHECK_IS(help_decode(&im, (const uint8_t *)"P5 8 1 6 \0\1\2\3\4\5\6\7", 17, NULL),
+             MANN_OK);
+    for (int i = 0; i < 8; i++) CHECK_EQ(im.pixels[3 * i], want[i]);
+    mann_image_clear(&im);
+}
+
 static void pnm_refusals(void)
 {
     static const char *const bad[] = {
@@ -199,6 +210,16 @@ static void foreign_formats_are_named(void)
         { TEXT("\0\0\0\x18" "ftypheic...."), "heic" },
         { TEXT("\0\0\0\x18" "ftypavif...."), "avif" },
         { TEXT("\0\0\0\x18" "ftypmif1...."), "heic" },
+        { TEXT("\0\0\0\x18" "ftypheix...."), "heic" },
+        { TEXT("\0\0\0\x18" "ftypavis...."), "avif" },
+        { TEXT("\0\0\0\x18" "ftypcrx ...."), "cr3" },
+        { TEXT("\0\0\0\x14" "ftypqt  ...."), "mov" },
+        { TEXT("MM\0*........"), "tiff" },
+        { TEXT("II+\0........"), "tiff" },
+        { TEXT("\xff\x4f\xff\x51...."), "jp2" },
+        { TEXT("\0\0\1\0\1\0\x10\x10......"), "ico" },
+        { TEXT("8BPS\0\1......"), "psd" },
+        { TEXT("%PDF-1.4......"), "pdf" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         mann_image im;
@@ -242,6 +263,7 @@ const test_case bmp_tests[] = {
     { "bmp_of_os2", bmp_of_os2, 0 },
     { "refusals", refusals, 0 },
     { "pnm_kinds", pnm_kinds, 0 },
+    { "pnm_rounding", pnm_rounding, 0 },
     { "pnm_refusals", pnm_refusals, 0 },
     { "foreign_formats_are_named", foreign_formats_are_named, 0 },
     { "names", names, 0 },

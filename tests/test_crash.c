@@ -18,7 +18,7 @@
 #include "crash_world.h"
 #include "harness.h"
 
-enum { STEPS = 60 };
+enum { STEPS = 60, MOST_PATIENCE = 32 };
 
 typedef struct verdict {
     long n_cuts, n_bad;
@@ -189,10 +189,13 @@ static void live_until_killed(const char *path, uint64_t seed, uint64_t first,
     }
 }
 
-/* Kills one child after some microseconds; *number and *now go on to what was reached. */
+/* Kills one child after some microseconds; *number and *now go on to what was reached.
+ * *patience: how many times as long it may live; doubled where nothing was reached, since
+ * on a busy machine a child may not even begin in that time. */
 static void kill_one(verdict *v, const char *path, uint64_t seed, long nth,
-                     uint64_t *number, crash_state *now)
+                     uint32_t *patience, uint64_t *number, crash_state *now)
 {
+    const uint64_t before = *number;
     int ends[2], status = 0;
     char byte;
     mni_rng r = mni_rng_at(seed, MNI_FOR_TEST, 10, (uint64_t)nth, 0);
@@ -205,7 +208,7 @@ static void kill_one(verdict *v, const char *path, uint64_t seed, long nth,
         live_until_killed(path, seed, *number, *now, ends[1]);
     }
     close(ends[1]);
-    usleep(500 + mni_rng_below(&r, 12000));
+    usleep((500 + mni_rng_below(&r, 12000)) * *patience);
     kill(child, SIGKILL);
     waitpid(child, &status, 0);
     if (!WIFSIGNALED(status)) wrong(v, nth, "the child ended by itself");
@@ -228,6 +231,8 @@ static void kill_one(verdict *v, const char *path, uint64_t seed, long nth,
         ++*number;
     }
     mni_gallery_free(g);
+    if (*number == before && *patience < MOST_PATIENCE) *patience *= 2;
+    if (*number > before + 4 && *patience > 1) *patience /= 2;
 }
 
 static void kill_many(long n)
@@ -238,11 +243,12 @@ static void kill_many(long n)
     verdict v = { 0 };
     crash_state now = { .n = 0 };
     uint64_t number = 0;
+    uint32_t patience = 1;
     snprintf(path, sizeof path, "%s/a.mann", test_dir());
     CHECK_FINE(gallery_make(&g, mni_vfs_posix(), path, MANN_STORE_F32, 0, 0, &e), e);
     mni_gallery_free(g);
     for (long i = 0; i < n && v.n_bad < 5; i++)
-        kill_one(&v, path, test_seed(), i, &number, &now);
+        kill_one(&v, path, test_seed(), i, &patience, &number, &now);
     none_wrong(&v);
     CHECK(number > (uint64_t)n / 4);    /* they did get somewhere */
 }

@@ -24,6 +24,9 @@
 #define STBI_MALLOC(n) calloc(1, (n))
 #define STBI_REALLOC(p, n) realloc((p), (n))
 #define STBI_FREE(p) free(p)
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("O1")      /* its code is long, and nothing here waits for it */
+#endif
 #if defined(__GNUC__)
 #pragma GCC diagnostic ignored "-Wall"
 #pragma GCC diagnostic ignored "-Wextra"

@@ -347,7 +347,8 @@ static void unknown_kinds_are_named(void)
     mann_error e;
     CHECK_IS(build_of(&a, "Tree9", &r, 0, &e), MANN_E_UNSUPPORTED);
     CHECK(a == NULL);
-    CHECK_STR(e.text, "index: \"Tree9\" is not a kind of index, known are: auto, Flat");
+    CHECK(strstr(e.text, "\"Tree9\" is not a kind of index") &&
+          strstr(e.text, "Flat"));
     CHECK_OK(mni_ann_spec_check("AUTO", &e));
     CHECK_IS(mni_ann_spec_check("", &e), MANN_E_UNSUPPORTED);
 }

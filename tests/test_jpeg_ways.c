@@ -230,6 +230,25 @@ static void limits_come_before_memory(void)
     mni_buf_fini(&b);
 }
 
+/* What is not made costs nothing: a picture too large at full size passes at 1/8. */
+static void smaller_pictures_cost_less(void)
+{
+    mni_buf b = file_of(512, 400, 3, 80);
+    const mni_decode_opts limits[] = { { .max_memory = 40000 }, { .max_pixels = 3200 } };
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        mann_image im;
+        mni_decode_opts o = limits[i];
+        CHECK_IS(help_decode(&im, b.bytes, b.n_bytes, &o), MANN_E_LIMIT);
+        o.min_side = 51;                /* 1/4 */
+        CHECK_IS(help_decode(&im, b.bytes, b.n_bytes, &o), MANN_E_LIMIT);
+        o.min_side = 50;                /* 1/8 */
+        CHECK_IS(help_decode(&im, b.bytes, b.n_bytes, &o), MANN_OK);
+        CHECK(im.width == 64 && im.height == 50);
+        mann_image_clear(&im);
+    }
+    mni_buf_fini(&b);
+}
+
 /* The writer's file made progressive by hand: its one scan becomes DC alone, again and
  * again, which is allowed, but not without end. */
 static void scans_are_counted(void)
@@ -268,6 +287,7 @@ const test_case jpeg_ways_tests[] = {
     { "scales_are_means", scales_are_means, 0 },
     { "no_side_gets_below_the_least", no_side_gets_below_the_least, 0 },
     { "limits_come_before_memory", limits_come_before_memory, 0 },
+    { "smaller_pictures_cost_less", smaller_pictures_cost_less, 0 },
     { "scans_are_counted", scans_are_counted, 0 },
     { 0 }
 };

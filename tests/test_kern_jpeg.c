@@ -4,8 +4,10 @@
  * SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/rng.h"
 #include "harness.h"
+#include "image/jpeg.h"
 #include "kern/kern_jpeg.h"
 #include "os/cpu.h"
 
@@ -218,11 +220,175 @@ static void colours_are_equal(void)
         }
 }
 
+/* --- bytes and blocks --------------------------------------------------------------- */
+
+/* Bytes of a scan: now and then a 0xFF, mostly with its zero. */
+static void fill_scan(mni_rng *r, uint8_t *to, size_t n)
+{
+    const unsigned often = 2 + mni_rng_below(r, 100);
+    for (size_t i = 0; i < n; i++) {
+        to[i] = (uint8_t)mni_rng_below(r, 256);
+        if (mni_rng_below(r, often) == 0) to[i] = 0xFF;
+        if (i && to[i - 1] == 0xFF && mni_rng_below(r, 50)) to[i] = 0;
+    }
+}
+
+/* The rule, byte by byte. */
+static size_t unstuffed(uint8_t *to, size_t room, const uint8_t *from, size_t n,
+                        size_t *used)
+{
+    size_t done = 0, at = 0;
+    while (done < room && at < n) {
+        size_t next = at + 1;
+        if (from[at] == 0xFF) {
+            while (next < n && from[next] == 0xFF) next++;
+            if (next == n || from[next] != 0) break;
+            next++;
+        }
+        to[done++] = from[at];
+        at = next;
+    }
+    *used = at;
+    return done;
+}
+
+static void bytes_lose_their_stuffing(void)
+{
+    mni_kern_jpeg k[LEVELS];
+    const int n_levels = each_level(k);
+    mni_rng r = dice(30);
+    for (int i = 0; i < 3000; i++) {
+        const size_t n = mni_rng_below(&r, 300), room = mni_rng_below(&r, 300);
+        uint8_t want[300], *from = test_fence(n, 0), *to = test_fence(room, 0);
+        fill_scan(&r, from, n);
+        size_t want_used, used;
+        const size_t want_n = unstuffed(want, room, from, n, &want_used);
+        for (int level = 0; level < n_levels; level++) {
+            const size_t got = k[level].unstuff(to, room, from, n, &used);
+            if (got != want_n || used != want_used || memcmp(to, want, got) != 0)
+                test_fail(__FILE__, __LINE__, "%s: unstuff, case %d: %zu of %zu bytes",
+                          k[level].name, i, got, used);
+        }
+        test_fence_free(from, n, 0);
+        test_fence_free(to, room, 0);
+    }
+}
+
+/* A code and its bits, one by one: the judge. */
+typedef struct slow_code { const uint8_t *counts, *symbols; } slow_code;
+typedef struct slow_bits { const uint8_t *bytes; size_t at; } slow_bits;
+
+static unsigned slow_take(slow_bits *b, unsigned n)
+{
+    unsigned v = 0;
+    for (; n; n--, b->at++) v = v << 1 | (b->bytes[b->at / 8] >> (7 - b->at % 8) & 1);
+    return v;
+}
+
+static int slow_symbol(slow_bits *b, const slow_code *c)
+{
+    int code = 0, first = 0, n = 0;
+    for (int length = 0; length < 16; length++) {
+        code = code << 1 | (int)slow_take(b, 1);
+        first <<= 1;
+        if (code - first < c->counts[length]) return c->symbols[n + code - first];
+        first += c->counts[length];
+        n += c->counts[length];
+    }
+    return -1;
+}
+
+static int slow_number(slow_bits *b, unsigned size)
+{
+    const int v = (int)slow_take(b, size);
+    return size && !(v >> (size - 1)) ? v - (1 << size) + 1 : v;
+}
+
+static int slow_block(slow_bits *b, const slow_code *dc_code, const slow_code *ac_code,
+                      int *dc, int16_t block[64])
+{
+    const int dc_size = slow_symbol(b, dc_code);
+    if (dc_size < 0) return -1;
+    *dc += slow_number(b, (unsigned)dc_size);
+    block[0] = (int16_t)*dc;
+    int k = 0;
+    while (k < 63) {
+        const int symbol = slow_symbol(b, ac_code), size = symbol & 15;
+        if (symbol < 0) return -1;
+        if (size == 0 && symbol != 0xF0) break;
+        const int at = k + (symbol >> 4) + 1;
+        if (at > 63 && size) return -1;
+        if (at > 63) break;
+        k = at;
+        block[mni_jpeg_place[k]] = (int16_t)slow_number(b, (unsigned)size);
+    }
+    return k;
+}
+
+/* One block by `k`, read both ways, against the judge. Returns the judge's verdict. */
+static int check_block(const mni_kern_jpeg *k, const mni_jpeg_huffman *dc_code,
+                       const mni_jpeg_huffman *ac_code, const slow_code slow[2],
+                       const uint8_t *bytes, size_t skip_bits)
+{
+    int16_t want[64] = { 0 }, got[64] = { 0 };
+    int want_dc = 7, dc = 7, only_dc = 7;
+    slow_bits s = { bytes, skip_bits };
+    mni_bits b = { (uint64_t)bytes[skip_bits / 8] << (56 + skip_bits % 8),
+                   8 - (unsigned)skip_bits % 8, bytes + skip_bits / 8 + 1 };
+    mni_bits c = b;
+    const int want_last = slow_block(&s, &slow[0], &slow[1], &want_dc, want);
+    const int last = k->block(&b, dc_code, ac_code, &dc, got);
+    const int fine = k->skip(&c, dc_code, ac_code, &only_dc);
+    CHECK_EQ(last, want_last);
+    CHECK_EQ(fine, want_last >= 0);
+    if (last < 0) return -1;
+    CHECK(dc == want_dc && only_dc == want_dc && memcmp(want, got, sizeof got) == 0);
+    CHECK_EQ(8 * (size_t)(b.at - bytes) - b.n, s.at);
+    CHECK_EQ(8 * (size_t)(c.at - bytes) - c.n, s.at);
+    return last;
+}
+
+static void blocks_are_read(void)
+{
+    enum { BYTES = 400 };
+    mni_kern_jpeg k[LEVELS];
+    const int n_levels = each_level(k);
+    mni_jpeg_huffman *h = mni_alloc(2, sizeof *h);
+    mni_rng r = dice(40);
+    uint8_t bytes[BYTES];
+    int seen[66] = { 0 };
+    CHECK(h);
+    for (int number = 0; number < 2; number++) {
+        slow_code slow[2];
+        for (int is_dc = 0; is_dc < 2; is_dc++) {
+            slow_code *c = &slow[!is_dc];
+            mni_jpeg_standard_code(number, is_dc, &c->counts, &c->symbols);
+            CHECK(mni_jpeg_huffman_build(&h[!is_dc], c->counts, c->symbols, is_dc));
+        }
+        mni_jpeg_huffman_pair(&h[1]);
+        mni_jpeg_huffman_skip(&h[1]);
+        for (int i = 0; i < 20000; i++) {
+            /* Many ones make long codes, many zeros long blocks of short ones. */
+            for (int at = 0; at < BYTES; at++) {
+                const unsigned v = mni_rng_below(&r, 256), w = mni_rng_below(&r, 256);
+                bytes[at] = (uint8_t)(i % 3 == 0 ? v : i % 3 == 1 ? v | w : v & w);
+            }
+            for (int level = 0; level < n_levels; level++)
+                seen[1 + check_block(&k[level], &h[0], &h[1], slow, bytes, i % 8)]++;
+        }
+    }
+    mni_free(h);
+    CHECK(seen[0] > 100 && seen[1] > 100 && seen[2] > 100 && seen[20] && seen[63] &&
+          seen[64]);
+}
+
 const test_case kern_jpeg_tests[];
 const test_case kern_jpeg_tests[] = {
     { "plain_transforms_are_within_one", plain_transforms_are_within_one, 0 },
     { "transforms_are_equal", transforms_are_equal, 0 },
     { "rows_are_equal", rows_are_equal, 0 },
     { "colours_are_equal", colours_are_equal, 0 },
+    { "bytes_lose_their_stuffing", bytes_lose_their_stuffing, 0 },
+    { "blocks_are_read", blocks_are_read, 0 },
     { 0 }
 };

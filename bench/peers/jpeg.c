@@ -16,10 +16,10 @@
 #include <turbojpeg.h>
 
 #include "image/image.h"
-#include "photos.h"
+#include "large.h"
 #include "rounds.h"
 
-enum { LARGE = 3, LARGE_W = 4000, LARGE_H = 3000, QUALITY = 90 };
+enum { LARGE = 3, QUALITY = 90 };
 
 typedef struct job {
     const bench_file *files;
@@ -99,29 +99,17 @@ static void race(job *j, const char *set, const char *how, uint32_t min_side)
     rounds_print(&r, "libjpeg-turbo", name, j->megapixels, "Mpx/s");
 }
 
-/* Photos from `first` on, side by side, cut at the edges. */
 static bench_file make_large(const bench_photos *photos, size_t first)
 {
-    unsigned char *pixels = calloc((size_t)LARGE_W * LARGE_H, 3), *jpeg = NULL;
+    unsigned char *jpeg = NULL;
     unsigned long n_bytes = 0;
-    const job j = { .min_side = 0 };
-    size_t at = first;
-    for (uint32_t y = 0, row = 0; y < LARGE_H; y += row)
-        for (uint32_t x = 0, w = 0; x < LARGE_W; x += w) {
-            mann_image im = ours_one(&j, &photos->files[at++ % photos->n]);
-            w = x + im.width < LARGE_W ? im.width : LARGE_W - x;
-            if (x == 0) row = im.height < 400 ? im.height : 400;
-            for (uint32_t k = 0; k < row && k < im.height && y + k < LARGE_H; k++)
-                memcpy(pixels + 3 * ((size_t)(y + k) * LARGE_W + x),
-                       im.pixels + 3 * (size_t)k * im.width, 3 * (size_t)w);
-            mann_image_clear(&im);
-        }
+    mann_image im = large_of(photos, first);
     tjhandle writer = tjInitCompress();
-    if (!writer || tjCompress2(writer, pixels, LARGE_W, 0, LARGE_H, TJPF_RGB, &jpeg,
+    if (!writer || tjCompress2(writer, im.pixels, LARGE_W, 0, LARGE_H, TJPF_RGB, &jpeg,
                                &n_bytes, TJSAMP_420, QUALITY, 0) != 0)
         exit(1);
     tjDestroy(writer);
-    free(pixels);
+    mann_image_clear(&im);
     return (bench_file){ jpeg, n_bytes };
 }
 

@@ -5,12 +5,12 @@
  *     network PYTHON SCRIPT [NAME/BATCH/THREADS]       the script is network_torch.py
  *
  * SPDX-License-Identifier: MIT */
-#include "pipe.h"
-
+#define _POSIX_C_SOURCE 200809L
 #include <math.h>
 #include <string.h>
 
 #include "nn/model.h"
+#include "pipe.h"
 #include "rounds.h"
 
 typedef struct work { const char *network; int size, batch, threads, repeats; } work;
@@ -28,7 +28,7 @@ typedef struct job {
     mann_pool *pool;
     size_t n_input, dim;
     float *input, *out;
-    peer peer;
+    rival peer;
 } job;
 
 static void must(int fine)
@@ -78,7 +78,8 @@ static int start(job *j, char **argv)
     snprintf(network, sizeof network, "%s", j->w.network);
     char *const other[] = { argv[1], argv[2], network, number[0], number[1], number[2],
                             number[3], NULL };
-    if (!peer_start(&j->peer, other, j->w.threads)) return 0;
+    rival_torch_settings(j->w.threads);
+    if (!rival_start_with(&j->peer, other)) return 0;
     const mni_resnet_config *c = mni_model_resnet(j->model);
     mni_resnet_each_param(c, send_array, j);
     mni_resnet_each_stat(c, send_array, j);
@@ -114,17 +115,17 @@ static int measure(const work *w, char **argv)
     ours(&j);
     if (!start(&j, argv)) return 77;
     const double cosine = least_cosine(&j);
-    int gone = peer_time(&j.peer) < 0;
+    int gone = rival_timed(&j.peer, "go\n") < 0;
     ours(&j);
     for (int i = 0; i < ROUNDS && !gone; i++) {
         const double before = mni_clock_seconds();
         ours(&j);
         r.ours[i] = mni_clock_seconds() - before;
-        r.theirs[i] = peer_time(&j.peer);
+        r.theirs[i] = rival_timed(&j.peer, "go\n");
         r.ratio[i] = r.theirs[i] / r.ours[i];
         gone = r.theirs[i] < 0;
     }
-    peer_stop(&j.peer);
+    rival_end(&j.peer);
     mni_model_free(j.model);
     mann_pool_free(j.pool);
     free(j.input);

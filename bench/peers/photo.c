@@ -5,13 +5,13 @@
  *     photo PYTHON SCRIPT THREADS         the script is photo_torch.py
  *
  * SPDX-License-Identifier: MIT */
-#include "pipe.h"
-
+#define _POSIX_C_SOURCE 200809L
 #include "base/mem.h"
 #include "image/image.h"
 #include "image/prep.h"
 #include "nn/model.h"
 #include "photos.h"
+#include "pipe.h"
 #include "rounds.h"
 
 enum { PHOTOS = 16, SIDE = 224, DIM = 512, INPUT = 3 * SIDE * SIDE };
@@ -70,30 +70,31 @@ int main(int argc, char **argv)
     static rounds r;
     static job j;
     char line[32];
-    peer other;
+    rival other;
     if (argc != 4) return 2;
     r.threads = (int)strtol(argv[3], NULL, 10);
     bench_photos_read(&j.photos);
     if (j.photos.n < PHOTOS) return 78;
     ready(&j, r.threads);
     ours(&j);
-    if (!peer_start(&other, argv + 1, r.threads)) return 1;
+    rival_torch_settings(r.threads);
+    if (!rival_start_with(&other, argv + 1)) return 1;
     fprintf(other.to, "%d\n", PHOTOS);
     for (int i = 0; i < PHOTOS; i++) {
         fprintf(other.to, "%zu\n", j.photos.files[i].n_bytes);
         fwrite(j.photos.files[i].bytes, 1, j.photos.files[i].n_bytes, other.to);
     }
     fflush(other.to);
-    int gone = !fgets(line, sizeof line, other.from) || peer_time(&other) < 0;
+    int gone = !fgets(line, sizeof line, other.from) || rival_timed(&other, "go\n") < 0;
     for (int i = 0; i < ROUNDS && !gone; i++) {
         const double before = mni_clock_seconds();
         ours(&j);
         r.ours[i] = mni_clock_seconds() - before;
-        r.theirs[i] = peer_time(&other);
+        r.theirs[i] = rival_timed(&other, "go\n");
         r.ratio[i] = r.theirs[i] / r.ours[i];
         gone = r.theirs[i] < 0;
     }
-    peer_stop(&other);
+    rival_end(&other);
     bench_photos_free(&j.photos);
     mni_model_free(j.model);
     mann_pool_free(j.pool);

@@ -1,67 +1,70 @@
-/* pipe.h - a rival that is a program of its own, a Python script mostly: it waits at the
- * other end of a pipe, runs its work once for each line "go" and answers with the seconds
- * that it took, by its own clock, so that the pipe is not counted.
- *
- *     peer p;
- *     char *const argv[] = { python, script, NULL };
- *     if (!peer_start(&p, argv, threads)) ...
- *     ... fwrite(input, 1, n, p.to) ...
- *     while (...) { ours(); seconds = peer_time(&p); }     negative: it has gone
- *     peer_stop(&p);
- *
- * Include before anything else: it asks for POSIX. SPDX-License-Identifier: MIT */
+/* pipe.h - a rival that is another program: it gets its input through a pipe, then works
+ * once for each line it is sent, times itself and answers with the seconds; so the pipe
+ * is not counted. SPDX-License-Identifier: MIT */
 #ifndef BENCH_PEERS_PIPE_H
 #define BENCH_PEERS_PIPE_H
 
-#define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-typedef struct peer { FILE *to, *from; } peer;
+typedef struct rival { FILE *to, *from; } rival;
 
-/* The best settings of allocators and of PyTorch's threads go with it: fresh pages for
- * every tensor would cost it a third. */
-static inline int peer_start(peer *p, char *const *argv, int threads)
+/* Returns 0 if it cannot be started. argv: its command line, NULL at the end. */
+static inline int rival_start_with(rival *r, char *const *argv)
 {
     int down[2], up[2];
-    char number[16];
-    snprintf(number, sizeof number, "%d", threads);
     if (pipe(down) != 0 || pipe(up) != 0) return 0;
     const pid_t child = fork();
-    if (child < 0) return 0;
     if (child == 0) {
         dup2(down[0], 0);
         dup2(up[1], 1);
         close(down[1]);
         close(up[0]);
-        setenv("OMP_NUM_THREADS", number, 1);
-        setenv("MALLOC_MMAP_MAX_", "0", 1);
-        setenv("MALLOC_TRIM_THRESHOLD_", "20000000000", 1);
-        setenv("MALLOC_TOP_PAD_", "536870912", 1);
         execvp(argv[0], argv);
         _exit(77);
     }
     close(down[0]);
     close(up[1]);
-    p->to = fdopen(down[1], "wb");
-    p->from = fdopen(up[0], "rb");
-    return p->to && p->from;
+    r->to = fdopen(down[1], "wb");
+    r->from = fdopen(up[0], "rb");
+    return child > 0 && r->to && r->from;
 }
 
-static inline double peer_time(const peer *p)
+/* The same with a script and one argument. */
+static inline int rival_start(rival *r, const char *program, const char *script,
+                              const char *argument)
+{
+    char *const argv[] = { (char *)program, (char *)script, (char *)argument, NULL };
+    return rival_start_with(r, argv);
+}
+
+/* PyTorch's best settings, for a rival that starts next: its threads, and an allocator
+ * that keeps its pages: fresh ones for every tensor would cost it a third. */
+static inline void rival_torch_settings(int threads)
+{
+    char number[16];
+    snprintf(number, sizeof number, "%d", threads);
+    setenv("OMP_NUM_THREADS", number, 1);
+    setenv("MALLOC_MMAP_MAX_", "0", 1);
+    setenv("MALLOC_TRIM_THRESHOLD_", "20000000000", 1);
+    setenv("MALLOC_TOP_PAD_", "536870912", 1);
+}
+
+/* Seconds of the other side for one line; negative if it has gone. */
+static inline double rival_timed(const rival *r, const char *line)
 {
     char text[64];
-    if (fputs("go\n", p->to) < 0 || fflush(p->to) != 0) return -1;
-    return fgets(text, sizeof text, p->from) ? strtod(text, NULL) : -1;
+    if (fputs(line, r->to) < 0 || fflush(r->to) != 0) return -1;
+    return fgets(text, sizeof text, r->from) ? strtod(text, NULL) : -1;
 }
 
-static inline void peer_stop(peer *p)
+static inline void rival_end(rival *r)
 {
-    fclose(p->to);
-    fclose(p->from);
+    fclose(r->to);
+    fclose(r->from);
     while (wait(NULL) > 0) continue;
 }
 

@@ -23,8 +23,7 @@ typedef struct job {
     size_t our_bytes, their_bytes;
 } job;
 
-/* --- libpng over memory
- * -------------------------------------------------------------- */
+/* --- libpng over memory ------------------------------------------------------------- */
 
 typedef struct reader { const uint8_t *at, *end; } reader;
 
@@ -81,8 +80,7 @@ static void libpng_write(mni_buf *b, const mann_image *im)
     png_destroy_write_struct(&p, &info);
 }
 
-/* --- the four rivals
- * ----------------------------------------------------------------- */
+/* --- the four rivals ---------------------------------------------------------------- */
 
 static void our_read(void *ctx)
 {
@@ -128,8 +126,7 @@ static void their_write(void *ctx)
     }
 }
 
-/* --- what to read
- * -------------------------------------------------------------------- */
+/* --- what to read ------------------------------------------------------------------- */
 
 static void add_file(job *j, bench_file f, const mann_image *im)
 {

@@ -1,25 +1,24 @@
 /* resize.c - our resize beside Pillow's BILINEAR, in turn: a Python that holds the same
- * pixels waits at the other end of a pipe (pipe.h).
+ * pixels waits at the other end of a pipe (pipe.h) and shrinks them.
  *
  *     resize PYTHON SCRIPT        the script is resize_pillow.py
  *
  * SPDX-License-Identifier: MIT */
-#include "pipe.h"
-
+#define _POSIX_C_SOURCE 200809L
 #include "image/resize.h"
 #include "photos.h"
+#include "pipe.h"
 #include "rounds.h"
 
 enum { REPEATS = 32, WIDTH = 500, HEIGHT = 375, SIDE = 224 };
 
-typedef struct job { mann_image in; peer peer; } job;
 
-static void ours(const job *j)
+static void ours(const mann_image *in)
 {
     for (int i = 0; i < REPEATS; i++) {
         mann_error err;
         mann_image small;
-        bench_must(mni_image_resize(&small, &j->in, SIDE, SIDE, &err), &err);
+        bench_must(mni_image_resize(&small, in, SIDE, SIDE, &err), &err);
         mann_image_clear(&small);
     }
 }
@@ -27,28 +26,28 @@ static void ours(const job *j)
 int main(int argc, char **argv)
 {
     static rounds r;
-    job j;
+    rival them;
+    mann_image in;
+    char repeats[16];
     mann_error err;
     if (argc != 3) return 2;
     mann_image square = bench_draw(1, 1, WIDTH);
-    bench_must(mni_image_resize(&j.in, &square, WIDTH, HEIGHT, &err), &err);
-    char repeats[16];
+    bench_must(mni_image_resize(&in, &square, WIDTH, HEIGHT, &err), &err);
     snprintf(repeats, sizeof repeats, "%d", REPEATS);
-    char *const other[] = { argv[1], argv[2], repeats, NULL };
-    if (!peer_start(&j.peer, other, 1)) return 1;
-    fwrite(j.in.pixels, 3, (size_t)WIDTH * HEIGHT, j.peer.to);
-    ours(&j);
-    int gone = peer_time(&j.peer) < 0;
+    if (!rival_start(&them, argv[1], argv[2], repeats)) return 1;
+    fwrite(in.pixels, 3, (size_t)WIDTH * HEIGHT, them.to);
+    ours(&in);
+    int gone = rival_timed(&them, "go\n") < 0;
     for (int i = 0; i < ROUNDS && !gone; i++) {
         const double before = mni_clock_seconds();
-        ours(&j);
+        ours(&in);
         r.ours[i] = mni_clock_seconds() - before;
-        r.theirs[i] = peer_time(&j.peer);
+        r.theirs[i] = rival_timed(&them, "go\n");
         r.ratio[i] = r.theirs[i] / r.ours[i];
         gone = r.theirs[i] < 0;
     }
-    peer_stop(&j.peer);
-    mann_image_clear(&j.in);
+    rival_end(&them);
+    mann_image_clear(&in);
     mann_image_clear(&square);
     if (gone) return 77;
     rounds_sort(&r);

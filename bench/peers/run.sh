@@ -40,6 +40,13 @@ jpeg() {
     "$bin/jpeg" || left_out jpeg "see above"
 }
 
+input() {
+    "$python" -c 'import PIL' 2> /dev/null ||
+        { left_out input "wants Python with Pillow (python3-pil)"; return; }
+    build input stdio.h "" bench/peers/input.c bench/photos.c || return
+    "$bin/input" "$python" bench/peers/input_pillow.py || left_out input "see above"
+}
+
 png() {
     build png png.h -lpng bench/peers/png.c bench/photos.c ||
         { left_out png "wants png.h (libpng-dev)"; return; }
@@ -72,10 +79,10 @@ photo() {
 }
 
 echo "commit,cpu,who,simd,threads,workload,seconds,spread,value,unit,share"
-[ $# -gt 0 ] || set -- gemm jpeg png resize network photo
+[ $# -gt 0 ] || set -- gemm jpeg png resize input network photo
 for peer in "$@"; do
     case $peer in
-    gemm | jpeg | png | resize | network | photo) $peer ;;
-    *) echo "run.sh: no peer $peer; there are gemm, jpeg, png, resize, network, photo" >&2; exit 2 ;;
+    gemm | jpeg | png | resize | input | network | photo) $peer ;;
+    *) echo "run.sh: no peer $peer; there are gemm, jpeg, png, resize, input, network, photo" >&2; exit 2 ;;
     esac
 done

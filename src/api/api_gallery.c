@@ -258,6 +258,61 @@ mann_status mann_gallery_identify(mann_gallery *g, mann_matrix queries,
                        hits, answers, err);
 }
 
+mann_status mann_gallery_within(mann_gallery *g, mann_matrix queries, float distance,
+                                const mann_search *s, mann_pool *p, mann_found_fn fn,
+                                void *user, mann_error *err)
+{
+    static const char call[] = "mann_gallery_within";
+    mann_search mine;
+    MNI_NEED(g, call);
+    MNI_NEED(fn, call);
+    MNI_TRY(mni_take_search(&mine, s, call, err));
+    MNI_TRY(check_rows(g, &queries, call, err));
+    if (distance != distance)
+        return mni_fail(err, MANN_E_ARG, "%s: the distance is no number", call);
+    return mni_gallery_within(g, queries, distance, &mine, p, fn, user, err);
+}
+
+mann_status mni_check_recall(double recall, uint32_t k, const char *call, mann_error *err)
+{
+    if (!(recall > 0 && recall <= 1))
+        return mni_fail(err, MANN_E_ARG, "%s: recall %g, wanted above 0 and at most 1",
+                        call, recall);
+    if (k == 0 || k > 4096)
+        return mni_fail(err, MANN_E_ARG, "%s: k is %u, wanted 1..4096", call,
+                        (unsigned)k);
+    return MANN_OK;
+}
+
+mann_status mann_gallery_tune(mann_gallery *g, mann_matrix queries, double recall,
+                              uint32_t k, mann_pool *p, mann_tuned *out, mann_error *err)
+{
+    static const char call[] = "mann_gallery_tune";
+    mann_tuned tuned;
+    MNI_NEED(g, call);
+    MNI_TRY(check_rows(g, &queries, call, err));
+    MNI_TRY(mni_check_recall(recall, k, call, err));
+    MNI_TRY(mni_gallery_tune(g, queries, recall, k, p, &tuned, err));
+    return out ? mni_give_sized(out, &tuned, sizeof tuned, call, err) : MANN_OK;
+}
+
+void mann_gallery_limit(mann_gallery *g, uint64_t mem_bytes)
+{
+    if (!g) return;
+    mni_mutex_lock(&g->writing);
+    g->mem_bytes = mem_bytes;
+    mni_mutex_unlock(&g->writing);
+}
+
+mann_status mann_gallery_facts(mann_gallery *g,
+                               void (*fn)(void *user, const char *name, double value),
+                               void *user, mann_error *err)
+{
+    MNI_NEED(g, "mann_gallery_facts");
+    MNI_NEED(fn, "mann_gallery_facts");
+    return mni_gallery_facts(g, fn, user, err);
+}
+
 /* --- questions ---------------------------------------------------------------------- */
 
 mann_status mann_gallery_class_name(mann_gallery *g, uint32_t klass, char *out,

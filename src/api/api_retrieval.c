@@ -97,7 +97,7 @@ static mann_status index_of(mann_matrix base, mann_metric metric, mni_pool *pool
     mni_builder *b;
     MNI_TRY(mni_builder_new(&b, "Flat", metric, (uint32_t)base.cols, 0, err));
     mann_status s = mni_builder_add(b, NULL, base, pool, err);
-    if (s == MANN_OK) s = mni_builder_finish(&b, out, err);
+    if (s == MANN_OK) s = mni_builder_finish(&b, out, pool, NULL, err);
     mni_builder_free(b);
     return s;
 }

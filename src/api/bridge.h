@@ -12,6 +12,8 @@ mann_status mni_labelled_of(mni_labelled *out, const mann_dataset *set, mann_err
 void        mni_labelled_fini(mni_labelled *l);
 
 /* The caller's search options, checked; NULL gives the defaults. */
+mann_status mni_check_recall(double recall, uint32_t k, const char *call,
+                             mann_error *err);
 mann_status mni_take_search(mann_search *mine, const mann_search *s, const char *call,
                             mann_error *err);
 

@@ -11,7 +11,7 @@ static int index_spec(mni_cli *c, mni_text *spec)
 {
     const mni_options *o = &c->options;
     const char *type = mni_opt_text(o, MNI_OPT_TYPE);
-    uint32_t nlist = mni_opt_u32(o, MNI_OPT_NLIST);
+    const char *nlist = mni_opt_text(o, MNI_OPT_NLIST);
     if (type && mni_opt_given(o, MNI_OPT_INDEX))
         return mni_cli_usage(c,
                              "--type and --index say the same thing: give one of them");
@@ -25,13 +25,13 @@ static int index_spec(mni_cli *c, mni_text *spec)
         mni_text_f(spec, "HNSW%u", (unsigned)mni_opt_u32(o, MNI_OPT_M));
     } else {
         mni_text_add(spec, "IVF");
-        if (nlist) mni_text_f(spec, "%u", (unsigned)nlist);
+        if (nlist) mni_text_f(spec, nlist[0] == 'n' ? "(%s)" : "%s", nlist);
         if (strcmp(type, "ivfpq") == 0)
             mni_text_f(spec, ",PQ%u", (unsigned)mni_opt_u32(o, MNI_OPT_PQ_M));
         else mni_text_add(spec, ",Flat");
     }
     if (mni_opt_given(o, MNI_OPT_EF_CONSTRUCTION) &&
-        strncmp(mni_text_get(spec), "HNSW", 4) == 0)
+        (mni_text_get(spec)[0] | 32) == 'h')
         mni_text_f(spec, ",efc%u", (unsigned)mni_opt_u32(o, MNI_OPT_EF_CONSTRUCTION));
     return MNI_EXIT_OK;
 }
@@ -78,6 +78,7 @@ static int build_and_report(mni_cli *c, mann_gallery *g, const char *to, const c
     mann_pool *pool;
     mann_gallery_info info = { .struct_size = sizeof info };
     mann_status s = mni_cli_pool(c, &pool);
+    mann_gallery_limit(g, mni_opt_u64(&c->options, MNI_OPT_MEM));
     if (s == MANN_OK) s = mann_gallery_build(g, to, spec, pool, &c->hooks, &c->err);
     if (s == MANN_E_UNSUPPORTED) { /* an index kind nobody knows: the user's word, not a
                                       file's */

@@ -46,6 +46,25 @@ static int report(mni_cli *c, mann_gallery *g, const char *key, uint64_t n,
     return MNI_EXIT_OK;
 }
 
+/* A long tail or much that is dead slows every search down: then the change ends with a
+ * compaction. What was changed is durable before it begins. */
+static int close_change(mni_cli *c, mann_gallery *g, int code)
+{
+    mann_gallery_info info = { .struct_size = sizeof info };
+    mann_pool *pool;
+    mann_status s = MANN_OK;
+    if (code == MNI_EXIT_OK) s = mann_gallery_describe(g, &info, &c->err);
+    if (code == MNI_EXIT_OK && s == MANN_OK && info.compact_due) {
+        mni_talk_say(&c->talk, MANN_NOTE_INFO,
+                     "%llu added and %llu removed since it was built: compacting",
+                     (unsigned long long)info.n_tail, (unsigned long long)info.n_dead);
+        s = mni_cli_pool(c, &pool);
+        if (s == MANN_OK) s = mann_gallery_compact(g, pool, &c->hooks, &c->err);
+    }
+    mann_gallery_free(g);
+    return s == MANN_OK ? code : mni_cli_fail(c, MNI_FROM_OUTPUT, s);
+}
+
 /* --- add ---------------------------------------------------------------------------- */
 
 static int add_vectors(mni_cli *c, mann_gallery *g, const char *path)
@@ -140,9 +159,9 @@ int mni_cmd_add(mni_cli *c)
     mann_gallery *g;
     int code = open_to_write(c, &g);
     if (code != MNI_EXIT_OK) return code;
+    mann_gallery_limit(g, mni_opt_u64(&c->options, MNI_OPT_MEM));
     code = vectors ? add_vectors(c, g, vectors) : add_photos(c, g);
-    mann_gallery_free(g);
-    return code;
+    return close_change(c, g, code);
 }
 
 /* --- remove, relabel ---------------------------------------------------------------- */
@@ -204,8 +223,7 @@ int mni_cmd_remove(mni_cli *c)
     snprintf(sentence, sizeof sentence, "removed %zu record%s", gone,
              gone == 1 ? "" : "s");
     if (code == MNI_EXIT_OK) code = report(c, g, "removed", gone, sentence);
-    mann_gallery_free(g);
-    return code;
+    return close_change(c, g, code);
 }
 
 typedef struct gather {
@@ -260,8 +278,7 @@ int mni_cmd_relabel(mni_cli *c)
              n == 1 ? "" : "s", to);
     code = s == MANN_OK ? report(c, g, "relabelled", n, sentence)
                         : mni_cli_fail(c, MNI_FROM_USER, s);
-    mann_gallery_free(g);
-    return code;
+    return close_change(c, g, code);
 }
 
 /* --- compact ------------------------------------------------------------------------ */
@@ -275,6 +292,7 @@ int mni_cmd_compact(mni_cli *c)
     int code = open_to_write(c, &g);
     if (code != MNI_EXIT_OK) return code;
     mann_status s = mni_cli_pool(c, &pool);
+    mann_gallery_limit(g, mni_opt_u64(&c->options, MNI_OPT_MEM));
     if (s == MANN_OK) s = mann_gallery_describe(g, &before, &c->err);
     if (s == MANN_OK) s = mann_gallery_compact(g, pool, &c->hooks, &c->err);
     if (s == MANN_OK) s = mann_gallery_describe(g, &after, &c->err);

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "cli/cli.h"
+#include "cli/paths.h"
 #include "os/vfs.h"
 
 typedef struct taken {          /* out of a gallery */
@@ -14,13 +15,6 @@ typedef struct taken {          /* out of a gallery */
     mni_text labels;
     int want_labels, failed;
 } taken;
-
-/* Tabs and line feeds would break the table: they become blanks. */
-static void field(mni_text *out, const char *text)
-{
-    for (; text && *text; text++)
-        mni_text_char(out, *text == '\t' || *text == '\n' || *text == '\r' ? ' ' : *text);
-}
 
 static int take(void *user, const mann_record *r)
 {
@@ -33,9 +27,9 @@ static int take(void *user, const mann_record *r)
     t->ids[t->n++] = r->id;
     if (!t->want_labels) return 0;
     mni_text_f(&t->labels, "%llu\t", (unsigned long long)r->id);
-    field(&t->labels, r->class_name);
+    mni_tsv_field(&t->labels, r->class_name);
     mni_text_char(&t->labels, '\t');
-    field(&t->labels, r->source);
+    mni_tsv_field(&t->labels, r->source);
     mni_text_char(&t->labels, '\n');
     return 0;
 }

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "cli/gallery_new.h"
+#include "cli/paths.h"
 #include "os/vfs.h"
 
 /* --- --npy: one small file per photo, as other tools' scripts expect them ----------- */
@@ -15,6 +16,7 @@ typedef struct npy_job {
     uint32_t *n_of_class;       /* files written so far, by class number + 1 */
     uint32_t dim;
     uint64_t done, total;
+    mni_text paths;             /* paths.tsv, line by line */
     mann_status status;
 } npy_job;
 
@@ -34,11 +36,11 @@ static mann_status write_npy(npy_job *job, const mann_record *r)
     mni_text class_dir = { 0 }, name = { 0 }, path = { 0 };
     folder_name(&name, r->class_name);
     mni_path_join(&class_dir, job->dir, mni_text_get(&name));
-    mni_text_clear(&name);
-    mni_text_f(&name, "%03u.npy", ++*number);
-    mni_path_join(&path, mni_text_get(&class_dir), mni_text_get(&name));
+    mni_text_f(&name, "/%03u.npy", ++*number);
+    mni_path_join(&path, job->dir, mni_text_get(&name));
+    mni_paths_line(&job->paths, mni_text_get(&name), r->source);
     mann_status s = MANN_OK;
-    if (class_dir.failed || name.failed || path.failed)
+    if (class_dir.failed || name.failed || path.failed || job->paths.failed)
         s = mni_fail(&job->c->err, MANN_E_NOMEM, "path");
     if (s == MANN_OK && *number == 1)
         s = v->ops->mkdir(v, mni_text_get(&class_dir), &job->c->err);
@@ -61,6 +63,19 @@ static int npy_record(void *user, const mann_record *r)
     return job->status != MANN_OK;
 }
 
+static mann_status write_paths(npy_job *job)
+{
+    mni_text path = { 0 };
+    mni_path_join(&path, job->dir, MNI_PATHS_NAME);
+    mann_status s = path.failed
+                        ? mni_fail(&job->c->err, MANN_E_NOMEM, "path")
+                        : mni_replace_file(mni_vfs_posix(), mni_text_get(&path),
+                                           mni_text_get(&job->paths), job->paths.n_chars,
+                                           &job->c->err);
+    mni_text_fini(&path);
+    return s;
+}
+
 static mann_status write_all_npy(mni_cli *c, mann_gallery *g, const char *dir)
 {
     mann_gallery_info info = { .struct_size = sizeof info };
@@ -71,7 +86,9 @@ static mann_status write_all_npy(mni_cli *c, mann_gallery *g, const char *dir)
     if (!job.n_of_class)
         return mni_fail(&c->err, MANN_E_NOMEM, "%u classes", info.n_classes);
     mann_status s = mann_gallery_each(g, npy_record, &job, &c->err);
+    if (s == MANN_OK && job.status == MANN_OK) s = write_paths(&job);
     mni_free(job.n_of_class);
+    mni_text_fini(&job.paths);
     return job.status != MANN_OK ? job.status : s;
 }
 

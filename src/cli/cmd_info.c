@@ -45,7 +45,12 @@ static void fingerprint_text(char out[24], uint64_t v)
 
 /* --- gallery ------------------------------------------------------------------------ */
 
-static void gallery_json(mni_cli *c, const mann_gallery_info *i)
+static void fact_json(void *user, const char *name, double value)
+{
+    key_number(user, name, value);
+}
+
+static void gallery_json(mni_cli *c, mann_gallery *g, const mann_gallery_info *i)
 {
     mni_json j;
     char print[24];
@@ -61,6 +66,13 @@ static void gallery_json(mni_cli *c, const mann_gallery_info *i)
             i->n_rows - (i->n_tail < i->n_rows ? i->n_tail : i->n_rows));
     key_u64(&j, "tail_rows", i->n_tail);
     key_u64(&j, "removed_rows", i->n_dead);
+    key_u64(&j, "default_knob", i->knob);
+    mni_json_key(&j, "compact_due");
+    mni_json_bool(&j, i->compact_due != 0);
+    mni_json_key(&j, "index_facts");
+    mni_json_object(&j);
+    mann_gallery_facts(g, fact_json, &j, NULL);
+    mni_json_end(&j);
     key_text(&j, "model", i->model[0] ? i->model : NULL);
     key_text(&j, "model_fingerprint", i->fingerprint ? print : NULL);
     key_number(&j, "false_accept", i->false_accept);
@@ -75,7 +87,16 @@ static void gallery_json(mni_cli *c, const mann_gallery_info *i)
     end(c, &j);
 }
 
-static void gallery_text(mni_cli *c, const mann_gallery_info *i)
+static void fact_text(void *user, const char *name, double value)
+{
+    mni_text *out = user;
+    mni_text_add(out, "               ");
+    mni_out_padded(out, name, 24);
+    mni_text_real(out, value, 5);
+    mni_text_char(out, '\n');
+}
+
+static void gallery_text(mni_cli *c, mann_gallery *g, const mann_gallery_info *i)
 {
     mni_text *out = &c->out;
     char file[24], journal[24], print[24];
@@ -92,7 +113,11 @@ static void gallery_text(mni_cli *c, const mann_gallery_info *i)
     if (i->n_tail)
         mni_text_f(out, ", %llu records added since", (unsigned long long)i->n_tail);
     if (i->n_dead) mni_text_f(out, ", %llu removed", (unsigned long long)i->n_dead);
-    mni_text_add(out, "\n  model        ");
+    if (i->knob) mni_text_f(out, ", searched with %u", (unsigned)i->knob);
+    if (i->compact_due) mni_text_add(out, "; 'metricann compact' would speed it up");
+    mni_text_add(out, "\n");
+    mann_gallery_facts(g, fact_text, out, NULL);
+    mni_text_add(out, "  model        ");
     if (i->model[0]) mni_text_f(out, "%s (fingerprint %s)\n", i->model, print);
     else if (i->fingerprint)
         mni_text_f(out, "not inside; wanted fingerprint %s\n", print);
@@ -115,8 +140,8 @@ static int describe_gallery(mni_cli *c, mann_gallery *g)
     mann_gallery_info info = { .struct_size = sizeof info };
     mann_status s = mann_gallery_describe(g, &info, &c->err);
     if (s != MANN_OK) return mni_cli_fail(c, MNI_FROM_INPUT, s);
-    if (mni_cli_json(c)) gallery_json(c, &info);
-    else gallery_text(c, &info);
+    if (mni_cli_json(c)) gallery_json(c, g, &info);
+    else gallery_text(c, g, &info);
     return MNI_EXIT_OK;
 }
 

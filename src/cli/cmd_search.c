@@ -19,6 +19,8 @@ typedef struct run {
     mann_gallery_info info;
     mann_search how;
     int rows;                   /* rows instead of classes */
+    int within;                 /* rows within this distance */
+    float distance;
     int keep_all;               /* hits of all queries stay */
     size_t n, n_done, n_bad, n_bad_named;
     mni_inputs photos;          /* one of the two */
@@ -107,7 +109,7 @@ static int make_room(run *r)
     r->keep_all = r->dir || mni_opt_text(o, MNI_OPT_SHEET) ||
                   mni_opt_text(o, MNI_OPT_OUTPUT);
     r->group = mni_opt_u32(o, MNI_OPT_BATCH);
-    if (r->vectors && !mni_opt_given(o, MNI_OPT_BATCH)) r->group = 1024;
+    if (r->vectors && !mni_opt_given(o, MNI_OPT_BATCH)) r->group = r->within ? 8 : 1024;
     if (r->group > r->n) r->group = r->n ? r->n : 1;
     size_t queries = r->keep_all ? r->n : r->group;
     if (r->how.k > SIZE_MAX / (queries + 1)) queries = SIZE_MAX / sizeof(mann_hit);
@@ -148,6 +150,29 @@ static void bad_photo(run *r, size_t q, const mann_error *problem)
     report_one(r, &a);
 }
 
+/* --within: the rows of one query, as they are handed out. */
+typedef struct taker { mann_hit *hits; mann_answer *answers; size_t k; } taker;
+
+static int take_found(void *user, size_t query, const mann_hit *hits, size_t n)
+{
+    taker *t = user;
+    memcpy(t->hits + query * t->k, hits, n * sizeof *hits);
+    t->answers[query] = (mann_answer){ .n_hits = (uint32_t)n };
+    return 0;
+}
+
+static mann_status ask(run *r, mann_matrix queries, mann_pool *pool, mann_hit *hits,
+                       mann_answer *answers)
+{
+    taker t = { hits, answers, r->how.k };
+    mann_error *err = &r->c->err;
+    if (r->within)
+        return mann_gallery_within(r->g, queries, r->distance, &r->how, pool, take_found,
+                                   &t, err);
+    return (r->rows ? mann_gallery_search : mann_gallery_identify)(
+        r->g, queries, &r->how, pool, hits, answers, err);
+}
+
 /* Searches the good rows of one group, compacted to the front of `queries`. */
 static mann_status search_group(run *r, mann_matrix queries, mann_hit *hits,
                                 mann_answer *answers, double *ms)
@@ -155,10 +180,7 @@ static mann_status search_group(run *r, mann_matrix queries, mann_hit *hits,
     mann_pool *pool;
     MNI_TRY(mni_cli_pool(r->c, &pool));
     double start = mni_clock_seconds();
-    mann_status s = r->rows ? mann_gallery_search(r->g, queries, &r->how, pool, hits,
-                                                  answers, &r->c->err)
-                            : mann_gallery_identify(r->g, queries, &r->how, pool, hits,
-                                                    answers, &r->c->err);
+    mann_status s = ask(r, queries, pool, hits, answers);
     double seconds = mni_clock_seconds() - start;
     mni_talk_phase(&r->c->talk, "search", queries.rows, seconds);
     *ms = queries.rows ? seconds * 1e3 / (double)queries.rows : 0;
@@ -375,13 +397,23 @@ int mni_cmd_search(mni_cli *c)
     const char *sheet = mni_opt_text(&c->options, MNI_OPT_SHEET);
     r.info.struct_size = sizeof r.info;
     mni_cli_search(c, &r.how);
-    if (sheet && !mni_text_ends(sheet, ".png") && !mni_text_ends(sheet, ".html") &&
-        !mni_text_ends(sheet, ".htm"))
-        return mni_cli_usage(c, "--sheet: '%s', wanted a name that ends in .png or .html",
-                             sheet);
+    static const char *const kinds[] = { ".png", ".jpg", ".jpeg", ".html", ".htm" };
+    int known = !sheet;
+    for (size_t i = 0; !known && i < sizeof kinds / sizeof kinds[0]; i++)
+        known = mni_text_ends(sheet, kinds[i]);
+    if (!known)
+        return mni_cli_usage(
+            c, "--sheet: '%s', wanted a name that ends in .png, .jpg or .html", sheet);
     mann_status s = mni_cli_gallery(c, c->options.files[0], MANN_OPEN_READ, &r.g);
     if (s == MANN_OK) s = mann_gallery_describe(r.g, &r.info, &c->err);
     int code = s == MANN_OK ? MNI_EXIT_OK : mni_cli_fail(c, MNI_FROM_INPUT, s);
+    if (code == MNI_EXIT_OK && mni_opt_given(&c->options, MNI_OPT_WITHIN)) {
+        const uint64_t most = r.info.n_rows ? r.info.n_rows : 1;
+        r.within = r.rows = 1;
+        r.distance = (float)mni_opt_float(&c->options, MNI_OPT_WITHIN);
+        if (!mni_opt_given(&c->options, MNI_OPT_K)) /* hits are held for a group each */
+            r.how.k = (uint32_t)(most < 65536 ? most : 65536);
+    }
     if (code == MNI_EXIT_OK) code = prepare_filter(&r);
     if (code == MNI_EXIT_OK) code = open_queries(&r);
     if (code == MNI_EXIT_OK) code = make_room(&r);

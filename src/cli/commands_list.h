@@ -86,6 +86,35 @@ COMMAND(COMPACT, compact, "compact", "optimize optimise vacuum", "GALLERY", 1, 1
     "after many changes\n"
     "metricann compact gallery.mann --json\n"
     "the same, sizes before and after as JSON\n")
+COMMAND(TUNE, tune, "tune", "", "GALLERY [--recall 0.95]", 1, 1,
+    "find the cheapest ef or nprobe for a recall, and keep it",
+    "Asks queries (--vectors, or vectors made of stored ones) with growing ef or nprobe, "
+    "compares with exact answers, and keeps the smallest value that finds the share "
+    "stated. Counted, not timed: every machine chooses alike. Exit status 1 if no value "
+    "reaches it.",
+    "metricann tune gallery.mann --recall 0.99\n"
+    "later searches find 99 % of the 10 nearest rows\n"
+    "metricann tune gallery.mann --vectors asked.npy -k 1\n"
+    "on queries of your own, for the single nearest\n")
+COMMAND(PLAN, plan, "plan", "estimate", "[FILE] [--count N --dim N] [--index SPEC]", 0, 1,
+    "say what an index would cost before building it",
+    "Memory, file size, counted work and a rough time. FILE is a gallery or a file of "
+    "vectors; without it --count and --dim say how many. With --mem an index that needs "
+    "more is refused (exit status 6); auto chooses one that fits.",
+    "metricann plan --count 1000000 --dim 128 --index HNSW16\n"
+    "a million rows in a graph\n"
+    "metricann plan base.fvecs --mem 64M\n"
+    "what 'auto' would build within 64 MiB beside the vectors\n")
+COMMAND(BENCH, bench, "bench", "benchmark", "ann [--base F --queries F]", 1, 1,
+    "measure kinds of index on this machine",
+    "One line per kind: time to build, bytes beside the vectors, time of a query (one "
+    "at a time, one thread) and recall. The first line is a plain loop over the rows. "
+    "Without files 9,292 vectors of 2,048 numbers and 20 queries are made.",
+    "metricann bench ann\n"
+    "the usual kinds on vectors made here\n"
+    "metricann bench ann --base b.fvecs --queries q.fvecs --truth t.ivecs --index "
+    "HNSW32\n"
+    "one kind on data of your own\n")
 COMMAND(EVAL, eval, "eval", "evaluate test", "GALLERY DATASET", 0, 2,
     "measure how well a gallery recognises the photos of a data set",
     "Every photo of DATASET is asked of the gallery; a photo that is itself in the "

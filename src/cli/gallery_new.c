@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "cli/inputs.h"
+#include "cli/paths.h"
 #include "os/vfs.h"
 
 enum { GROUP_ROWS = 16384, LABELS_LIMIT = 1 << 30 };
@@ -196,8 +197,9 @@ static mann_status read_file(mni_cli *c, const char *path, mni_rows *rows)
     return MANN_OK;
 }
 
-/* The rows of one CLASS/001.npy. */
-static mann_status append(mni_cli *c, mni_rows *rows, const mni_input *in)
+/* The rows of one CLASS/001.npy; `source`: what they were made of. */
+static mann_status append(mni_cli *c, mni_rows *rows, const mni_input *in,
+                          const char *source)
 {
     mann_vectors *v;
     char klass[1024];
@@ -216,7 +218,6 @@ static mann_status append(mni_cli *c, mni_rows *rows, const mni_input *in)
     for (size_t i = 0; i < m.rows && s == MANN_OK; i++) {
         memcpy(rows->data + at + i * m.cols, m.data + i * stride,
                m.cols * sizeof *rows->data);
-        const char *source = in->path + in->root;
         s = push_name(c, &rows->classes, &rows->n_classes, &rows->cap_classes, klass,
                       strlen(klass));
         if (s == MANN_OK)
@@ -231,14 +232,19 @@ static mann_status append(mni_cli *c, mni_rows *rows, const mni_input *in)
 static mann_status read_tree(mni_cli *c, const char *dir, mni_rows *rows)
 {
     mni_inputs list = { 0 };
+    mni_paths paths = { 0 };
     mann_status s = mni_inputs_add(&list, dir, mni_is_vector_file, &c->err);
     if (s == MANN_OK && list.n == 0)
         s = mni_fail(&c->err, MANN_E_NOT_FOUND, "%s: not one .npy file in it", dir);
+    if (s == MANN_OK) s = mni_paths_read(&paths, dir, &c->err);
     for (size_t i = 0; i < list.n && s == MANN_OK; i++) {
-        s = append(c, rows, &list.items[i]);
+        const char *file = list.items[i].path + list.items[i].root,
+                   *source = mni_paths_source(&paths, file);
+        s = append(c, rows, &list.items[i], source ? source : file);
         if (s == MANN_OK && mni_talk_step(&c->talk, "read", i + 1, list.n))
             s = MANN_E_CANCELLED;
     }
+    mni_paths_fini(&paths);
     mni_inputs_fini(&list);
     return s;
 }

@@ -35,7 +35,8 @@ OPTION(MODEL, "model", 'm', PATH, "MODEL", "", 0, 0,
     "a model file, or 'pixels' for the built-in thumbnail model; not needed where the "
     "gallery has its own")
 OPTION(GALLERY, "gallery", 0, PATH, "GALLERY", "", 0, 0,
-    C(SEARCH) | C(ADD) | C(REMOVE) | C(RELABEL) | C(COMPACT) | C(EVAL) | C(VERIFY),
+    C(SEARCH) | C(ADD) | C(REMOVE) | C(RELABEL) | C(COMPACT) | C(EVAL) | C(VERIFY) |
+        C(TUNE),
     "db database index-file index-path",
     "the gallery, instead of naming it as the first file")
 OPTION(DATA, "data", 0, MANY, "PATH", "", 0, 0,
@@ -49,15 +50,15 @@ OPTION_AGAIN(DATA, "data", 0, MANY, "PATH", "", 0, 0, C(SEARCH),
     "query query-image image images input photo",
     "a photo or folder, instead of naming it after the gallery")
 OPTION(NPY, "npy", 0, PATH, "DIR", "", 0, 0, C(EXTRACT), "npy-dir features-dir",
-    "also write DIR/CLASS/001.npy, one vector each")
+    "also write DIR/CLASS/001.npy, one vector each, and DIR/paths.tsv")
 OPTION(NO_MODEL, "no-model", 0, FLAG, "", "no", 0, 0, C(EXTRACT) | C(BUILD),
     "without-model",
     "keep only the model's fingerprint in the gallery, not the model")
 OPTION(STORE, "store", 0, CHOICE, "f32=float32=float|f16=float16=half|int8=i8", "f32",
-    0, 0, C(EXTRACT) | C(BUILD) | C(CONVERT), "dtype storage precision",
+    0, 0, C(EXTRACT) | C(BUILD) | C(CONVERT) | C(PLAN), "dtype storage precision",
     "how vectors (convert: a model's weights) are kept")
-OPTION(VECTORS, "vectors", 0, PATH, "FILE", "", 0, 0, C(SEARCH) | C(ADD),
-    "query-vectors queries embeddings",
+OPTION(VECTORS, "vectors", 0, PATH, "FILE", "", 0, 0,
+    C(SEARCH) | C(ADD) | C(TUNE) | C(BENCH), "query-vectors queries embeddings",
     "vectors of your own instead of photos (.npy .fvecs .bvecs .fbin ...)")
 OPTION(LABELS, "labels", 0, PATH, "FILE", "", 0, 0, C(BUILD) | C(ADD),
     "class-file label-file",
@@ -87,16 +88,34 @@ OPTION(INTEGERS, "integers", 0, FLAG, "", "no", 0, 0, C(CONVERT), "as-ids int",
 OPTION(METRIC, "metric", 0, CHOICE,
     "cosine=cos=angular|l2=euclidean=euclid=l2sq|ip=dot=inner=inner-product=innerproduct",
     "", 0, 0,
-    C(EXTRACT) | C(BUILD), "distance space similarity metric-type",
+    C(EXTRACT) | C(BUILD) | C(BENCH), "distance space similarity metric-type",
     "measure of closeness; default cosine with a model, l2 for bare vectors")
 OPTION_AGAIN(METRIC, "metric", 0, CHOICE,
     "cosine=cos=angular|l2=euclidean=euclid=l2sq|ip=dot=inner=inner-product=innerproduct",
     "cosine", 0, 0, C(EVAL), "distance space similarity metric-type",
     "with --base: measure of closeness")
-OPTION(INDEX, "index", 'i', STRING, "SPEC", "auto", 0, 0, C(BUILD),
+OPTION(INDEX, "index", 'i', STRING, "SPEC", "auto", 0, 0, C(BUILD) | C(PLAN),
     "index-type index-spec factory index-factory",
-    "kind of index: auto or Flat; HNSW16, IVF1024,Flat and IVF1024,PQ32 are refused "
-    "by this version")
+    "kind of index: auto, Flat, SQ8, HNSW16, IVF1024,Flat, IVF1024,PQ32, "
+    "IVF1024,PQ32x4fs, OPQ32,IVF1024,PQ32")
+OPTION_AGAIN(INDEX, "index", 'i', MANY, "SPEC", "", 0, 0, C(BENCH),
+    "index-type index-spec factory index-factory",
+    "a kind to measure; may be repeated")
+OPTION_AGAIN(BASE, "base", 0, PATH, "FILE", "", 0, 0, C(BENCH),
+    "base-vectors database-vectors",
+    "the vectors to index")
+OPTION_AGAIN(TRUTH, "truth", 0, PATH, "FILE", "", 0, 0, C(BENCH),
+    "ground-truth groundtruth",
+    "rows of the true neighbours of each query (.ivecs .npy .ibin)")
+OPTION(MEM, "mem", 0, SIZE, "SIZE", "0", 0, 0,
+    C(BUILD) | C(COMPACT) | C(ADD) | C(PLAN) | C(BENCH),
+    "memory mem-limit max-memory ram",
+    "memory that building may take beside the vectors (64M, 2G); more is refused with "
+    "exit status 6; 0: any")
+OPTION(COUNT, "count", 0, U64, "N", "0", 0, 2147483647, C(PLAN), "n-rows num-rows",
+    "plan for so many rows")
+OPTION(RECALL, "recall", 0, FLOAT, "SHARE", "0.95", 0.01, 1, C(TUNE), "target-recall",
+    "share of the k nearest rows that is to be found")
 OPTION(TYPE, "type", 0, CHOICE, "flat|hnsw|ivf=ivfflat=ivf-flat|ivfpq=ivf-pq", "", 0, 0,
     C(BUILD), "kind algo algorithm",
     "the same in words, together with --M, --nlist, --pq-m")
@@ -106,9 +125,9 @@ OPTION(M, "M", 0, U32, "N", "16", 2, 256, C(BUILD),
 OPTION(EF_CONSTRUCTION, "ef-construction", 0, U32, "N", "200", 1, 100000, C(BUILD),
     "efconstruction ef-construct expansion-add efc",
     "hnsw: width of the search while building")
-OPTION(NLIST, "nlist", 0, U32, "N", "", 1, 16777216, C(BUILD),
+OPTION(NLIST, "nlist", 0, STRING, "N", "", 0, 0, C(BUILD),
     "nlists n-list n-lists num-clusters",
-    "ivf: number of lists; default about 4 sqrt(rows)")
+    "ivf: number of lists, or n/10: a tenth of the rows; default about 4 sqrt(rows)")
 OPTION(PQ_M, "pq-m", 0, U32, "N", "32", 1, 4096, C(BUILD), "pq-parts num-subquantizers",
     "ivfpq: bytes per code")
 OPTION(FAR, "far", 0, FLOAT, "RATE", "0.01", 1e-9, 0.5, C(EXTRACT) | C(BUILD),
@@ -122,17 +141,23 @@ OPTION_AGAIN(FAR, "far", 0, FLOAT, "RATE", "", 1e-9, 0.5, C(SEARCH) | C(EVAL),
 OPTION(K, "k", 'k', U32, "N", "5", 1, 1000000, C(SEARCH),
     "top-k topk n-neighbors neighbors limit num-results",
     "how many classes (or rows) to answer")
+OPTION_AGAIN(K, "k", 'k', U32, "N", "10", 1, 4096, C(TUNE) | C(BENCH),
+    "top-k topk n-neighbors neighbors limit",
+    "how many nearest rows are asked for")
 OPTION_AGAIN(K, "k", 'k', U32, "N", "10", 1, 1000000, C(EVAL),
     "top-k topk n-neighbors neighbors limit",
     "how many classes to ask for")
 OPTION(ROWS, "rows", 0, FLAG, "", "no", 0, 0, C(SEARCH), "rows-only no-group",
     "answer with the nearest rows, whatever their class")
+OPTION(WITHIN, "within", 0, FLOAT, "D", "", 0, 0, C(SEARCH),
+    "range radius max-distance",
+    "answer with all rows within this distance (at most -k, or 65,536)")
 OPTION(ONLY, "only", 0, MANY, "CLASS", "", 0, 0, C(SEARCH), "filter-class in-class",
     "consider this class only; may be repeated")
-OPTION(EF, "ef", 0, U32, "N", "", 1, 1000000, C(SEARCH) | C(EVAL),
+OPTION(EF, "ef", 0, U32, "N", "", 1, 1000000, C(SEARCH) | C(EVAL) | C(BENCH),
     "efsearch ef-search expansion-search num-candidates",
-    "hnsw: width of the search; default max(64, 2k)")
-OPTION(NPROBE, "nprobe", 0, U32, "N", "", 1, 16777216, C(SEARCH) | C(EVAL),
+    "hnsw: width of the search; default as tuned, or max(64, 2k)")
+OPTION(NPROBE, "nprobe", 0, U32, "N", "", 1, 16777216, C(SEARCH) | C(EVAL) | C(BENCH),
     "n-probe nprobes probes",
     "ivf: lists to look into; default measured at build time")
 OPTION(AGGREGATE, "aggregate", 0, CHOICE, "max=best|mean=average=avg|vote=majority",
@@ -145,7 +170,7 @@ OPTION(MARGIN, "margin", 0, FLOAT, "X", "0.01", 0, 2, C(SEARCH) | C(EVAL), "min-
 OPTION_AGAIN(MARGIN, "margin", 0, FLOAT, "X", "0.2", 1e-6, 2, C(TRAIN), "triplet-margin",
     "how much farther the unlike must be than the like")
 OPTION(SHEET, "sheet", 0, PATH, "FILE", "", 0, 0, C(SEARCH), "contact-sheet html png",
-    "contact sheet of queries and hits: F.png or F.html")
+    "contact sheet of queries and hits: F.png, F.jpg or F.html")
 OPTION(OUT_DIR, "out", 0, PATH, "DIR", "", 0, 0, C(SEARCH),
     "out-dir output-dir results-dir",
     "write DIR/batch_search_results.json and a contact sheet PNG per query")
@@ -228,6 +253,8 @@ OPTION(BACKBONE, "backbone", 0, CHOICE, "micro|mini|resnet18|resnet34|resnet50",
     C(TRAIN), "arch architecture network", "the network to train")
 OPTION(DIM, "dim", 0, U32, "N", "", 1, 16384, C(TRAIN), "embedding-dim embed-dim emb-dim",
     "numbers in a vector; default the backbone's own (mini 128, resnet 512)")
+OPTION_AGAIN(DIM, "dim", 0, U32, "N", "0", 0, 1048576, C(PLAN), "d dimension",
+    "numbers in a vector")
 OPTION(LOSS, "loss", 0, CHOICE, "triplet|contrastive|supcon=sup-con", "triplet", 0, 0,
     C(TRAIN), "loss-type criterion", "what is to become small")
 OPTION(MINER, "miner", 0, CHOICE, "semi=semi-hard=semihard|hard=batch-hard|random",

@@ -156,11 +156,13 @@ static mann_status make_field(field *f, uint32_t mask, mann_error *err)
     return MANN_OK;
 }
 
+/* Up to 8 bits cut, as Pillow does (they are 5 or 6 bits, mostly, and what other programs
+ * make of them differs by 1); wider ones, which it does not read, to nearest. */
 static uint8_t field_value(const field *f, uint32_t pixel)
 {
     if (f->max == 0) return 0;
     const uint64_t v = (pixel & f->mask) >> f->shift;
-    return (uint8_t)((v * 255 + f->max / 2) / f->max);
+    return (uint8_t)((v * 255 + (f->max > 255 ? f->max / 2 : 0)) / f->max);
 }
 
 static void read_indices(const bmp *b, const uint8_t *row, uint8_t *to)

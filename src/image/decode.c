@@ -39,6 +39,8 @@ static const known formats[] = {
     { "qoi",  KIND_QOI,     0, "qoif", 4 },
     { "tiff", KIND_FOREIGN, 0, "II*\0", 4 },
     { "tiff", KIND_FOREIGN, 0, "MM\0*", 4 },
+    { "tiff", KIND_FOREIGN, 0, "II+\0", 4 },            /* BigTIFF */
+    { "tiff", KIND_FOREIGN, 0, "MM\0+", 4 },
     { "avif", KIND_FOREIGN, 4, "ftypavif", 8 },
     { "avif", KIND_FOREIGN, 4, "ftypavis", 8 },
     { "heic", KIND_FOREIGN, 4, "ftyphei", 7 },
@@ -48,7 +50,14 @@ static const known formats[] = {
     { "jxl",  KIND_FOREIGN, 0, "\xff\x0a", 2 },
     { "jxl",  KIND_FOREIGN, 4, "JXL \r\n\x87\n", 8 },
     { "jp2",  KIND_FOREIGN, 4, "jP  \r\n\x87\n", 8 },
+    { "jp2",  KIND_FOREIGN, 0, "\xff\x4f\xff\x51", 4 },
     { "psd",  KIND_FOREIGN, 0, "8BPS", 4 },
+    { "cr3",  KIND_FOREIGN, 4, "ftypcrx ", 8 },         /* Canon's raw photos */
+    { "mov",  KIND_FOREIGN, 4, "ftypqt  ", 8 },         /* phones write them beside */
+    { "mp4",  KIND_FOREIGN, 4, "ftypisom", 8 },
+    { "mp4",  KIND_FOREIGN, 4, "ftypmp4", 7 },
+    { "ico",  KIND_FOREIGN, 0, "\0\0\1\0", 4 },
+    { "pdf",  KIND_FOREIGN, 0, "%PDF-", 5 },
 };
 static const known pnm = { "pnm", KIND_PNM, 0, "P", 1 };
 static const known tga = { "tga", KIND_TGA, 0, "", 0 };
@@ -91,8 +100,8 @@ int mni_image_name(const char *name)
 
 /* --- limits ------------------------------------------------------------------------- */
 
-mann_status mni_source_size(const mni_source *in, const char *format, uint64_t width,
-                            uint64_t height, mann_error *err)
+mann_status mni_source_sides(const mni_source *in, const char *format, uint64_t width,
+                             uint64_t height, mann_error *err)
 {
     const unsigned long long w = width, h = height;
     if (width == 0 || height == 0)
@@ -103,6 +112,14 @@ mann_status mni_source_size(const mni_source *in, const char *format, uint64_t w
         return mni_fail(err, MANN_E_LIMIT,
                         "%s: the size is %llu x %llu, the limit is %lu a side", format, w,
                         h, (unsigned long)in->max_side);
+    return MANN_OK;
+}
+
+mann_status mni_source_size(const mni_source *in, const char *format, uint64_t width,
+                            uint64_t height, mann_error *err)
+{
+    const unsigned long long w = width, h = height;
+    MNI_TRY(mni_source_sides(in, format, width, height, err));
     if (width > in->max_pixels / height)
         return mni_fail(err, MANN_E_LIMIT,
                         "%s: %llu x %llu pixels, the limit is %llu in all", format, w, h,

@@ -26,9 +26,13 @@ typedef struct mni_source {
     mni_arena *arena;           /* scratch of this call, zeroed; ended by decode.c */
 } mni_source;
 
-/* Are width and height at least 1 and within the limits (sides, pixels,
- * memory)? MANN_E_FORMAT, MANN_E_LIMIT. The arena may then give what is
- * left of the memory when the pixels (4 bytes each) are counted. */
+/* Are width and height at least 1 and within the limit of sides? MANN_E_FORMAT,
+ * MANN_E_LIMIT. */
+mann_status mni_source_sides(const mni_source *in, const char *format, uint64_t width,
+                             uint64_t height, mann_error *err);
+/* And the pixels and their memory? Of a picture that is made smaller than the file has
+ * it, the smaller one counts. The arena may then give what is left of the memory when the
+ * pixels (4 bytes each) are counted. */
 mann_status mni_source_size(const mni_source *in, const char *format, uint64_t width,
                             uint64_t height, mann_error *err);
 /* For formats that can draw much with few bytes: are so many pixels (each time one is

@@ -9,7 +9,7 @@
 #include "base/status.h"
 
 typedef struct mni_decode_opts {
-    uint64_t max_pixels;        /* 0: 100 million */
+    uint64_t max_pixels;        /* 0: 100 million; of the picture as it comes */
     uint32_t max_side;          /* 0: 65,535 */
     uint64_t max_memory;        /* 0: 1 GiB; bytes of pixels and scratch together */
     uint32_t max_per_byte;      /* 0: 10,000; pixels per byte of the file, beyond the

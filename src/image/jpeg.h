@@ -23,7 +23,8 @@
 enum { MNI_JPEG_MAX_COMPONENTS = 4 };
 
 /* [from, end): of the file, behind a scan's header or a restart marker. */
-void mni_jpeg_bits_init(mni_jpeg_bits *b, const uint8_t *from, const uint8_t *end);
+void mni_jpeg_bits_init(mni_jpeg_bits *b, mni_unstuff_fn unstuff, const uint8_t *from,
+                        const uint8_t *end);
 
 /* The file's bytes [from, end), clean, as far as there is room. */
 void mni_jpeg_bits_fetch(mni_jpeg_bits *b);
@@ -44,8 +45,9 @@ static inline int mni_jpeg_bits_ready(mni_jpeg_bits *b)
  * above 15. */
 int mni_jpeg_huffman_build(mni_jpeg_huffman *h, const uint8_t counts[16],
                            const uint8_t *symbols, int is_dc);
-/* Fills h->pairs, if it was not done; for AC codes of sequential scans. */
+/* Fill h->pairs or h->skips, if it was not done; for AC codes of sequential scans. */
 void mni_jpeg_huffman_pair(mni_jpeg_huffman *h);
+void mni_jpeg_huffman_skip(mni_jpeg_huffman *h);
 /* The codes of T.81 annex K, for brightness (number 0) and colour (1): counts of 1..16
  * bits, and the symbols, whose number is returned. */
 size_t mni_jpeg_standard_code(int number, int is_dc, const uint8_t **counts,

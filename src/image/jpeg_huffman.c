@@ -33,18 +33,19 @@ static int32_t entry(int value, unsigned skip, unsigned bits)
 }
 
 /* 16 zeros (0xF0) are a coefficient of value 0; size 0 with any other run ends blocks. In
- * a DC code, size 0 is the difference 0. */
+ * a DC code, the symbol is the size. */
 static void fill_look(mni_jpeg_huffman *h, unsigned code, unsigned length,
                       unsigned symbol, int is_dc)
 {
     const unsigned spare = LOOK - length, size = symbol & 15, run = symbol >> 4;
     int32_t *to = h->look + (code << spare);
     for (unsigned i = 0; i < 1u << spare; i++) {
-        if (size > spare) to[i] = entry((int)symbol, MNI_SKIP_NUMBER, length);
+        if (is_dc) to[i] = entry((int)symbol, length, length + size);
+        else if (size > spare) to[i] = entry((int)symbol, MNI_SKIP_NUMBER, length);
         else if (size > 0)
             to[i] = entry(mni_jpeg_number(i >> (spare - size), size), run + 1,
                           length + size);
-        else if (is_dc || run == 15) to[i] = entry(0, run + 1, length);
+        else if (run == 15) to[i] = entry(0, run + 1, length);
         else to[i] = entry((int)symbol, MNI_SKIP_END, length);
     }
 }
@@ -54,7 +55,7 @@ int mni_jpeg_huffman_build(mni_jpeg_huffman *h, const uint8_t counts[16],
 {
     memset(h->limit, 0, sizeof h->limit);
     memset(h->symbols, 0, sizeof h->symbols);
-    h->known = h->pairs_known = 0;
+    h->known = h->pairs_known = h->skips_known = 0;
     for (int i = 0; i < 1 << LOOK; i++) h->look[i] = entry(0, MNI_SKIP_LONG, 0);
     unsigned code = 0;
     int n = 0;
@@ -71,39 +72,97 @@ int mni_jpeg_huffman_build(mni_jpeg_huffman *h, const uint8_t counts[16],
     return 1;
 }
 
-static int is_whole(int32_t e, unsigned room)
+/* A code that is in the look, with its number at least begun. */
+typedef struct coded { unsigned skip, before, size; int value, whole; } coded;
+
+/* Of the `room` bits that are left of the look. Returns 0 for the end of a block and for
+ * codes that are longer. */
+static int read_coded(coded *c, int32_t e, unsigned room)
 {
-    return mni_look_skip(e) < MNI_SKIP_END && mni_look_bits(e) <= room;
+    const unsigned skip = mni_look_skip(e), n = mni_look_bits(e);
+    const int value = mni_look_value(e);
+    *c = (coded){ skip, n, 0, value, 1 };
+    if (skip == MNI_SKIP_END || skip == MNI_SKIP_LONG) return 0;
+    if (skip == MNI_SKIP_NUMBER) {
+        *c = (coded){ ((unsigned)value >> 4) + 1, n, (unsigned)value & 15, 0, 0 };
+    } else {
+        for (int v = value < 0 ? -value : value; v; v >>= 1) c->size++;
+        c->before = n - c->size;
+        c->whole = n <= room;
+    }
+    return c->before <= room;
+}
+
+static uint64_t pair_entry(const int32_t *look, unsigned i)
+{
+    const unsigned mask = (1u << LOOK) - 1;
+    coded one, two;
+    unsigned n = 0, ends = 0, skip = 0, first = 0;
+    int value = 0;
+    if (read_coded(&one, look[i], LOOK)) {
+        first = skip = one.skip;
+        value = one.value;
+        if (one.whole) {
+            const unsigned used = one.before + one.size;
+            if (read_coded(&two, look[i << used & mask], LOOK - used)) {
+                n = used;
+                skip += two.skip;
+                one = two;
+            }
+        }
+    } else if (mni_look_skip(look[i]) == MNI_SKIP_END) {
+        first = skip = 1;
+        ends = MNI_PAIR_EMPTY | MNI_PAIR_ENDS;
+        one = (coded){ 1, mni_look_bits(look[i]), 0, 0, 0 };
+    } else {
+        return 255 << 16;
+    }
+    const unsigned before = n + one.before;
+    n = before + one.size;
+    if (one.whole && n <= LOOK) {
+        const int32_t e = look[i << n & mask];
+        if (mni_look_skip(e) == MNI_SKIP_END && mni_look_bits(e) <= LOOK - n) {
+            n += mni_look_bits(e);
+            ends = MNI_PAIR_ENDS;
+        }
+    }
+    return (uint64_t)(63 - one.size) << 56 | (uint64_t)(uint16_t)value << 32 |
+           (uint64_t)before << 24 | skip << 16 | first << 8 | ends | n;
 }
 
 void mni_jpeg_huffman_pair(mni_jpeg_huffman *h)
 {
-    const unsigned mask = (1u << LOOK) - 1;
-    for (unsigned i = 0; i <= mask && !h->pairs_known; i++) {
-        const int32_t one = h->look[i];
-        unsigned n = mni_look_bits(one), skip = mni_look_skip(one), ends = 0;
-        const unsigned first = skip;
-        int value = mni_look_value(one);
-        if (skip < MNI_SKIP_END) {
-            int32_t e = h->look[i << n & mask];
-            if (is_whole(e, LOOK - n)) {
-                n += mni_look_bits(e);
-                skip += mni_look_skip(e);
-                value = mni_look_value(e);
-                e = h->look[i << n & mask];
-            }
-            if (mni_look_skip(e) == MNI_SKIP_END && mni_look_bits(e) <= LOOK - n) {
-                n += mni_look_bits(e);
-                ends = 1;
-            }
-        } else {
-            skip = 255;
-        }
-        h->pairs[i] = (uint64_t)(uint16_t)value << 48 |
-                      (uint64_t)(uint16_t)mni_look_value(one) << 32 |
-                      (uint64_t)ends << 24 | skip << 16 | first << 8 | n;
-    }
+    if (h->pairs_known) return;
+    for (unsigned i = 0; i < 1u << LOOK; i++) h->pairs[i] = pair_entry(h->look, i);
     h->pairs_known = 1;
+}
+
+/* The codes that begin within the look, walked through. A walk that leaves no room for
+ * one more coefficient is as good as none: there the end needs care. */
+static uint16_t skip_entry(const int32_t *look, unsigned i)
+{
+    enum { WIDE = MNI_JPEG_SKIP_LOOK, MASK = (1 << WIDE) - 1 };
+    unsigned n = 0, skip = 0;
+    while (n < WIDE) {
+        coded c;
+        const int32_t e = look[(i << n & MASK) >> (WIDE - LOOK)];
+        if (!read_coded(&c, e, WIDE - n)) {
+            if (mni_look_skip(e) != MNI_SKIP_END || mni_look_bits(e) > WIDE - n) break;
+            n += mni_look_bits(e);
+            return (uint16_t)((skip < 126 ? skip : 127) << 9 | MNI_SKIPS_ENDS | n);
+        }
+        n += c.before + c.size;
+        skip += c.skip;
+    }
+    return (uint16_t)((n && skip < 126 ? skip : 127) << 9 | n);
+}
+
+void mni_jpeg_huffman_skip(mni_jpeg_huffman *h)
+{
+    if (h->skips_known) return;
+    for (unsigned i = 0; i < 1u << MNI_JPEG_SKIP_LOOK; i++)
+        h->skips[i] = skip_entry(h->look, i);
+    h->skips_known = 1;
 }
 
 size_t mni_jpeg_standard_code(int number, int is_dc, const uint8_t **counts_out,

@@ -178,7 +178,7 @@ static mann_status read_frame(mni_jpeg *j, const segment *g, mann_error *err)
         return mni_fail(err, MANN_E_UNSUPPORTED,
                         "jpeg: the height comes after the picture (DNL), "
                         "which is not supported; convert it to PNG or ordinary JPEG");
-    MNI_TRY(mni_source_size(j->in, "jpeg", j->width, j->height, err));
+    MNI_TRY(mni_source_sides(j->in, "jpeg", j->width, j->height, err));
     if (d[5] != 1 && d[5] != 3 && d[5] != 4)
         return mni_fail(err, d[5] == 2 ? MANN_E_UNSUPPORTED : MANN_E_FORMAT,
                         "jpeg: %u components, wanted 1, 3 or 4", d[5]);
@@ -187,25 +187,25 @@ static mann_status read_frame(mni_jpeg *j, const segment *g, mann_error *err)
     j->n_components = d[5];
     j->progressive = g->marker == SOF2;
     lay_out(j);
-    return MANN_OK;
+    return mni_source_size(j->in, "jpeg", j->out_w, j->out_h, err);
 }
 
 /* Before the first scan. A block costs at least one bit for its DC code, and in a
  * sequential file one more for "end of block". */
 static mann_status check_size(const mni_jpeg *j, mann_error *err)
 {
-    uint64_t n_blocks = 0, n_padded = 0;
+    uint64_t n_blocks = 0, n_bytes = (uint64_t)j->out_w * j->out_h * 3;
     for (unsigned i = 0; i < j->n_components; i++) {
         const mni_jpeg_component *c = &j->components[i];
         n_blocks += (uint64_t)c->blocks_w * c->blocks_h;
-        n_padded += (uint64_t)c->padded_w * c->padded_h;
+        /* Planes at the worst, and coefficients. */
+        const uint64_t of_block = (uint64_t)c->size * c->size +
+                                  (j->progressive ? 2 * MNI_JPEG_BLOCK : 0);
+        n_bytes += (uint64_t)c->padded_w * c->padded_h * of_block;
     }
     MNI_TRY(mni_source_holds("jpeg", j->in->n_bytes - j->at,
                              n_blocks / (j->progressive ? 8 : 4), err));
-    /* Pixels; coefficients, or planes at the worst. */
-    const uint64_t of_block = j->progressive ? MNI_JPEG_BLOCK * 2 : MNI_JPEG_BLOCK;
-    return mni_source_memory(
-        j->in, "jpeg", (uint64_t)j->out_w * j->out_h * 3 + n_padded * of_block, err);
+    return mni_source_memory(j->in, "jpeg", n_bytes, err);
 }
 
 static mann_status make_coefs(mni_jpeg *j, mann_error *err)

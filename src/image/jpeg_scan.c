@@ -31,11 +31,15 @@ typedef struct scan {
 
 /* --- header ------------------------------------------------------------------------- */
 
-static const mni_jpeg_huffman *code_of(mni_jpeg *j, unsigned number, int is_dc)
+/* size: of the blocks that the code is for; 0 for a DC code. */
+static const mni_jpeg_huffman *code_of(mni_jpeg *j, unsigned number, unsigned size)
 {
+    const int is_dc = size == 0;
     mni_jpeg_huffman *h = is_dc ? &j->dc_codes[number & 3] : &j->ac_codes[number & 3];
     if (!h->known) mni_jpeg_huffman_standard(h, (int)number, is_dc);
-    if (!is_dc && !j->progressive) mni_jpeg_huffman_pair(h);
+    if (is_dc || j->progressive) return h;
+    if (size == 1) mni_jpeg_huffman_skip(h);
+    else mni_jpeg_huffman_pair(h);
     return h;
 }
 
@@ -63,8 +67,8 @@ static mann_status read_part(mni_jpeg *j, scan *s, const uint8_t *at, mann_error
     if (at[1] >> 4 > 3 || (at[1] & 15) > 3)
         return mni_fail(err, MANN_E_FORMAT, "jpeg: Huffman tables %u and %u, wanted 0..3",
                         at[1] >> 4, at[1] & 15);
-    c->dc_code = code_of(j, at[1] >> 4, 1);
-    c->ac_code = code_of(j, at[1] & 15, 0);
+    c->dc_code = code_of(j, at[1] >> 4, 0);
+    c->ac_code = code_of(j, at[1] & 15, c->size);
     s->parts[s->n_parts++] = c;
     return MANN_OK;
 }
@@ -188,19 +192,27 @@ static inline uint8_t *unit_place(const struct unit *u, uint32_t x)
     return u->row + (size_t)x * u->step;
 }
 
+/* The place of the last coefficient, or -1 if the bits make no sense or have ended. Of a
+ * block that becomes one sample only the DC is read. */
+static MNI_INLINE int read_block(mni_jpeg *j, mni_jpeg_component *c, int16_t *coefs)
+{
+    mni_jpeg_bits *b = &j->bits;
+    if (!mni_jpeg_bits_ready(b)) return -1;
+    if (c->size > 1)
+        return j->kern->block(&b->now, c->dc_code, c->ac_code, &c->dc, coefs);
+    if (!j->kern->skip(&b->now, c->dc_code, c->ac_code, &c->dc)) return -1;
+    coefs[0] = (int16_t)c->dc;
+    return 0;
+}
+
 /* All blocks of an MCU are read, then all are transformed: the numbers of one have left
  * the store queue when they are loaded as vectors. Returns 0 if the bits make no sense.
  */
 static int sequential_mcu(mni_jpeg *j, const scan *s, uint32_t x)
 {
     int last[MNI_JPEG_MAX_UNITS];
-    mni_jpeg_bits *b = &j->bits;
     for (unsigned i = 0; i < s->n_units; i++) {
-        mni_jpeg_component *c = s->units[i].c;
-        last[i] = mni_jpeg_bits_ready(b)
-                      ? j->kern->block(&b->now, c->dc_code, c->ac_code, &c->dc,
-                                       j->blocks[i])
-                      : -1;
+        last[i] = read_block(j, s->units[i].c, j->blocks[i]);
         if (last[i] >= 0) continue;
         memset(j->blocks, 0, sizeof j->blocks);
         return 0;
@@ -260,7 +272,8 @@ static const uint8_t *find_marker(const uint8_t *at, const uint8_t *end)
 
 static void begin_interval(mni_jpeg *j, scan *s, const uint8_t *at)
 {
-    mni_jpeg_bits_init(&j->bits, at, j->in->bytes + j->in->n_bytes);
+    mni_jpeg_bits_init(&j->bits, j->kern->unstuff, at,
+                       j->in->bytes + j->in->n_bytes);
     for (unsigned i = 0; i < s->n_parts; i++) s->parts[i]->dc = 0;
     s->band.end_run = 0;
 }

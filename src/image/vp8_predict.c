@@ -6,8 +6,7 @@
 
 static uint8_t clip(int v) { return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v); }
 
-/* --- transforms (14.3, 14.4)
- * --------------------------------------------------------- */
+/* --- transforms (14.3, 14.4) -------------------------------------------------------- */
 
 /* A 4-point Walsh-Hadamard transform along steps of `s`. */
 static void hadamard(int *p, int s)
@@ -54,8 +53,7 @@ static void add_block(uint8_t *to, ptrdiff_t stride, const int16_t coefs[16])
         for (int x = 0; x < 4; x++) to[x] = clip(to[x] + ((v[4 * y + x] + 4) >> 3));
 }
 
-/* --- whole blocks (12.2)
- * -------------------------------------------------------------- */
+/* --- whole blocks (12.2) ------------------------------------------------------------ */
 
 static void fill(uint8_t *to, ptrdiff_t stride, int n, int value)
 {
@@ -99,8 +97,7 @@ static void guess(unsigned mode, uint8_t *to, ptrdiff_t stride, int n, int has_a
     }
 }
 
-/* --- 4 x 4 blocks (12.3)
- * -------------------------------------------------------------- */
+/* --- 4 x 4 blocks (12.3) ------------------------------------------------------------ */
 
 /* The neighbours as one line, from the lower left corner round to the upper right:
  *

@@ -10,6 +10,7 @@
 
 #include "base/topk.h"
 #include "index/rows.h"
+#include "index/spec.h"
 #include "os/pool.h"
 #include "store/container.h"
 
@@ -21,6 +22,7 @@ typedef struct mni_ann_params {
     uint32_t ef, nprobe;        /* 0: the structure's default */
     mni_row_filter keep;        /* NULL: all rows */
     void *keep_ctx;
+    uint32_t n_kept;            /* so many rows pass; 0: not known */
 } mni_ann_params;
 
 /* What making and keeping a structure takes. Everything is pure: the same on every
@@ -63,13 +65,21 @@ mann_status mni_ann_remove(mni_ann *a, const mni_rows *rows, const uint32_t *gon
                            size_t n, mni_pool *pool, mann_error *err);
 /* Before the first add or remove of an opened structure. */
 mann_status mni_ann_own(mni_ann *a, mann_error *err);
-mann_status mni_ann_cost_of(const char *spec, const mni_rows *shape, mni_ann_cost *out,
+/* Before anything is read: shape->data may be NULL. canonical: what "auto" would choose.
+ * More than mem_bytes (0: no limit) to build: MANN_E_BUDGET, and *out is set. */
+mann_status mni_ann_cost_of(const char *spec, const mni_rows *shape, uint64_t mem_bytes,
+                            mni_ann_cost *out, char canonical[MNI_ANN_SPEC],
                             mann_error *err);
 size_t      mni_ann_report(const mni_ann *a, const mni_rows *rows, mni_ann_fact *facts);
 /* Would build know this spec ("auto" included)? Asked before vectors are read. */
 mann_status mni_ann_spec_check(const char *spec, mann_error *err);
 void        mni_ann_free(mni_ann *a);
 const char *mni_ann_spec(const mni_ann *a);         /* canonical: "Flat" */
+/* What a search may be given more or less of: "ef", "nprobe"; NULL: nothing. Its default
+ * for this structure (0: the common rule, ef max(64, 2k)) goes into the file. */
+const char *mni_ann_knob_name(const mni_ann *a);
+uint32_t    mni_ann_knob(const mni_ann *a);
+void        mni_ann_set_knob(mni_ann *a, uint32_t knob);        /* one writer */
 void        mni_ann_write(const mni_ann *a, mni_writer *w);
 /* The structure that the container holds; views stay borrowed from the reader. A
  * container without the section "ANNK" has no structure, and is searched as Flat. */
@@ -87,6 +97,13 @@ void        mni_scratch_free(mni_scratch *s);
 mann_status mni_ann_search(const mni_ann *a, const mni_rows *rows, const float *query,
                            const mni_ann_params *p, mni_scratch *scratch, mni_near *out,
                            size_t *n_out, mann_error *err);
+/* All kept rows within `distance` (p->k > 0: at most so many), nearest first, into
+ * *found, which grows. Widens until something farther is met, so it misses no more than a
+ * search for that many rows would. */
+mann_status mni_ann_within(const mni_ann *a, const mni_rows *rows, const float *query,
+                           float distance, const mni_ann_params *p, mni_scratch *scratch,
+                           mni_near **found, size_t *cap, size_t *n_out,
+                           mann_error *err);
 /* n queries (packed) over the pool; out is n x k, n_out has n counts. Queries of a group
  * share each pass over the rows. The same answers as one by one. */
 mann_status mni_ann_search_batch(const mni_ann *a, const mni_rows *rows,

@@ -1,4 +1,4 @@
-/* bare.c - a bare index in memory: building, adding, removing, asking. See bare.h.
+/* bare.c - a bare index in memory: building and asking. See bare.h.
  *
  * Every write is all or nothing: what can fail (bad vectors, memory) is done before the
  * first byte of the index changes. SPDX-License-Identifier: MIT */
@@ -9,12 +9,18 @@
 
 #include "base/mem.h"
 #include "index/bare_parts.h"
+#include "index/kinds.h"
+#include "index/tune.h"
+#include "os/try.h"
 
 enum { SLICE_ITEMS = 1 << 18 }; /* answers (rows and distances) held at a time: 2 MiB */
 
 struct mann_builder {
     mni_bare *ix;                   /* without its structure until finish */
-    char spec[64];
+    float *sample;                  /* prepared; NULL: learn from the rows */
+    uint32_t n_sample;
+    uint64_t mem_bytes;             /* 0: no limit */
+    char spec[MNI_ANN_SPEC];
 };
 
 /* --- making ------------------------------------------------------------------------- */
@@ -42,49 +48,23 @@ mann_status mni_builder_new(mni_builder **out, const char *index, mann_metric me
     return MANN_OK;
 }
 
-static mann_status check_cols(const mni_bare *ix, mann_matrix m, const char *what,
-                              mann_error *err)
-{
-    if (m.rows == 0 || m.cols == ix->rows.dim) return MANN_OK;
-    return mni_fail(err, MANN_E_MISMATCH, "index: %s have %llu values, wanted %u", what,
-                    (unsigned long long)m.cols, (unsigned)ix->rows.dim);
-}
-
-/* An owned, packed, prepared copy of a matrix. */
-static mann_status prepared_copy(const mni_bare *ix, mann_matrix m, const char *what,
-                                 float **out, mann_error *err)
-{
-    const size_t dim = ix->rows.dim, stride = m.stride ? m.stride : m.cols;
-    float *copy = NULL;
-    *out = NULL;
-    if (m.rows <= SIZE_MAX / sizeof *copy / dim)
-        copy = mni_alloc(m.rows * dim, sizeof *copy);
-    if (!copy)
-        return mni_fail(err, MANN_E_NOMEM, "index: copy of %llu vectors",
-                        (unsigned long long)m.rows);
-    for (size_t i = 0; i < m.rows; i++) {
-        memcpy(copy + i * dim, m.data + i * stride, dim * sizeof *copy);
-        mann_status s = mni_rows_prepare(ix->rows.metric, copy + i * dim, ix->rows.dim,
-                                         what, i, err);
-        if (s != MANN_OK) {
-            mni_free(copy);
-            return s;
-        }
-    }
-    *out = copy;
-    return MANN_OK;
-}
-
 mann_status mni_builder_train(mni_builder *b, mann_matrix sample, mni_pool *pool,
                               mann_error *err)
 {
     float *copy;
     (void)pool;
-    MNI_TRY(check_cols(b->ix, sample, "training vectors", err));
-    MNI_TRY(prepared_copy(b->ix, sample, "training vector", &copy, err));
-    mni_free(copy);
+    MNI_TRY(mni_bare_check_cols(b->ix, sample, "training vectors", err));
+    if (sample.rows > MNI_BARE_MAX_ROWS)
+        return mni_fail(err, MANN_E_LIMIT, "index: %llu training vectors, at most %d",
+                        (unsigned long long)sample.rows, MNI_BARE_MAX_ROWS);
+    MNI_TRY(mni_bare_prepared(b->ix, sample, "training vector", &copy, err));
+    mni_free(b->sample);
+    b->sample = copy;
+    b->n_sample = (uint32_t)sample.rows;
     return MANN_OK;
 }
+
+void mni_builder_limit(mni_builder *b, uint64_t mem_bytes) { b->mem_bytes = mem_bytes; }
 
 mann_status mni_builder_add(mni_builder *b, const uint64_t *ids, mann_matrix rows,
                             mni_pool *pool, mann_error *err)
@@ -92,13 +72,22 @@ mann_status mni_builder_add(mni_builder *b, const uint64_t *ids, mann_matrix row
     return mni_bare_add(b->ix, ids, rows, pool, err);
 }
 
-mann_status mni_builder_finish(mni_builder **b, mni_bare **out, mann_error *err)
+mann_status mni_builder_finish(mni_builder **b, mni_bare **out, mni_pool *pool,
+                               const mann_hooks *h, mann_error *err)
 {
     mni_bare *ix = (*b)->ix;
+    mni_rows sample = ix->rows;
     *out = NULL;
-    const mni_ann_job job = { .rows = &ix->rows, .seed = ix->seed };
+    sample.data = (*b)->sample;
+    sample.n = (*b)->n_sample;
+    const mni_ann_job job = { .rows = &ix->rows, .sample = sample.n ? &sample : NULL,
+                              .seed = ix->seed, .mem_bytes = (*b)->mem_bytes,
+                              .pool = pool, .hooks = h };
     MNI_TRY(mni_ann_build(&ix->ann, (*b)->spec, &job, err));
-    mni_free(*b);
+    ix->built_rows = ix->rows.n;
+    ix->taught = sample.n > 0;
+    (*b)->ix = NULL;
+    mni_builder_free(*b);
     *b = NULL;
     *out = ix;
     return MANN_OK;
@@ -108,6 +97,7 @@ void mni_builder_free(mni_builder *b)
 {
     if (!b) return;
     mni_bare_free(b->ix);
+    mni_free(b->sample);
     mni_free(b);
 }
 
@@ -120,114 +110,6 @@ void mni_bare_free(mni_bare *ix)
     mni_free(ix->own_ids);
     mni_reader_free(ix->reader);
     mni_free(ix);
-}
-
-/* --- writing ------------------------------------------------------------------------ */
-
-/* Room for n rows. Capacity is counted in rows and shared by both arrays. */
-static mann_status reserve(mni_bare *ix, size_t n, mann_error *err)
-{
-    if (n <= ix->cap_rows) return MANN_OK;
-    const size_t dim = ix->rows.dim, cap = n > 2 * ix->cap_rows ? n : 2 * ix->cap_rows;
-    if (cap <= SIZE_MAX / sizeof(float) / dim) {
-        uint64_t *ids = mni_realloc(ix->own_ids, cap, sizeof *ids);
-        if (ids) ix->ids = ix->own_ids = ids;
-        float *rows = ids ? mni_realloc(ix->own_rows, cap * dim, sizeof *rows) : NULL;
-        if (rows) {
-            ix->rows.data = ix->own_rows = rows;
-            ix->cap_rows = cap;
-            return MANN_OK;
-        }
-    }
-    return mni_fail(err, MANN_E_NOMEM, "index: %llu rows of %u values",
-                    (unsigned long long)cap, (unsigned)ix->rows.dim);
-}
-
-/* n prepared rows into room that is there: each replaces the row of its id, or is put
- * behind the last one. Nothing here can fail. */
-static void put_rows(mni_bare *ix, const uint64_t *ids, const float *rows, size_t n)
-{
-    const size_t dim = ix->rows.dim;
-    for (size_t i = 0; i < n; i++) {
-        uint32_t row;
-        if (!mni_idmap_get(&ix->map, ids[i], &row)) {
-            row = ix->rows.n++;
-            mni_idmap_put(&ix->map, ids[i], row);
-            ix->own_ids[row] = ids[i];
-        }
-        memcpy(ix->own_rows + row * dim, rows + i * dim, dim * sizeof *rows);
-        if (ids[i] >= ix->next_id) ix->next_id = ids[i] + 1;
-    }
-}
-
-/* The ids that a call gives, checked; or the next ones. *own is to be freed. */
-static mann_status choose_ids(const mni_bare *ix, const uint64_t *given, size_t n,
-                              const uint64_t **ids, uint64_t **own, mann_error *err)
-{
-    *own = NULL;
-    *ids = given;
-    for (size_t i = 0; given && i < n; i++)
-        if (given[i] == MNI_NO_ID)
-            return mni_fail(err, MANN_E_ARG,
-                            "index: id of row %llu is 2^64-1, which means \"nothing\"",
-                            (unsigned long long)i);
-    if (given) return MANN_OK;
-    if (n > MNI_NO_ID - ix->next_id)
-        return mni_fail(err, MANN_E_LIMIT, "index: no %llu ids are left above %llu",
-                        (unsigned long long)n, (unsigned long long)ix->next_id);
-    uint64_t *made = mni_alloc(n, sizeof *made);
-    if (!made)
-        return mni_fail(err, MANN_E_NOMEM, "index: %llu ids", (unsigned long long)n);
-    for (size_t i = 0; i < n; i++) made[i] = ix->next_id + i;
-    *ids = *own = made;
-    return MANN_OK;
-}
-
-mann_status mni_bare_add(mni_bare *ix, const uint64_t *given, mann_matrix rows,
-                         mni_pool *pool, mann_error *err)
-{
-    (void)pool;
-    const uint64_t *ids;
-    uint64_t *own = NULL;
-    float *copy = NULL;
-    MNI_TRY(check_cols(ix, rows, "vectors", err));
-    MNI_TRY(mni_bare_own(ix, err));
-    if (rows.rows > (size_t)(MNI_BARE_MAX_ROWS - ix->rows.n))
-        return mni_fail(err, MANN_E_LIMIT,
-                        "index: %u rows and %llu more, wanted at most %d",
-                        (unsigned)ix->rows.n, (unsigned long long)rows.rows,
-                        MNI_BARE_MAX_ROWS);
-    mann_status s = choose_ids(ix, given, rows.rows, &ids, &own, err);
-    if (s == MANN_OK) s = prepared_copy(ix, rows, "vector", &copy, err);
-    if (s == MANN_OK) s = reserve(ix, ix->rows.n + rows.rows, err);
-    if (s == MANN_OK && !mni_idmap_reserve(&ix->map, rows.rows))
-        s = mni_fail(err, MANN_E_NOMEM, "index: map of ids");
-    if (s == MANN_OK) put_rows(ix, ids, copy, rows.rows);
-    mni_free(own);
-    mni_free(copy);
-    return s;
-}
-
-mann_status mni_bare_remove(mni_bare *ix, const uint64_t *ids, size_t n, size_t *removed,
-                            mann_error *err)
-{
-    size_t gone = 0, dim = ix->rows.dim;
-    MNI_TRY(mni_bare_own(ix, err));
-    for (size_t i = 0; i < n; i++) {
-        uint32_t row, last = ix->rows.n - 1;
-        if (!mni_idmap_get(&ix->map, ids[i], &row)) continue;
-        mni_idmap_remove(&ix->map, ids[i]);
-        if (row != last) {
-            memcpy(ix->own_rows + row * dim, ix->own_rows + last * dim,
-                   dim * sizeof(float));
-            ix->own_ids[row] = ix->own_ids[last];
-            mni_idmap_put(&ix->map, ix->own_ids[row], row); /* no new key: cannot fail */
-        }
-        ix->rows.n = last;
-        gone++;
-    }
-    if (removed) *removed = gone;
-    return MANN_OK;
 }
 
 /* --- asking ------------------------------------------------------------------------- */
@@ -269,8 +151,8 @@ mann_status mni_bare_query(const mni_bare *ix, mann_matrix queries, const mann_s
                          .keep_ctx = &f };
     const size_t n = queries.rows, k = s->k, dim = ix->rows.dim;
     float *prepared;
-    MNI_TRY(check_cols(ix, queries, "queries", err));
-    MNI_TRY(prepared_copy(ix, queries, "query", &prepared, err));
+    MNI_TRY(mni_bare_check_cols(ix, queries, "queries", err));
+    MNI_TRY(mni_bare_prepared(ix, queries, "query", &prepared, err));
     size_t slice = p.k && SLICE_ITEMS / p.k ? SLICE_ITEMS / p.k : p.k ? 1 : SLICE_ITEMS;
     if (slice > n) slice = n;
     mni_near *near = mni_alloc(slice, (size_t)p.k * sizeof *near);
@@ -290,7 +172,116 @@ mann_status mni_bare_query(const mni_bare *ix, mann_matrix queries, const mann_s
     return st;
 }
 
+/* --- everything within a distance --------------------------------------------------- */
+
+enum { WITHIN_SLICE = 64, WITHIN_CHUNK = 4 };
+
+typedef struct near_list { mni_near *items; size_t cap, n; } near_list;
+typedef struct within_job {
+    const mni_bare *ix;
+    const float *queries;
+    const mni_ann_params *p;
+    float distance;
+    near_list *lists;
+} within_job;
+
+static mann_status within_range(void *ctx, size_t begin, size_t end, size_t chunk,
+                                mann_error *err)
+{
+    const within_job *j = ctx;
+    const mni_rows *rows = &j->ix->rows;
+    mni_scratch *scratch;
+    (void)chunk;
+    mann_status s = mni_scratch_new(&scratch, err);
+    for (size_t q = begin; q < end && s == MANN_OK; q++) {
+        near_list *l = &j->lists[q];
+        s = mni_ann_within(j->ix->ann, rows, j->queries + q * rows->dim, j->distance,
+                           j->p, scratch, &l->items, &l->cap, &l->n, err);
+    }
+    mni_scratch_free(scratch);
+    return s;
+}
+
+/* Hands the answers of one slice out; 1: fn has had enough. */
+static int hand_out(const mni_bare *ix, const near_list *lists, size_t n, size_t first,
+                    mann_hit **hits, size_t *cap, mann_found_fn fn, void *user,
+                    mann_status *s, mann_error *err)
+{
+    for (size_t q = 0; q < n; q++) {
+        if (!mni_grow((void **)hits, cap, lists[q].n + 1, sizeof **hits)) {
+            *s = mni_fail(err, MANN_E_NOMEM, "index: %llu hits",
+                          (unsigned long long)lists[q].n);
+            return 1;
+        }
+        for (size_t i = 0; i < lists[q].n; i++) {
+            const mni_near at = lists[q].items[i];
+            (*hits)[i] = (mann_hit){ ix->ids[at.row], MANN_NO_CLASS,
+                                     mni_score(ix->rows.metric, at.distance),
+                                     at.distance };
+        }
+        if (fn(user, first + q, *hits, lists[q].n)) return 1;
+    }
+    return 0;
+}
+
+mann_status mni_bare_within(const mni_bare *ix, mann_matrix queries, float distance,
+                            const mann_search *s, mni_pool *pool, mann_found_fn fn,
+                            void *user, mann_error *err)
+{
+    id_filter f = { ix, s };
+    const mni_ann_params p = { .k = s->k, .ef = s->ef, .nprobe = s->nprobe,
+                               .keep = s->filter ? keep_id : NULL, .keep_ctx = &f };
+    near_list lists[WITHIN_SLICE] = { { 0 } };
+    mann_hit *hits = NULL;
+    size_t cap = 0;
+    float *prepared;
+    int enough = 0;
+    MNI_TRY(mni_bare_check_cols(ix, queries, "queries", err));
+    MNI_TRY(mni_bare_prepared(ix, queries, "query", &prepared, err));
+    mann_status st = MANN_OK;
+    for (size_t at = 0; st == MANN_OK && !enough && at < queries.rows;
+         at += WITHIN_SLICE) {
+        const size_t left = queries.rows - at, n = left < WITHIN_SLICE ? left
+                                                                       : WITHIN_SLICE;
+        within_job j = { ix, prepared + at * ix->rows.dim, &p, distance, lists };
+        st = mni_parallel_try(pool, n, WITHIN_CHUNK, within_range, &j, err);
+        if (st == MANN_OK)
+            enough = hand_out(ix, lists, n, at, &hits, &cap, fn, user, &st, err);
+    }
+    for (size_t i = 0; i < WITHIN_SLICE; i++) mni_free(lists[i].items);
+    mni_free(hits);
+    mni_free(prepared);
+    return st;
+}
+
+/* --- tuning ------------------------------------------------------------------------- */
+
+mann_status mni_bare_tune(mni_bare *ix, mann_matrix queries, double recall, uint32_t k,
+                          mni_pool *pool, mann_tuned *out, mann_error *err)
+{
+    float *q;
+    size_t n = queries.rows;
+    mni_tuned got;
+    if (ix->read_only)
+        return mni_fail(err, MANN_E_READ_ONLY, "index: %s was opened for reading",
+                        mni_reader_name(ix->reader));
+    MNI_TRY(mni_bare_check_cols(ix, queries, "queries", err));
+    if (n) MNI_TRY(mni_bare_prepared(ix, queries, "query", &q, err));
+    else MNI_TRY(mni_tune_queries(&ix->rows, ix->seed, pool, &q, &n, err));
+    mann_status s = mni_ann_tune(ix->ann, &ix->rows, q, n, k, recall, pool, &got, err);
+    mni_free(q);
+    if (s != MANN_OK) return s;
+    mni_ann_set_knob(ix->ann, got.value);
+    if (out) mni_tuned_tell(&got, ix->ann, out);
+    return MANN_OK;
+}
+
 uint64_t    mni_bare_n_rows(const mni_bare *ix) { return ix->rows.n; }
 uint32_t    mni_bare_dim(const mni_bare *ix) { return ix->rows.dim; }
 mann_metric mni_bare_metric(const mni_bare *ix) { return ix->rows.metric; }
 const char *mni_bare_spec(const mni_bare *ix) { return mni_ann_spec(ix->ann); }
+
+size_t mni_bare_report(const mni_bare *ix, mni_ann_fact *facts)
+{
+    return mni_ann_report(ix->ann, &ix->rows, facts);
+}

@@ -16,6 +16,7 @@
 #define MNI_INDEX_BARE_H
 
 #include "base/status.h"
+#include "index/ann.h"
 #include "os/pool.h"
 #include "os/vfs.h"
 
@@ -31,11 +32,14 @@ mann_status mni_builder_new(mni_builder **out, const char *index, mann_metric me
 /* Kinds that learn from a sample remember it; Flat checks it and learns nothing. */
 mann_status mni_builder_train(mni_builder *b, mann_matrix sample, mni_pool *pool,
                               mann_error *err);
+/* finish then refuses (MANN_E_BUDGET) to take more memory than this beside the rows. */
+void        mni_builder_limit(mni_builder *b, uint64_t mem_bytes);
 /* As mni_bare_add. */
 mann_status mni_builder_add(mni_builder *b, const uint64_t *ids, mann_matrix rows,
                             mni_pool *pool, mann_error *err);
 /* *b is taken and set to NULL; on failure it stays the caller's. */
-mann_status mni_builder_finish(mni_builder **b, mni_bare **out, mann_error *err);
+mann_status mni_builder_finish(mni_builder **b, mni_bare **out, mni_pool *pool,
+                               const mann_hooks *h, mann_error *err);
 void        mni_builder_free(mni_builder *b);
 
 /* flags: MANN_OPEN_READ, or MANN_OPEN_WRITE; with MANN_OPEN_VERIFY every byte, number and
@@ -63,6 +67,18 @@ uint64_t    mni_bare_n_rows(const mni_bare *ix);
 uint32_t    mni_bare_dim(const mni_bare *ix);
 mann_metric mni_bare_metric(const mni_bare *ix);
 const char *mni_bare_spec(const mni_bare *ix);
+/* Facts about the structure; room for MNI_ANN_FACTS (kinds.h). */
+size_t      mni_bare_report(const mni_bare *ix, mni_ann_fact *facts);
+/* All rows within `distance` of each query; fn gets them nearest first, query by query.
+ * Nonzero stops. s->k > 0: at most so many. */
+mann_status mni_bare_within(const mni_bare *ix, mann_matrix queries, float distance,
+                            const mann_search *s, mni_pool *pool, mann_found_fn fn,
+                            void *user, mann_error *err);
+/* Sets the default of the knob; see mni_ann_tune. queries.rows 0: made of stored rows. */
+mann_status mni_bare_tune(mni_bare *ix, mann_matrix queries, double recall, uint32_t k,
+                          mni_pool *pool, mann_tuned *out, mann_error *err);
+/* Every number, id and link. */
+mann_status mni_bare_verify(const mni_bare *ix, mann_error *err);
 void        mni_bare_free(mni_bare *ix);
 
 #endif

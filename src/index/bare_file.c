@@ -1,7 +1,8 @@
 /* bare_file.c - a bare index as a file: a container of kind MNI_FILE_INDEX with the
  * sections
  *
- *     "BARE"  bytes     u32 metric, u32 dim, u32 n rows, u32 zero, u64 next id, u64 seed
+ *     "BARE"  bytes     u32 metric, u32 dim, u32 n rows, u32 flags (1: the
+ *                       structure learned from a sample), u64 next id, u64 seed
  *     "IDS "  u64       n, unique, none of them 2^64-1
  *     "ROWS"  f32       n x dim, prepared (unit length for cosine); page-aligned
  *     "ANNK"  bytes     the spec ("Flat"), followed by the sections of that kind
@@ -25,6 +26,7 @@ mann_status mni_bare_save(const mni_bare *ix, const mni_vfs *v, const char *path
     mni_put32(head, (uint32_t)ix->rows.metric);
     mni_put32(head + 4, ix->rows.dim);
     mni_put32(head + 8, ix->rows.n);
+    mni_put32(head + 12, (uint32_t)ix->taught);
     mni_put64(head + 16, ix->next_id);
     mni_put64(head + 24, ix->seed);
     uint64_t hash = mni_hash_bytes(head, sizeof head, 0);
@@ -75,6 +77,7 @@ mann_status mni_bare_own(mni_bare *ix, mann_error *err)
         if (ids[i] >= ix->next_id)
             s = mni_fail(err, MANN_E_FORMAT, "index: id %llu, but the next one is %llu",
                          (unsigned long long)ids[i], (unsigned long long)ix->next_id);
+    if (s == MANN_OK) s = mni_ann_own(ix->ann, err);
     if (s != MANN_OK) {
         mni_free(rows);
         mni_free(ids);
@@ -98,6 +101,7 @@ static mann_status read_sections(mni_bare *ix, mann_error *err)
                         (int)mni_reader_kind(r), MNI_FILE_INDEX);
     MNI_TRY(mni_reader_need(r, "BARE", MNI_BYTES, HEAD_BYTES, &head, err));
     const uint8_t *at = head.data;
+    ix->taught = (int)(mni_get32(at + 12) & 1);
     const uint32_t metric = mni_get32(at), dim = mni_get32(at + 4), n = mni_get32(at + 8);
     if (metric < MANN_L2 || metric > MANN_COSINE)
         return mni_fail(err, MANN_E_FORMAT, "metric %lu, wanted %d..%d",
@@ -117,7 +121,7 @@ static mann_status read_sections(mni_bare *ix, mann_error *err)
     return mni_ann_open(&ix->ann, r, &ix->rows, err);
 }
 
-static mann_status verify(const mni_bare *ix, mann_error *err)
+mann_status mni_bare_verify(const mni_bare *ix, mann_error *err)
 {
     mni_idmap map = { 0 };
     mann_status s = map_all(&map, ix->ids, ix->rows.n, err);
@@ -137,13 +141,14 @@ mann_status mni_bare_open(mni_bare **out, const mni_vfs *v, const char *path,
                                     flags & MANN_OPEN_VERIFY ? MNI_READ_VERIFY : 0, err);
     if (s == MANN_OK) {
         s = read_sections(ix, err);
-        if (s == MANN_OK && (flags & MANN_OPEN_VERIFY)) s = verify(ix, err);
+        if (s == MANN_OK && (flags & MANN_OPEN_VERIFY)) s = mni_bare_verify(ix, err);
         if (s != MANN_OK) mni_fail_prefix(err, s, "%s", path);
     }
     if (s != MANN_OK) {
         mni_bare_free(ix);
         return s;
     }
+    ix->built_rows = ix->rows.n;
     ix->read_only = !(flags & MANN_OPEN_WRITE);
     *out = ix;
     return MANN_OK;

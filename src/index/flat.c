@@ -19,14 +19,12 @@
  * is full of near rows refuses the far ones without a call. Filtered rows never take a
  * place, so k kept rows are found wherever they are. SPDX-License-Identifier: MIT */
 #include "base/mem.h"
-#include "base/text.h"
 #include "index/kinds.h"
 
 static int accepts(const char *spec, char canonical[MNI_ANN_SPEC])
 {
-    if (!mni_text_same(spec, "Flat")) return 0;
-    memcpy(canonical, "Flat", sizeof "Flat");
-    return 1;
+    mni_spec s;
+    return mni_spec_is(MNI_FLAT, spec, &s, canonical) && s.codes == MNI_CODES_NONE;
 }
 
 static mann_status make(mni_ann **out, mann_error *err)

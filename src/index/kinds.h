@@ -13,9 +13,9 @@
 #define MNI_INDEX_KINDS_H
 
 #include "index/ann.h"
+#include "index/spec.h"
 
 enum {
-    MNI_ANN_SPEC = 64, /* longest spec with its NUL: mann_gallery_info has as much room */
     MNI_ANN_GROUP = 16, /* queries that share a pass */
     MNI_ANN_BLOCK = 256, /* rows that are measured at a time */
     MNI_ANN_FACTS = 16
@@ -80,6 +80,6 @@ struct mni_ann {
     uint32_t knob;              /* default of the knob; 0 until ann.c has set it */
 };
 
-extern const mni_ann_ops mni_flat_ops;
+extern const mni_ann_ops mni_flat_ops, mni_sq8_ops, mni_ivf_ops, mni_hnsw_ops;
 
 #endif

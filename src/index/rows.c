@@ -8,12 +8,14 @@
  * stored row asked again is at distance exactly 0 for every dtype.
  *
  * Norms are sums of squares in double over eight fixed lanes: the same value at every
- * SIMD level, because no kernel has a part in it. SPDX-License-Identifier: MIT */
+ * SIMD level, since such a product is exact and each lane is added to in one order.
+ * SPDX-License-Identifier: MIT */
 #include "index/rows.h"
 
 #include <math.h>
 
 #include "kern/kern_dist.h"
+#include "kern/kern_i8.h"
 
 enum {
     LANES = 8,
@@ -27,7 +29,7 @@ enum {
  * of 8. */
 static void add_squares(double lane[LANES], const float *v, size_t n)
 {
-    for (size_t i = 0; i < n; i++) lane[i % LANES] += (double)v[i] * v[i];
+    mni_kern_i8_best()->squares(v, n, lane);
 }
 
 static double sum_lanes(const double lane[LANES])
@@ -128,11 +130,10 @@ static void decode(const mni_rows *r, uint32_t row, uint32_t from, uint32_t n, f
         memcpy(out, (const float *)r->data + at, (size_t)n * sizeof *out);
     } else if (r->dtype == MNI_F16) {
         const uint16_t *half = (const uint16_t *)r->data + at;
-        for (uint32_t i = 0; i < n; i++) out[i] = mni_f32_from_f16(half[i]);
+        mni_kern_i8_best()->from_f16(half, n, out);
     } else {
         const int8_t *code = (const int8_t *)r->data + at;
-        float scale = r->scale[row];
-        for (uint32_t i = 0; i < n; i++) out[i] = scale * (float)code[i];
+        mni_kern_i8_best()->from_i8(code, n, r->scale[row], out);
     }
 }
 
@@ -223,6 +224,18 @@ void mni_rows_scan(const mni_rows *r, const float *query, uint32_t begin, uint32
                    float *out)
 {
     mni_rows_scan_many(r, query, 1, begin, end, out);
+}
+
+void mni_rows_fetch(const mni_rows *r, uint32_t row)
+{
+#if defined(__GNUC__) || defined(__clang__)
+    enum { LINE = 64, MOST = 1024 };    /* the processor goes on by itself behind that */
+    const size_t row_bytes = r->dim * mni_dtype_bytes(r->dtype);
+    const char *at = (const char *)r->data + row * row_bytes;
+    for (size_t i = 0; i < row_bytes && i < MOST; i += LINE) __builtin_prefetch(at + i);
+#else
+    (void)r; (void)row;
+#endif
 }
 
 /* --- the rest ----------------------------------------------------------------------- */

@@ -33,6 +33,8 @@ void mni_rows_scan(const mni_rows *r, const float *query, uint32_t begin, uint32
  * begin). Rows are decoded once for all of them. The same bits as one by one. */
 void mni_rows_scan_many(const mni_rows *r, const float *queries, size_t n_queries,
                         uint32_t begin, uint32_t end, float *out);
+/* Asks for a row's bytes, to be measured soon. */
+void  mni_rows_fetch(const mni_rows *r, uint32_t row);
 /* Row as f32 (and, for cosine, brought back to unit length if the dtype rounded it). */
 void  mni_rows_get(const mni_rows *r, uint32_t row, float *out);
 /* Encodes one prepared vector for storage: dtype F32 copies, F16 rounds, I8 scales by its

@@ -16,7 +16,9 @@
 #define V_FNMA(a, b, c) ((c) - (a) * (b))
 #define V_ADD(a, b) ((a) + (b))
 #define V_FMA(a, b, c) ((c) + (a) * (b))
-#define DW_IN 2
+/* One channel of x at a time: of two, gcc 12 loads the next place's as well, of which
+ * there may be none (kern_grad.weights_of_blocked found it). */
+#define DW_IN 1
 #define MNI_BLOCK_REST 0
 #define RUN_COLS 4
 #define RUN_BLOCKS 1

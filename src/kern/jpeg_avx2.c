@@ -212,6 +212,33 @@ MNI_AVX2 static void idct2_avx2(uint8_t *out, size_t stride, const int16_t *coef
     out[stride + 1] = (uint8_t)(v >> 24);
 }
 
+/* --- bytes -------------------------------------------------------------------------- */
+
+/* 32 bytes are copied, and then it is seen how many of them are good. */
+MNI_AVX2 static size_t unstuff_avx2(uint8_t *to, size_t room, const uint8_t *from,
+                                    size_t n, size_t *used)
+{
+    const __m256i mark = _mm256_set1_epi8(-1);
+    size_t done = 0, at = 0;
+    while (done + 32 <= room && at + 33 <= n) {
+        const __m256i v = load(from + at);
+        const unsigned marks = (unsigned)_mm256_movemask_epi8(_mm256_cmpeq_epi8(v, mark));
+        _mm256_storeu_si256((__m256i *)(to + done), v);
+        if (marks == 0) {
+            done += 32;
+            at += 32;
+            continue;
+        }
+        const size_t i = (size_t)__builtin_ctz(marks);
+        if (from[at + i + 1] != 0) break;
+        done += i + 1;
+        at += i + 2;
+    }
+    done += mni_jpeg_unstuff_c(to + done, room - done, from + at, n - at, used);
+    *used += at;
+    return done;
+}
+
 /* --- rows to full size -------------------------------------------------------------- */
 
 /* 3 * a + b of 32 bytes each, as 16 bits: bytes 0-7 16-23 in lo, 8-15 24-31 in hi. */
@@ -408,6 +435,7 @@ MNI_AVX2 static void ycc_avx2(uint8_t *to, const uint8_t *y, const uint8_t *cb,
 void mni_kern_jpeg_add_avx2(mni_kern_jpeg *k)
 {
     k->name = "avx2";
+    k->unstuff = unstuff_avx2;
     k->idct8 = idct8_avx2;
     k->idct4 = idct4_avx2;
     k->idct2 = idct2_avx2;

@@ -24,7 +24,8 @@
 
 enum {
     MNI_JPEG_BLOCK = 64,
-    MNI_JPEG_LOOK = 10               /* bits that the first look at a code covers */
+    MNI_JPEG_LOOK = 10,             /* bits that the first look at a code covers */
+    MNI_JPEG_SKIP_LOOK = 11         /* the same where blocks are only walked through */
 };
 
 /* Place of the k-th coefficient of the zigzag order in paired order (kern_jpeg.h). */
@@ -41,9 +42,17 @@ typedef struct mni_bits {
     const uint8_t *at;              /* the next byte to load */
 } mni_bits;
 
+/* Bytes of a scan [from, from + n) -> clean ones at `to`, at most `room`, without the
+ * zero behind each 0xFF. Stops before a marker, before a 0xFF that is not yet known to be
+ * none, at the end, or when the room is full. Returns the bytes written, *used those
+ * read. */
+typedef size_t (*mni_unstuff_fn)(uint8_t *to, size_t room, const uint8_t *from, size_t n,
+                                 size_t *used);
+
 /* The entropy-coded bytes of one restart interval. */
 typedef struct mni_jpeg_bits {
     mni_bits now;
+    mni_unstuff_fn unstuff;
     const uint8_t *safe, *clean_end;            /* in `clean`, as now.at */
     const uint8_t *from, *end;      /* of the file: not yet clean */
     int ended;                      /* a marker or the end of the file is at `from` */
@@ -54,10 +63,11 @@ typedef struct mni_jpeg_bits {
 typedef struct mni_jpeg_huffman {
     int32_t look[1 << MNI_JPEG_LOOK];           /* by the next bits, see below */
     uint64_t pairs[1 << MNI_JPEG_LOOK];         /* the same, two at once: of AC codes */
+    uint16_t skips[1 << MNI_JPEG_SKIP_LOOK];    /* as many as fit, without their values */
     uint32_t limit[18];             /* by length: the first 16 bits beyond its codes */
     int32_t first[17];              /* by length: symbol number minus code number */
     uint8_t symbols[256];
-    int known, pairs_known;
+    int known, pairs_known, skips_known;
 } mni_jpeg_huffman;
 
 
@@ -115,31 +125,54 @@ static MNI_INLINE int mni_bits_take_number(mni_bits *r, unsigned size)
 
 /* --- the first look ----------------------------------------------------------------- */
 
-/* An entry for the next LOOK bits (image/jpeg_huffman.c draws it):
+/* An entry for the next LOOK bits (image/jpeg_huffman.c draws it). Of AC codes:
  *   complete       skip 1..16, the value, bits of code and value
  *   SKIP_END       end of block (or of several): code alone, symbol where the value
  * stands
  *   SKIP_NUMBER    code alone, symbol; its number comes behind
- *   SKIP_LONG      the code is longer than the look */
+ *   SKIP_LONG      the code is longer than the look
+ * Of DC codes: size of the number, bits of the code, bits of both; or SKIP_LONG. */
 enum { MNI_SKIP_END = 64, MNI_SKIP_NUMBER = 128, MNI_SKIP_LONG = 192 };
 
 static MNI_INLINE unsigned mni_look_bits(int32_t e) { return (unsigned)e & 63; }
 static MNI_INLINE unsigned mni_look_skip(int32_t e) { return (unsigned)e >> 8 & 255; }
 static MNI_INLINE int mni_look_value(int32_t e) { return e >> 16; }
 
-/* Often two coefficients fit into the look, or a last one and the end of the block:
+/* Often two codes fit into the look, or a last one and the end of the block. The number
+ * of the first is in the look, and so in the entry; that of the second may reach beyond:
+ * it is cut out of the word, which is long enough, while the next look is under way.
  *
- *      63      48 47      32 31    24 23    16 15     8 7      0
- *      +---------+----------+--------+--------+--------+--------+
- *      | value 2 |  value 1 | is end | skip 2 | skip 1 |  bits  |
- *      +---------+----------+--------+--------+--------+--------+
+ *      63      56 55  48 47      32 31    24 23    16 15     8 7   6 5    0
+ *      +---------+------+----------+--------+--------+--------+-----+------+
+ *      |  63 -   |      |          | before |        |        | how |      |
+ *      | size 2  |      |  value 1 | number | skip 2 | skip 1 | it  | bits |
+ *      |         |      |          |   2    |        |        | ends|      |
+ *      +---------+------+----------+--------+--------+--------+-----+------+
  *
- * skip 2 counts from the last coefficient, as skip 1. Of a single one, 2 is 1 again.
- * Where not even the first is complete, skip 2 is 255. */
+ * skip 2 counts from the last coefficient, as skip 1. A single one is the second, and the
+ * first is put at the same place before it. An end alone is a 0 at the next place, where
+ * 0 is. Where not even the first code is in the look, skip 2 is 255. */
+enum { MNI_PAIR_ENDS = 64, MNI_PAIR_EMPTY = 128 };
+
 static MNI_INLINE unsigned mni_pair_bits(uint64_t p) { return (unsigned)p & 63; }
 static MNI_INLINE unsigned mni_pair_skip1(uint64_t p) { return (unsigned)p >> 8 & 255; }
 static MNI_INLINE unsigned mni_pair_skip2(uint64_t p) { return (unsigned)p >> 16 & 255; }
-static MNI_INLINE int mni_pair_ends(uint64_t p) { return (int)(p >> 24 & 1); }
+
+/* Where only the DC of a block is wanted: all codes that begin within the look, together.
+ *
+ *      15        9 8  7 6    5 4      0
+ *      +----------+----+------+--------+       skip: sum of all; 127: not even the first
+ *      |   skip   |    | ends |  bits  |       code is in the look, or it is too many
+ *      +----------+----+------+--------+ */
+enum { MNI_SKIPS_ENDS = 32 };
+
+/* The number of 63 - down bits that `word` begins with, branch-free: negative ones are
+ * those of their inverted bits. */
+static MNI_INLINE int mni_jpeg_top_number(uint64_t word, unsigned down)
+{
+    const uint64_t minus = (word >> 63) - 1;            /* all bits set, or none */
+    return (int)(((((word ^ minus) >> 1) >> down) ^ minus) - minus);
+}
 
 /* The symbol of a code longer than the look, after a fill; -1 if no code begins so. */
 static MNI_INLINE int mni_jpeg_long_symbol(mni_bits *r, const mni_jpeg_huffman *h)
@@ -159,16 +192,44 @@ static MNI_INLINE int mni_jpeg_next_dc(mni_bits *r, const mni_jpeg_huffman *h, i
 {
     mni_bits_fill(r);
     const int32_t e = h->look[r->word >> (64 - MNI_JPEG_LOOK)];
-    mni_bits_drop(r, mni_look_bits(e));
-    if (mni_look_skip(e) < MNI_SKIP_END) {
-        *dc += mni_look_value(e);
+    if (mni_look_skip(e) != MNI_SKIP_LONG) {
+        *dc += mni_jpeg_top_number(r->word << mni_look_skip(e),
+                                   63 - (unsigned)mni_look_value(e));
+        mni_bits_drop(r, mni_look_bits(e));
     } else {
-        int size = mni_look_value(e);
-        if (mni_look_skip(e) == MNI_SKIP_LONG) size = mni_jpeg_long_symbol(r, h);
+        const int size = mni_jpeg_long_symbol(r, h);
         if (size < 0) return 0;
         if (size > 0) *dc += mni_bits_take_number(r, (unsigned)size);
     }
     return *dc >= -32768 && *dc <= 32767;
+}
+
+/* One AC code with its number, whatever it is: *k is moved on to its place. Returns 0 if
+ * the block ends there instead, -1 if the bits make no sense. */
+static MNI_INLINE int mni_jpeg_next_ac(mni_bits *r, const mni_jpeg_huffman *h,
+                                       unsigned *k, int *value)
+{
+    const int32_t e = h->look[r->word >> (64 - MNI_JPEG_LOOK)];
+    const unsigned skip = mni_look_skip(e), at = *k + skip;
+    mni_bits_fill(r);
+    mni_bits_drop(r, mni_look_bits(e));
+    *value = mni_look_value(e);
+    if (at < MNI_JPEG_BLOCK) {
+        *k = at;
+        return 1;
+    }
+    if (skip == MNI_SKIP_END) return 0;
+    if (skip <= 16) return *value ? -1 : 0;     /* some writers send zeros beyond it */
+    const int symbol = skip == MNI_SKIP_LONG ? mni_jpeg_long_symbol(r, h) : *value;
+    if (symbol < 0) return -1;
+    const unsigned size = (unsigned)symbol & 15;
+    *value = 0;
+    if (size == 0 && symbol != 0xF0) return 0;
+    const unsigned place = *k + ((unsigned)symbol >> 4) + 1;
+    if (place >= MNI_JPEG_BLOCK) return size ? -1 : 0;
+    *k = place;
+    if (size) *value = mni_bits_take_number(r, size);
+    return 1;
 }
 
 #endif

@@ -1,6 +1,6 @@
 /* jpeg_block.h - one block of a sequential scan: where a JPEG decoder spends its time.
  * Included once in plain C and once for CPUs with shifts that take their count from any
- * register (BMI2): BLOCK_LEVEL and BLOCK_NAME say which.
+ * register (BMI2): BLOCK_LEVEL, BLOCK_NAME and SKIP_NAME say which.
  *
  * The processor waits for a chain of three: the top bits of the word, the entry that they
  * point to, the shift by the bits of that entry: 7 cycles for one or two coefficients.
@@ -21,40 +21,53 @@ BLOCK_LEVEL static int BLOCK_NAME(mni_bits *b, const mni_jpeg_huffman *dc_code,
         const unsigned both = k + mni_pair_skip2(p);
         if (both < MNI_JPEG_BLOCK - 1) {
             mni_bits_fill(&r);
+            const int second = mni_jpeg_top_number(r.word << (p >> 24 & 63),
+                                                   (unsigned)(p >> 56));
             mni_bits_drop(&r, mni_pair_bits(p));
             block[mni_jpeg_place[k + mni_pair_skip1(p)]] = (int16_t)(uint16_t)(p >> 32);
-            block[mni_jpeg_place[both]] = (int16_t)(uint16_t)(p >> 48);
+            block[mni_jpeg_place[both]] = (int16_t)second;
             k = both;
-            if (mni_pair_ends(p)) break;
+            if (p & MNI_PAIR_ENDS) {
+                k -= (p & MNI_PAIR_EMPTY) != 0;
+                break;
+            }
             continue;
         }
-        const int32_t e = ac_code->look[r.word >> (64 - MNI_JPEG_LOOK)];
-        const unsigned skip = mni_look_skip(e), at = k + skip;
-        mni_bits_fill(&r);
-        mni_bits_drop(&r, mni_look_bits(e));
-        if (at < MNI_JPEG_BLOCK) {
-            k = at;
-            block[mni_jpeg_place[k]] = (int16_t)mni_look_value(e);
-            continue;
-        }
-        int symbol = mni_look_value(e);
-        if (skip == MNI_SKIP_END) break;
-        if (skip <= 16) {
-            if (symbol == 0) break;     /* zeros beyond the block: some writers do that */
-            return -1;
-        }
-        if (skip == MNI_SKIP_LONG) symbol = mni_jpeg_long_symbol(&r, ac_code);
-        if (symbol < 0) return -1;
-        const unsigned size = (unsigned)symbol & 15;
-        if (size == 0 && symbol != 0xF0) break;
-        k += ((unsigned)symbol >> 4) + 1;
-        if (size == 0) continue;        /* a long code for 16 zeros */
-        if (k >= MNI_JPEG_BLOCK) return -1;
-        block[mni_jpeg_place[k]] = (int16_t)mni_bits_take_number(&r, size);
+        int value;
+        const int more = mni_jpeg_next_ac(&r, ac_code, &k, &value);
+        if (more < 0) return -1;
+        if (!more) break;
+        block[mni_jpeg_place[k]] = (int16_t)value;
     }
     *b = r;
     return (int)k;
 }
 
+/* The same block, of which only the DC is wanted. */
+BLOCK_LEVEL static int SKIP_NAME(mni_bits *b, const mni_jpeg_huffman *dc_code,
+                                 const mni_jpeg_huffman *ac_code, int *dc)
+{
+    mni_bits r = *b;
+    if (!mni_jpeg_next_dc(&r, dc_code, dc)) return 0;
+    unsigned k = 0;
+    while (k < MNI_JPEG_BLOCK - 1) {
+        const unsigned e = ac_code->skips[r.word >> (64 - MNI_JPEG_SKIP_LOOK)];
+        if (k + (e >> 9) < MNI_JPEG_BLOCK - 1) {
+            mni_bits_fill(&r);
+            mni_bits_drop(&r, e & 31);
+            k += e >> 9;
+            if (e & MNI_SKIPS_ENDS) break;
+            continue;
+        }
+        int value;
+        const int more = mni_jpeg_next_ac(&r, ac_code, &k, &value);
+        if (more < 0) return 0;
+        if (!more) break;
+    }
+    *b = r;
+    return 1;
+}
+
 #undef BLOCK_LEVEL
 #undef BLOCK_NAME
+#undef SKIP_NAME

@@ -26,6 +26,8 @@
  * limited to 16 bits, which no undamaged file notices. SPDX-License-Identifier: MIT */
 #include "kern/kern_jpeg.h"
 
+#include <string.h>
+
 #include "kern/jpeg_tables.h"
 
 static inline int16_t limit16(int32_t v)
@@ -190,6 +192,38 @@ void mni_jpeg_ycc_c(uint8_t *restrict to, const uint8_t *y, const uint8_t *cb,
     }
 }
 
+/* --- bytes -------------------------------------------------------------------------- */
+
+/* At a 0xFF: the bytes that it takes in the file if it is data (0xFF may be repeated), or
+ * 0 if it begins a marker or the file ends behind it. */
+static size_t stuffed(const uint8_t *at, const uint8_t *end)
+{
+    size_t n = 1;
+    while (at + n < end && at[n] == 0xFF) n++;
+    return at + n < end && at[n] == 0 ? n + 1 : 0;
+}
+
+size_t mni_jpeg_unstuff_c(uint8_t *to, size_t room, const uint8_t *from, size_t n,
+                          size_t *used)
+{
+    size_t done = 0, at = 0;
+    while (done < room && at < n) {
+        const size_t most = room - done < n - at ? room - done : n - at;
+        const uint8_t *mark = memchr(from + at, 0xFF, most);
+        const size_t plain = mark ? (size_t)(mark - from) - at : most;
+        memcpy(to + done, from + at, plain);
+        done += plain;
+        at += plain;
+        if (!mark) continue;
+        const size_t taken = stuffed(mark, from + n);
+        if (!taken) break;
+        to[done++] = 0xFF;
+        at += taken;
+    }
+    *used = at;
+    return done;
+}
+
 /* --- blocks ------------------------------------------------------------------------- */
 
 /* The zigzag walks up and down the diagonals of the block: (0,0) (0,1) (1,0) (2,0) (1,1)
@@ -203,20 +237,26 @@ const uint8_t mni_jpeg_place[MNI_JPEG_BLOCK] = {
 
 #define BLOCK_LEVEL
 #define BLOCK_NAME block_c
+#define SKIP_NAME skip_c
 #include "kern/jpeg_block.h"
 
 #if MNI_X86
 #define BLOCK_LEVEL MNI_BMI2
 #define BLOCK_NAME block_bmi2
+#define SKIP_NAME skip_bmi2
 #include "kern/jpeg_block.h"
-void mni_kern_jpeg_add_bmi2(mni_kern_jpeg *k) { k->block = block_bmi2; }
+void mni_kern_jpeg_add_bmi2(mni_kern_jpeg *k)
+{
+    k->block = block_bmi2;
+    k->skip = skip_bmi2;
+}
 #else
 void mni_kern_jpeg_add_bmi2(mni_kern_jpeg *k) { (void)k; }
 #endif
 
 void mni_kern_jpeg_add_c(mni_kern_jpeg *k)
 {
-    *k = (mni_kern_jpeg){ "scalar", block_c, idct8_c, idct4_c, idct2_c,
-                          mni_jpeg_across_c, mni_jpeg_both_c, mni_jpeg_down_c,
-                          mni_jpeg_ycc_c };
+    *k = (mni_kern_jpeg){ "scalar", mni_jpeg_unstuff_c, block_c, skip_c, idct8_c,
+                          idct4_c, idct2_c, mni_jpeg_across_c, mni_jpeg_both_c,
+                          mni_jpeg_down_c, mni_jpeg_ycc_c };
 }

@@ -53,9 +53,15 @@ typedef int (*mni_block_fn)(mni_bits *b, const mni_jpeg_huffman *dc_code,
                             const mni_jpeg_huffman *ac_code, int *dc,
                             int16_t block[MNI_JPEG_BLOCK]);
 
+/* Reads the same block, but only *dc. Returns 0 where the other gives -1. */
+typedef int (*mni_skip_fn)(mni_bits *b, const mni_jpeg_huffman *dc_code,
+                           const mni_jpeg_huffman *ac_code, int *dc);
+
 typedef struct mni_kern_jpeg {
     const char *name;               /* level of the best entry */
+    mni_unstuff_fn unstuff;
     mni_block_fn block;
+    mni_skip_fn skip;
     mni_idct_fn idct8, idct4, idct2;
     mni_across_fn across;
     mni_both_fn both;
@@ -71,7 +77,9 @@ void mni_kern_jpeg_add_bmi2(mni_kern_jpeg *k);
 void mni_kern_jpeg_add_avx2(mni_kern_jpeg *k);
 void mni_kern_jpeg_add_neon(mni_kern_jpeg *k);
 
-/* Plain C, also for the rows that are too short for a vector. */
+/* Plain C, also for what is too short for a vector. */
+size_t mni_jpeg_unstuff_c(uint8_t *to, size_t room, const uint8_t *from, size_t n,
+                          size_t *used);
 void mni_jpeg_across_c(uint8_t *to, const uint8_t *in, size_t w);
 void mni_jpeg_both_c(uint8_t *to, const uint8_t *near, const uint8_t *far, size_t w);
 void mni_jpeg_down_c(uint8_t *to, const uint8_t *near, const uint8_t *far, size_t w,

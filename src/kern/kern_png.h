@@ -13,8 +13,7 @@
 enum { MNI_PNG_NONE, MNI_PNG_SUB, MNI_PNG_UP, MNI_PNG_AVERAGE, MNI_PNG_PAETH,
        MNI_PNG_N_FILTERS };
 
-/* --- deflate symbols
- * ----------------------------------------------------------------- */
+/* --- deflate symbols ---------------------------------------------------------------- */
 
 /* Tables map the next ROOT bits of the stream to an entry of 32 bits:
  *
@@ -70,8 +69,7 @@ static inline void mni_symbols_refill(mni_symbols *z)
     }
 }
 
-/* --- the table
- * ----------------------------------------------------------------------- */
+/* --- the table ---------------------------------------------------------------------- */
 
 typedef struct mni_kern_png {
     const char *name;           /* "scalar", "avx2", "neon" */

@@ -19,6 +19,9 @@
 #define MNI_BMI2   __attribute__((target("bmi,bmi2")))
 #define MNI_AVX512                                                                       \
     __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl")))
+#define MNI_VNNI                                                                         \
+    __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,"           \
+                          "avx512vnni")))
 #endif
 
 /* For bodies written once with a count as an argument and used with constant counts:

@@ -50,8 +50,7 @@ MNI_CLMUL static uint32_t crc32_clmul(uint32_t crc, const uint8_t *p, size_t n)
     return mni_png_crc32_c(mni_png_crc32_c(~0u, last, 16), p, n);
 }
 
-/* --- Adler-32
- * ------------------------------------------------------------------------ */
+/* --- Adler-32 ----------------------------------------------------------------------- */
 
 MNI_AVX2 static MNI_INLINE uint32_t sum8(__m256i v)
 {
@@ -89,8 +88,7 @@ MNI_AVX2 static uint32_t adler32_avx2(uint32_t sum, const uint8_t *p, size_t n)
     return mni_png_adler32_c(b << 16 | a, p, n);
 }
 
-/* --- unfilter
- * ------------------------------------------------------------------------ */
+/* --- unfilter ----------------------------------------------------------------------- */
 
 /* A pixel of 3 or 4 bytes as 16-bit lanes. */
 MNI_AVX2 static MNI_INLINE __m128i load(const uint8_t *p)
@@ -260,8 +258,7 @@ MNI_AVX2 static void unfilter_two_avx2(const int filter[2], uint8_t *const to[2]
     }
 }
 
-/* --- the shared bodies
- * --------------------------------------------------------------- */
+/* --- the shared bodies -------------------------------------------------------------- */
 
 #define LEVEL MNI_AVX2
 #define NAME(x) x##_avx2

@@ -52,6 +52,7 @@ mann_status mni_change_begin(mni_change *c, mni_gallery *g, mann_error *err)
     c->next->n_classes = s->n_classes;
     c->next->n_live_classes = s->n_live_classes;
     c->next->n_live = s->n_live;
+    c->next->knob = s->knob;
     return MANN_OK;
 }
 
@@ -265,8 +266,7 @@ mann_status mni_change_journal(mni_gallery *g, uint32_t type, const mni_buf *b,
     return mni_journal_append(g->journal, type, b->bytes, b->n_bytes, err);
 }
 
-/* Ends a change: durable first, visible second. `s` is how far it went. */
-static mann_status finish(mni_change *c, mann_status s, mann_error *err)
+mann_status mni_change_finish(mni_change *c, mann_status s, mann_error *err)
 {
     mni_gallery *g = c->g;
     if (s == MANN_OK) s = mni_change_seal(c, err);
@@ -393,7 +393,7 @@ mann_status mni_gallery_add(mni_gallery *g, const mni_new_row *rows, size_t n,
     uint64_t next_id = g->next_id;
     mann_status s = mni_change_begin(&c, g, err);
     if (s == MANN_OK) {
-        s = finish(&c, add_rows(&c, rows, n, ids_out, &next_id, err), err);
+        s = mni_change_finish(&c, add_rows(&c, rows, n, ids_out, &next_id, err), err);
         if (s == MANN_OK) g->next_id = next_id;
     }
     mni_mutex_unlock(&g->writing);
@@ -426,7 +426,7 @@ mann_status mni_gallery_remove(mni_gallery *g, const uint64_t *ids, size_t n,
             s = remove_row(&c, row, &buf, err);
             count++;
         }
-        s = finish(&c, s, err);
+        s = mni_change_finish(&c, s, err);
     }
     mni_mutex_unlock(&g->writing);
     mni_buf_fini(&buf);
@@ -470,7 +470,7 @@ mann_status mni_gallery_remove_class(mni_gallery *g, const char *klass, size_t *
         if (!mni_state_find_class(c.next, klass, &number))
             s = mni_fail(err, MANN_E_NOT_FOUND, "%s: no class \"%s\"", g->path, klass);
         else s = remove_class_rows(&c, number, &count, &buf, err);
-        s = finish(&c, s, err);
+        s = mni_change_finish(&c, s, err);
     }
     mni_mutex_unlock(&g->writing);
     mni_buf_fini(&buf);
@@ -521,7 +521,7 @@ mann_status mni_gallery_relabel(mni_gallery *g, const uint64_t *ids, size_t n,
             s = mni_change_journal(g, MNI_RECORD_RELABEL, &buf, err);
             if (s == MANN_OK) s = mni_change_relabel(&c, row, number, err);
         }
-        s = finish(&c, s, err);
+        s = mni_change_finish(&c, s, err);
     }
     mni_mutex_unlock(&g->writing);
     mni_buf_fini(&buf);

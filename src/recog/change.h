@@ -7,7 +7,8 @@
 
 /* Journal record types. Part of the file format. */
 enum {
-    MNI_RECORD_ADD = 1, MNI_RECORD_REMOVE = 2, MNI_RECORD_RELABEL = 3, MNI_RECORD_ROOT = 4
+    MNI_RECORD_ADD = 1, MNI_RECORD_REMOVE = 2, MNI_RECORD_RELABEL = 3,
+    MNI_RECORD_ROOT = 4, MNI_RECORD_KNOB = 5
 };
 
 typedef struct mni_change {
@@ -41,6 +42,8 @@ mann_status mni_gallery_must_write(mni_gallery *g, mann_error *err);
 
 /* Reserves what publishing needs; after it, mni_change_publish cannot fail. */
 mann_status mni_change_seal(mni_change *c, mann_error *err);
+/* Ends a change: durable first, visible second. `s` is how far it went. */
+mann_status mni_change_finish(mni_change *c, mann_status s, mann_error *err);
 void mni_change_publish(mni_change *c);
 void mni_change_drop(mni_change *c);    /* undo; also after a failed begin */
 

@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "index/kinds.h"
 #include "recog/gallery.h"
 
 /* Everything about the new base that is computed before the first byte is written. */
@@ -23,6 +24,7 @@ typedef struct plan {
     float *scales;                  /* n, int8 only */
     mni_rows view;                  /* of codes */
     uint32_t *klass;                /* n */
+    uint32_t *from;                 /* n: row of the old base, or MNI_NEW_ROW */
     mni_ann *ann;
     mni_calib calib;
 } plan;
@@ -33,6 +35,7 @@ static void plan_fini(plan *p)
     mni_free(p->codes);
     mni_free(p->scales);
     mni_free(p->klass);
+    mni_free(p->from);
     mni_ann_free(p->ann);
 }
 
@@ -320,6 +323,38 @@ static void tell(const mann_hooks *h, mann_note_level level, const char *sentenc
     if (h && h->note) h->note(h->user, level, sentence);
 }
 
+/* Lists that were learned from half or twice the rows do not fit; graphs grow. */
+static int may_fold(const plan *p)
+{
+    const mni_base *old = p->state->base;
+    const char *knob = mni_ann_knob_name(old->ann);
+    if (old->rows.n == 0) return 0;
+    return !knob || strcmp(knob, "nprobe") != 0 ||
+           (p->n < 2 * (uint64_t)old->rows.n && old->rows.n <= 2 * (uint64_t)p->n);
+}
+
+/* spec NULL: the old structure goes on with the rows that are there now; its old rows
+ * are among the new ones in the same order. Named: built from the beginning. */
+static mann_status make_structure(mni_gallery *g, plan *p, const char *spec,
+                                  mni_pool *pool, const mann_hooks *h, mann_error *err)
+{
+    const mni_state *s = p->state;
+    const mni_ann_job job = { .rows = &p->view, .seed = p->meta.seed,
+                              .mem_bytes = g->mem_bytes, .pool = pool, .hooks = h };
+    if (spec) return mni_ann_build(&p->ann, spec, &job, err);
+    if (may_fold(p)) {
+        p->from = mni_alloc((size_t)p->n + 1, sizeof *p->from);
+        if (!p->from) return no_memory(err);
+        for (uint32_t i = 0; i < p->n; i++)
+            p->from[i] = p->rows[i] < s->base->rows.n ? p->rows[i] : MNI_NEW_ROW;
+        MNI_TRY(mni_ann_fold(&p->ann, s->base->ann, &job, p->from, err));
+    } else {
+        MNI_TRY(mni_ann_build(&p->ann, mni_ann_spec(s->base->ann), &job, err));
+    }
+    if (s->knob != mni_ann_knob(s->base->ann)) mni_ann_set_knob(p->ann, s->knob);
+    return MANN_OK;
+}
+
 static mann_status make_plan(mni_gallery *g, plan *p, const char *spec,
                              mni_measure measure, mni_pool *pool, const mann_hooks *h,
                              mann_error *err)
@@ -346,10 +381,7 @@ static mann_status make_plan(mni_gallery *g, plan *p, const char *spec,
             h, MANN_NOTE_INFO,
             "too few classes to learn how near strangers come: every answer will be "
              "\"unsure\"");
-    const mni_ann_job job = {
-        .rows = &p->view, .seed = p->meta.seed, .pool = pool, .hooks = h
-    };
-    return mni_ann_build(&p->ann, spec ? spec : mni_ann_spec(old->ann), &job, err);
+    return make_structure(g, p, spec, pool, h, err);
 }
 
 /* Another name of the gallery's own file, or the same. */

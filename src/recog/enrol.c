@@ -11,9 +11,6 @@
 #include "os/clock.h"
 #include "recog/embed.h"
 
-/* tail rows before a fold, and no fold before a quarter is new */
-enum { FOLD_ROWS = 65536 };
-
 typedef struct enrolment {
     mni_gallery *g;
     const mni_photos *set;
@@ -28,19 +25,54 @@ static uint64_t content_key(uint64_t content_hash, const char *klass, size_t n_c
     return mni_hash_bytes(klass, n_chars, content_hash);
 }
 
-/* What the gallery holds already. */
+static int list_row(enrolment *e, const mni_state *s, uint32_t row)
+{
+    mni_record r;
+    uint32_t n = 0;
+    if (!mni_state_alive(s, row)) return 1;
+    mni_state_record(s, row, &r);
+    const char *name = r.klass == MANN_NO_CLASS ? "" : mni_state_name(s, r.klass, &n);
+    return mni_idmap_put(&e->present, content_key(r.content_hash, name, n), 1);
+}
+
+/* Rows of one class in the base; MANN_NO_CLASS: of none. They are a list in the file. */
+static int list_class(enrolment *e, const mni_state *s, uint32_t klass)
+{
+    const mni_base *b = s->base;
+    uint32_t from = b->class_at[b->meta.n_classes], to = b->rows.n;
+    if (klass != MANN_NO_CLASS) {
+        if (klass >= b->meta.n_classes) return 1;       /* a class of the tail */
+        from = b->class_at[klass];
+        to = b->class_at[klass + 1];
+    }
+    for (uint32_t i = from; i < to && i < b->rows.n; i++)
+        if (b->class_rows[i] < b->rows.n && !list_row(e, s, b->class_rows[i])) return 0;
+    return 1;
+}
+
+/* What the gallery holds already of the classes that are coming: a photo is present only
+ * in its own class, so that adding one to a million looks at few. */
 static mann_status list_present(enrolment *e, mann_error *err)
 {
     mni_state *s = mni_gallery_state(e->g);
+    mni_idmap listed = { 0 };
     int ok = 1;
-    for (uint32_t row = 0; ok && row < mni_state_rows(s); row++) {
-        if (!mni_state_alive(s, row)) continue;
-        mni_record r;
-        uint32_t n = 0;
-        mni_state_record(s, row, &r);
-        const char *name = r.klass == MANN_NO_CLASS ? "" : mni_state_name(s, r.klass, &n);
-        ok = mni_idmap_put(&e->present, content_key(r.content_hash, name, n), 1);
+    for (uint32_t t = 0; ok && t < s->n_tail; t++)
+        ok = list_row(e, s, s->base->rows.n + t);
+    for (uint64_t i = 0; ok && i < e->set->n; i++) {
+        const char *name;
+        uint32_t klass = MANN_NO_CLASS, one;
+        int known = 1;
+        e->set->path(e->set->ctx, i, &name);
+        if (name) {
+            mni_mutex_lock(&e->g->lock);
+            known = mni_state_find_class(s, name, &klass);
+            mni_mutex_unlock(&e->g->lock);
+        }
+        if (!known || mni_idmap_get(&listed, klass, &one)) continue;
+        ok = mni_idmap_put(&listed, klass, 1) && list_class(e, s, klass);
     }
+    mni_idmap_fini(&listed);
     mni_state_release(s);
     return ok ? MANN_OK : mni_fail(err, MANN_E_NOMEM, "%s: list of contents", e->g->path);
 }
@@ -72,7 +104,7 @@ static void note_bad(const enrolment *e, uint64_t i, const mni_photo *p)
 static mann_status fold_if_large(enrolment *e, mann_error *err)
 {
     mni_state *s = mni_gallery_state(e->g);
-    int large = s->n_tail >= FOLD_ROWS && s->n_tail >= s->base->rows.n / 4;
+    const int large = mni_state_fold_due(s);
     mni_state_release(s);
     return large ? mni_gallery_build(e->g, NULL, NULL, MNI_MEASURE_NO, e->pool, e->hooks,
                                      err)

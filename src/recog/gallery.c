@@ -515,6 +515,8 @@ mann_status mni_gallery_describe(mni_gallery *g, mann_gallery_info *info, mann_e
              g->model ? mni_model_shape_of(g->model).architecture : "");
     i.journal_cut_bytes = g->replayed.n_cut_bytes;
     i.journal_ignored = (uint32_t)g->replayed.foreign;
+    i.knob = s->knob;
+    i.compact_due = (uint32_t)mni_state_fold_due(s);
     mni_mutex_unlock(&g->lock);
     mni_uuid_text(mni_reader_uuid(b->reader), i.uuid);
     *info = i;

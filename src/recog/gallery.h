@@ -33,6 +33,7 @@ struct mann_gallery {
     int has_lock;
     mni_journal *journal;
     uint64_t next_id;
+    uint64_t mem_bytes;                 /* limit of building; 0: none */
     int behind;         /* 1: the file may be a newer one than this handle goes by */
     uint32_t *live;                 /* live rows per class; NULL until the first change */
     size_t live_cap;
@@ -129,6 +130,17 @@ mann_status mni_gallery_search(mni_gallery *g, mann_matrix queries, const mann_s
 mann_status mni_gallery_identify(mni_gallery *g, mann_matrix queries,
                                  const mann_search *s, mni_pool *pool, mann_hit *hits,
                                  mann_answer *answers, mann_error *err);
+
+mann_status mni_gallery_within(mni_gallery *g, mann_matrix queries, float distance,
+                               const mann_search *s, mni_pool *pool, mann_found_fn fn,
+                               void *user, mann_error *err);
+/* (knob.c) */
+mann_status mni_gallery_tune(mni_gallery *g, mann_matrix queries, double recall,
+                             uint32_t k, mni_pool *pool, mann_tuned *out,
+                             mann_error *err);
+mann_status mni_gallery_facts(mni_gallery *g,
+                              void (*fn)(void *user, const char *name, double value),
+                              void *user, mann_error *err);
 
 /* --- photos (embed.c, enrol.c) ------------------------------------------------------ */
 mann_status mni_gallery_embed(mni_gallery *g, const mann_image *images, size_t n,

@@ -36,6 +36,8 @@ mann_status mni_asker_nearest(mni_asker *a, const mni_query_view *v, const float
                               size_t k, const mni_near **rows, size_t *n,
                               mann_error *err);
 
+/* What the base's structure is asked with: defaults, tombstones, filter. */
+mni_ann_params mni_query_params(const mni_query_view *v, size_t k);
 mann_hit mni_query_hit(const mni_query_view *v, mni_near near);
 extern const mann_hit mni_no_hit;
 /* Verdict from the best row's score and the lead over the second class. */

@@ -2,9 +2,13 @@
  * sources are relative to. Every record is a change of its own (change.h), published at
  * once: nobody else looks yet.
  *
- *   ADD      u64 id, u64 content hash, u64 time, text class, text source, text key, f32 x
- *   dim REMOVE   u64 id RELABEL  u64 id, text class ROOT     text folder            text:
- *   u32 bytes (all ones: none), then the bytes
+ *   ADD      u64 id, u64 content hash, u64 time, text class, text source, text key,
+ *            f32 x dim
+ *   REMOVE   u64 id
+ *   RELABEL  u64 id, text class
+ *   ROOT     text folder
+ *   KNOB     u32 default of ef or nprobe
+ *   text:    u32 bytes (all ones: none), then the bytes
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>
@@ -103,6 +107,11 @@ static mann_status replay_one(mni_change *c, uint32_t type, mni_cursor *in,
     if (type == MNI_RECORD_ROOT) {
         const char *folder = take_text(in, &n, &none);
         return in->bad || none ? MANN_OK : remember_root(c->g, folder, n, err);
+    }
+    if (type == MNI_RECORD_KNOB) {
+        const uint32_t knob = mni_cursor_u32(in);
+        if (!in->bad && knob <= MNI_MAX_KNOB) c->next->knob = knob;
+        return MANN_OK;
     }
     if (type != MNI_RECORD_REMOVE && type != MNI_RECORD_RELABEL)
         return mni_fail(err, MANN_E_VERSION,

@@ -79,6 +79,22 @@ mann_verdict mni_query_verdict(const mni_query_view *v, float score, float margi
     return score >= v->unsure_above ? MANN_UNSURE : MANN_UNKNOWN;
 }
 
+mni_ann_params mni_query_params(const mni_query_view *v, size_t k)
+{
+    const mni_state *s = v->state;
+    mni_ann_params p = { .k = (uint32_t)k, .ef = v->search->ef,
+                         .nprobe = v->search->nprobe, .keep = v->keep,
+                         .keep_ctx = (void *)(uintptr_t)v };
+    if (p.ef == 0) p.ef = s->knob;              /* the structure heeds one of the two */
+    if (p.nprobe == 0) p.nprobe = s->knob;
+    if (v->keep && !v->search->filter) {        /* how many base rows are alive at most */
+        const uint32_t dead = s->dead->n_dead > s->n_tail ? s->dead->n_dead - s->n_tail
+                                                          : 0;
+        p.n_kept = s->base->rows.n - (dead < s->base->rows.n ? dead : s->base->rows.n);
+    }
+    return p;
+}
+
 /* --- one thread --------------------------------------------------------------------- */
 
 mann_status mni_asker_init(mni_asker *a, const mni_query_view *v, mann_error *err)
@@ -112,11 +128,7 @@ mann_status mni_asker_nearest(mni_asker *a, const mni_query_view *v, const float
         mni_state_scan_tail(s, query, a->tail);
         a->tail_query = query;
     }
-    mni_ann_params p = { .k = (uint32_t)k,
-                         .ef = v->search->ef,
-                         .nprobe = v->search->nprobe,
-                         .keep = v->keep,
-                         .keep_ctx = (void *)(uintptr_t)v };
+    const mni_ann_params p = mni_query_params(v, k);
     MNI_TRY(mni_ann_search(s->base->ann, &s->base->rows, query, &p, a->scratch, a->near,
                            &n_base, err));
     mni_topk best;

@@ -1,5 +1,5 @@
-/* sheet.c - contact sheets: thumbnails, the PNG kind, and the file. See sheet.h;
- * sheet_html.c has the other kind.
+/* sheet.c - contact sheets: thumbnails, the kind that is one picture, and the file. See
+ * sheet.h; sheet_html.c has the other kind.
  *
  *   +--------+   +--------+ +--------+ +--------+
  *   | query  |   | hit 1  | | hit 2  | | hit 3  |    a line per query
@@ -18,6 +18,7 @@
 #include "base/text.h"
 #include "image/draw.h"
 #include "image/image.h"
+#include "image/jpeg_write.h"
 #include "image/png_write.h"
 #include "image/resize.h"
 
@@ -70,11 +71,13 @@ static mann_status fit(const mann_image *in, mann_image *out, mann_error *err)
 mann_status mni_sheet_thumb_file(mni_gallery *g, const char *path, mann_image *out,
                                  mann_error *err)
 {
+    const mni_decode_opts small_enough = { .min_side = MNI_THUMB,
+                                           .background = { 255, 255, 255 } };
     uint8_t *bytes = NULL;
     size_t n_bytes;
     mann_image im = { 0, 0, 0, NULL };
     mann_status s = mni_read_file(g->vfs, path, MAX_PHOTO_BYTES, &bytes, &n_bytes, NULL);
-    if (s == MANN_OK) s = mni_image_decode(&im, bytes, n_bytes, NULL, NULL);
+    if (s == MANN_OK) s = mni_image_decode(&im, bytes, n_bytes, &small_enough, NULL);
     mni_free(bytes);
     s = s == MANN_OK ? fit(&im, out, err) : grey_box(out, err);
     mann_image_clear(&im);
@@ -106,7 +109,7 @@ mann_status mni_sheet_thumb_hit(mni_gallery *g, uint64_t id, mann_image *out,
     return s;
 }
 
-/* --- PNG ---------------------------------------------------------------------------- */
+/* --- one picture -------------------------------------------------------------------- */
 
 /* Text cut to the width of a cell. */
 static void label(mann_image *sheet, int x, int y, const char *text, mni_colour c)
@@ -157,8 +160,8 @@ static mann_status draw_row(mni_gallery *g, const mann_sheet_row *r, mann_image 
     return MANN_OK;
 }
 
-mann_status mni_sheet_png(mni_gallery *g, const mann_sheet_row *rows, size_t n,
-                          mni_buf *out, mann_error *err)
+mann_status mni_sheet_picture(mni_gallery *g, const mann_sheet_row *rows, size_t n,
+                              int jpeg, mni_buf *out, mann_error *err)
 {
     uint32_t most = 0;
     for (size_t i = 0; i < n; i++) most = rows[i].n_hits > most ? rows[i].n_hits : most;
@@ -177,7 +180,9 @@ mann_status mni_sheet_png(mni_gallery *g, const mann_sheet_row *rows, size_t n,
     mann_status s = MANN_OK;
     for (size_t i = 0; i < n && s == MANN_OK; i++)
         s = draw_row(g, &rows[i], &sheet, (int)(GAP + i * row_height), err);
-    if (s == MANN_OK) s = mni_png_encode(out, &sheet, err);
+    if (s == MANN_OK)
+        s = jpeg ? mni_jpeg_encode(out, &sheet, MNI_SHEET_QUALITY, err)
+                 : mni_png_encode(out, &sheet, err);
     mann_image_clear(&sheet);
     return s;
 }
@@ -190,12 +195,14 @@ mann_status mni_sheet_write(mni_gallery *g, const mann_sheet_row *rows, size_t n
     mni_buf out = { 0 };
     mann_status s;
     if (n == 0) return mni_fail(err, MANN_E_ARG, "contact sheet: nothing to show");
-    if (mni_text_ends(path, ".png")) s = mni_sheet_png(g, rows, n, &out, err);
+    const int jpeg = mni_text_ends(path, ".jpg") || mni_text_ends(path, ".jpeg");
+    if (jpeg || mni_text_ends(path, ".png"))
+        s = mni_sheet_picture(g, rows, n, jpeg, &out, err);
     else if (mni_text_ends(path, ".html") || mni_text_ends(path, ".htm"))
         s = mni_sheet_html(g, rows, n, &out, err);
     else
-        s = mni_fail(err, MANN_E_ARG, "%s: a contact sheet is written as .png or .html",
-                     path);
+        s = mni_fail(err, MANN_E_ARG,
+                     "%s: a contact sheet is written as .png, .jpg or .html", path);
     if (s == MANN_OK && out.failed)
         s = mni_fail(err, MANN_E_NOMEM, "%s: contact sheet", path);
     if (s == MANN_OK) s = mni_replace_file(g->vfs, path, out.bytes, out.n_bytes, err);

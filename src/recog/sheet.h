@@ -5,7 +5,11 @@
 
 #include "recog/gallery.h"
 
-enum { MNI_THUMB = 112 };               /* pixels a side */
+enum {
+    MNI_THUMB = 112,                    /* pixels a side */
+    MNI_SHEET_QUALITY = 90              /* of JPEGs: the least that keeps colours whole,
+                                           so that coloured frames stay sharp */
+};
 
 mann_status mni_sheet_write(mni_gallery *g, const mann_sheet_row *rows, size_t n,
                             const char *path, mann_error *err);
@@ -18,8 +22,9 @@ mann_status mni_sheet_thumb_hit(mni_gallery *g, uint64_t id, mann_image *out,
                                 mann_error *err);
 const char *mni_verdict_word(mann_verdict v);
 
-mann_status mni_sheet_png(mni_gallery *g, const mann_sheet_row *rows, size_t n,
-                          mni_buf *out, mann_error *err);
+/* One picture of all rows: PNG, or JPEG. */
+mann_status mni_sheet_picture(mni_gallery *g, const mann_sheet_row *rows, size_t n,
+                              int jpeg, mni_buf *out, mann_error *err);
 mann_status mni_sheet_html(mni_gallery *g, const mann_sheet_row *rows, size_t n,
                            mni_buf *out, mann_error *err);
 

@@ -6,7 +6,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
-#include "image/png_write.h"
+#include "image/jpeg_write.h"
 #include "recog/sheet.h"
 
 static void put(mni_buf *b, const char *text) { mni_buf_add(b, text, strlen(text)); }
@@ -48,12 +48,12 @@ static void put_base64(mni_buf *b, const uint8_t *bytes, size_t n)
 
 static mann_status put_picture(mni_buf *b, const mann_image *im, mann_error *err)
 {
-    mni_buf png = { 0 };
-    mann_status s = mni_png_encode(&png, im, err);
-    put(b, "<img width=112 height=112 alt=\"\" src=\"data:image/png;base64,");
-    if (s == MANN_OK) put_base64(b, png.bytes, png.n_bytes);
+    mni_buf jpeg = { 0 };
+    mann_status s = mni_jpeg_encode(&jpeg, im, MNI_SHEET_QUALITY, err);
+    put(b, "<img width=112 height=112 alt=\"\" src=\"data:image/jpeg;base64,");
+    if (s == MANN_OK) put_base64(b, jpeg.bytes, jpeg.n_bytes);
     put(b, "\">");
-    mni_buf_fini(&png);
+    mni_buf_fini(&jpeg);
     return s;
 }
 

@@ -54,6 +54,7 @@ mni_state *mni_state_new(mni_base *base, mni_tail *tail, mni_dead *dead)
     s->n_classes = base->meta.n_classes;
     s->n_live_classes = base->meta.n_live_classes;
     s->n_live = base->meta.n_rows;
+    s->knob = base->ann ? mni_ann_knob(base->ann) : 0;
     return s;
 }
 
@@ -64,6 +65,21 @@ void mni_state_release(mni_state *s)
     mni_tail_release(s->tail);
     mni_base_release(s->base);
     mni_free(s);
+}
+
+enum {
+    TAIL_VALUES = 4 << 20,      /* read in about a millisecond */
+    PLAIN_TAIL_ROWS = 65536,    /* where the base is looked at row by row as well */
+    LEAST_DEAD = 1024
+};
+
+int mni_state_fold_due(const mni_state *s)
+{
+    const uint64_t rows = mni_state_rows(s), dead = rows - s->n_live;
+    if (dead >= LEAST_DEAD && 4 * dead >= rows) return 1;
+    if (mni_ann_knob_name(s->base->ann))
+        return (uint64_t)s->n_tail * s->tail->dim >= TAIL_VALUES;
+    return s->n_tail >= PLAIN_TAIL_ROWS && s->n_tail >= s->base->rows.n / 4;
 }
 
 static const mni_tail_row *tail_row(const mni_state *s, uint32_t row)

@@ -94,6 +94,7 @@ typedef struct mni_state {
     mni_tail *tail;
     mni_dead *dead;                     /* NULL: none */
     uint32_t n_tail, n_classes, n_live_classes;
+    uint32_t knob;                      /* default ef or nprobe; 0: the common rule */
     uint64_t n_live;
 } mni_state;
 
@@ -112,6 +113,10 @@ static inline int mni_state_alive(const mni_state *s, uint32_t row)
     const mni_dead *d = s->dead;
     return !d || row >= d->n_bits || !(d->words[row / 64] >> row % 64 & 1);
 }
+
+/* Is it time to fold the tail in? When looking at it takes about a millisecond, or when a
+ * quarter of all rows is dead weight. By counting. */
+int mni_state_fold_due(const mni_state *s);
 
 /* One record, by row; strings are borrowed from the state and not NUL-terminated in the
  * base. */

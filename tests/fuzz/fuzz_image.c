@@ -37,6 +37,10 @@ static void read_one(const uint8_t *bytes, size_t n_bytes)
     FUZZ_CHECK(s == MANN_OK || (e.code == s && e.text[0]));
     FUZZ_CHECK(s != MANN_OK || ((uint64_t)plain.width * plain.height <= MAX_PIXELS &&
                                 plain.channels == 3));
+    /* The stated bound on memory (src/image/README.md) is enough for the second. */
+    if (s == MANN_OK)
+        opts.max_memory = 16 * (uint64_t)plain.width * plain.height +
+                          4096 * (uint64_t)n_bytes + (1 << 20);
     opts.keep_alpha = 1;
     opts.ignore_orientation = 1;
     FUZZ_CHECK(mni_image_decode(&alpha, bytes, n_bytes, &opts, NULL) == s);

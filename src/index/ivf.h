@@ -1,0 +1,88 @@
+/* ivf.h - inverted lists as an index kind: what ivf.c (making), ivf_change.c, ivf_file.c
+ * and ivf_search.c share.
+ *
+ *     query --> centres: the nprobe nearest --> their lists: codes tell which rows may be
+ *     near --> those rows, exactly
+ *
+ * Three names for one structure: "IVF1024,Flat" (codes of 8 bits with bounds: the answer
+ * is that of measuring every row of the lists), "SQ8" (one list: the answer of Flat) and
+ * "IVF1024,PQ32x4fs" (codes without bounds, pq.h). SPDX-License-Identifier: MIT */
+#ifndef MNI_INDEX_IVF_H
+#define MNI_INDEX_IVF_H
+
+#include "index/centres.h"
+#include "index/kinds.h"
+#include "index/lists.h"
+#include "index/spec.h"
+
+enum {
+    MNI_IVF_FILL = 128,         /* byte of an empty code8 slot */
+    MNI_IVF_ROWS = 100,         /* rows a centre that k-means looks at, at most */
+    MNI_IVF_ROUNDS = 10,
+    MNI_IVF_ASKED = 100,        /* queries that choose nprobe */
+    MNI_IVF_K = 10
+};
+#define MNI_IVF_RECALL 0.95
+
+typedef struct mni_ivf {
+    mni_ann base;               /* knob: nprobe */
+    uint32_t n_lists, dim, n_rows;
+    mann_metric metric;
+    float *centre;              /* owned, n_lists x dim */
+    mni_centres centres;        /* of `centre`; its middle is m of code8.h */
+    mni_around8 *around;        /* owned, n_lists */
+    mni_lists lists;
+    uint32_t learned;           /* rows when the centres were learned */
+    double error;               /* mean squared distance of rows to their centres then, */
+    double moved;               /* and its sum over the rows added since; */
+    uint64_t added;             /* how many */
+} mni_ivf;
+
+static inline mni_ivf *mni_ivf_of(mni_ann *a) { return (mni_ivf *)(void *)a; }
+static inline const mni_ivf *mni_ivf_const(const mni_ann *a)
+{
+    return (const mni_ivf *)(const void *)a;
+}
+
+/* ivf.c */
+mann_status mni_ivf_new(mni_ivf **out, const mni_rows *rows, uint32_t n_lists,
+                        mann_error *err);
+mann_status mni_ivf_build(mni_ann **out, const char *spec, const mni_ann_job *job,
+                          mann_error *err);
+void        mni_ivf_free(mni_ann *a);
+/* Lists of rows [first, rows->n) into list[0..). sum: of squared distances; may be
+ * NULL. */
+mann_status mni_ivf_assign(const mni_ivf *v, const mni_rows *rows, uint32_t first,
+                           mni_pool *pool, uint32_t *list, double *sum, mann_error *err);
+/* Codes of row `row` into slot `at` of a list; r: room for dim. */
+void        mni_ivf_put(mni_ivf *v, const mni_rows *rows, uint32_t list, uint32_t at,
+                        uint32_t row, float *r);
+/* The scale of a list that is about to get its first rows: which[0..n). */
+void        mni_ivf_scale(mni_ivf *v, const mni_rows *rows, uint32_t list,
+                          const uint32_t *which, uint32_t n, float *r);
+/* ivf_tune.c: the smallest nprobe that reaches MNI_IVF_RECALL on rows of the set. */
+mann_status mni_ivf_tune(mni_ivf *v, const mni_rows *rows, mni_pool *pool,
+                         mann_error *err);
+
+/* ivf_change.c */
+mann_status mni_ivf_fold(mni_ann **out, const mni_ann *old, const mni_ann_job *job,
+                         const uint32_t *from, mann_error *err);
+mann_status mni_ivf_add(mni_ann *a, const mni_rows *rows, uint32_t first, mni_pool *pool,
+                        mann_error *err);
+mann_status mni_ivf_remove(mni_ann *a, const mni_rows *rows, const uint32_t *gone,
+                           size_t n, mni_pool *pool, mann_error *err);
+mann_status mni_ivf_own(mni_ann *a, mann_error *err);
+
+/* ivf_file.c */
+mann_status mni_ivf_open(mni_ann **out, const char *spec, const mni_reader *r,
+                         const mni_rows *rows, mann_error *err);
+void        mni_ivf_write(const mni_ann *a, mni_writer *w);
+mann_status mni_ivf_check(const mni_ann *a, const mni_rows *rows, mann_error *err);
+size_t      mni_ivf_report(const mni_ann *a, const mni_rows *rows, mni_ann_fact *facts);
+
+/* ivf_search.c */
+mann_status mni_ivf_search(const mni_ann *a, const mni_rows *rows, const float *queries,
+                           size_t n_queries, const mni_ann_params *p,
+                           mni_scratch *scratch, mni_topk *best, mann_error *err);
+
+#endif
