@@ -12,7 +12,7 @@
 #endif
 
 /* Registers: independent sums; 4 cycles x 2 units would do with 8. A run is PIECES
- * pieces, for threads to share out, each of STEPS steps of one multiply-add a register. */
+ * pieces, for threads to share out, each of STEPS steps of a multiply-add a register. */
 enum { REGISTERS = 16, STEPS = 1 << 14, PIECES = 4 };
 
 #if MNI_X86

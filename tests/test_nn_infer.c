@@ -185,11 +185,11 @@ static void same_bits_of(const char *name, uint32_t size)
 
 static void same_bits(void)
 {
-    same_bits_of("resnet18", 64);
-    same_bits_of("mini", 40);
+    same_bits_of("resnet18", 40);
+    same_bits_of("mini", 32);
 }
 
-static void same_bits_bottleneck(void) { same_bits_of("resnet50", 64); }
+static void same_bits_bottleneck(void) { same_bits_of("resnet50", 40); }
 
 /* --- memory ------------------------------------------------------------------------- */
 

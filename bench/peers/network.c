@@ -1,6 +1,6 @@
 /* network.c - our forward pass beside PyTorch's, in turn: a Python that holds the same
  * network with the same weights waits at the other end of a pipe (pipe.h). Their
- * embeddings of the same input are compared with ours: "cosine" is the least of the batch.
+ * embeddings of the same input are compared with ours: "cosine" is the batch's least.
  *
  *     network PYTHON SCRIPT [NAME/BATCH/THREADS]       the script is network_torch.py
  *
@@ -131,8 +131,8 @@ static int measure(const work *w, char **argv)
     free(j.input);
     free(j.out);
     if (gone) return 77;
-    snprintf(text, sizeof text, "nn.embed %s %d batch=%d cosine=%.7f", w->network, w->size,
-             w->batch, cosine);
+    snprintf(text, sizeof text, "nn.embed %s %d batch=%d cosine=%.7f", w->network,
+             w->size, w->batch, cosine);
     r.threads = w->threads;
     rounds_sort(&r);
     rounds_print(&r, "pytorch", text, w->batch * w->repeats, "image/s");

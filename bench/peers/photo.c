@@ -44,7 +44,8 @@ static void ours(const job *j)
 {
     mann_error err;
     mni_parallel_for(j->pool, PHOTOS, 1, prepare, (void *)j);
-    bench_must(mni_model_forward(j->model, j->input, PHOTOS, j->pool, j->out, &err), &err);
+    bench_must(mni_model_forward(j->model, j->input, PHOTOS, j->pool, j->out, &err),
+               &err);
 }
 
 static void ready(job *j, int threads)
