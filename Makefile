@@ -63,11 +63,15 @@ OS = src/os/vfs.c src/os/vfs_posix.c src/os/vfs_mem.c src/os/vfs_mem_cut.c src/o
 # --- L2 kern: the only intrinsics --------------------------------------------------------------------------
 KERN = src/kern/crc32c.c src/kern/dist_c.c src/kern/dist_avx2.c src/kern/dist_avx512.c \
 	src/kern/dist_neon.c src/kern/kern_dist.c src/kern/gemm.c src/kern/gemm_c.c \
+	src/kern/gemm_avx2.c src/kern/gemm_avx512.c src/kern/gemm_neon.c src/kern/kern_nn.c \
+	src/kern/ew.c src/kern/kern_img.c src/kern/resize_avx2.c src/kern/resize_avx512.c \
+	src/kern/resize_neon.c src/kern/kern_low.c src/kern/low_avx2.c src/kern/low_avx512.c \
+	src/kern/low_neon.c \
 	src/kern/conv_pack.c src/kern/conv_c.c src/kern/conv_avx2.c src/kern/conv_avx512.c \
+	src/kern/conv_neon.c src/kern/conv_grad_neon.c \
 	src/kern/kern_conv.c src/kern/conv_wino.c src/kern/conv_rule.c src/kern/wino_grad.c \
 	src/kern/conv_grad.c src/kern/conv_grad_c.c src/kern/conv_grad_avx2.c \
-	src/kern/conv_grad_avx512.c src/kern/norm_blocks.c \
-	src/kern/gemm_avx2.c src/kern/gemm_avx512.c src/kern/kern_nn.c src/kern/ew.c src/kern/kern_png.c \
+	src/kern/conv_grad_avx512.c src/kern/norm_blocks.c src/kern/kern_png.c \
 	src/kern/png_c.c src/kern/png_avx2.c src/kern/png_neon.c \
 	src/kern/jpeg_c.c src/kern/jpeg_avx2.c src/kern/jpeg_neon.c src/kern/kern_jpeg.c \
 	src/kern/i8_c.c src/kern/i8_avx2.c src/kern/i8_avx512.c src/kern/i8_neon.c \
@@ -100,7 +104,7 @@ NN = src/nn/resnet.c src/nn/conv.c src/nn/norm.c src/nn/relu.c src/nn/pooling.c 
 	src/nn/unit.c src/nn/loss.c src/nn/triplet.c src/nn/contrastive.c src/nn/sgd.c src/nn/plan.c \
 	src/nn/scratch.c src/nn/nodes.c src/nn/network.c src/nn/net_planes.c src/nn/net_blocks.c \
 	src/nn/net_blocks_back.c src/nn/pool_blocks.c src/nn/infer.c src/nn/infer_run.c src/nn/model.c \
-	src/nn/pixels.c
+	src/nn/model_precision.c src/nn/low.c src/nn/low_forward.c src/nn/pixels.c
 
 # --- L3 index: search structures --------------------------------------------------------------------------------------
 INDEX = src/index/rows.c src/index/spec.c src/index/ann.c src/index/ann_search.c \
@@ -146,14 +150,14 @@ TEST_MAIN = tests/main.c
 TEST_BASE = tests/test_base.c tests/test_text.c tests/test_json.c tests/test_os.c tests/test_vfs.c
 TEST_KERN = tests/test_kern_conv.c tests/test_kern_wino.c tests/test_kern_grad.c \
 	tests/test_kern_dist.c tests/test_kern_i8.c tests/test_kern_nn.c tests/test_kern_png.c \
-	tests/test_kern_jpeg.c tests/test_kern_code.c
+	tests/test_kern_jpeg.c tests/test_kern_code.c tests/test_kern_img.c tests/test_kern_low.c
 TEST_IMAGE_IN = tests/decode_help.c tests/test_png.c tests/test_jpeg.c tests/test_jpeg_ways.c \
 	tests/test_bmp.c tests/test_formats.c \
 	tests/test_decode.c
 TEST_IMAGE_OUT = tests/test_resize.c tests/test_draw.c tests/test_synth.c
 TEST_STORE = tests/test_container.c tests/test_journal.c tests/test_foreign.c
 TEST_NN = tests/nn_oracle.c tests/test_nn_layers.c tests/test_nn_loss.c tests/test_nn_network.c \
-	tests/test_nn_blocks.c tests/test_nn_infer.c \
+	tests/test_nn_low.c tests/test_nn_blocks.c tests/test_nn_infer.c \
 	tests/test_nn_golden.c
 TEST_INDEX = tests/ann_help.c tests/ann_forge.c tests/test_ann_forged.c tests/test_ann_life.c tests/test_ann_files.c \
 	tests/test_ann_gallery.c tests/test_spec.c tests/test_index.c tests/test_bare.c \

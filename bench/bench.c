@@ -23,7 +23,7 @@ static const struct { const char *name; void (*run)(void); } benches[] = {
     { "image.decode", bench_image_decode },
     { "image.resize", bench_image_resize },
     { "image.synth", bench_image_synth },
-    { "nn.train", bench_nn },
+    { "nn", bench_nn },
     { "nn.layer", bench_nn_layers },
     { "nn.embed", bench_nn_embed },
     { "index.flat", bench_index_flat },

@@ -1,6 +1,6 @@
 /* bench_nn.c - networks: a step of training, in images a second, for one thread and for
- * all (forward alone: bench_embed.c). The rival is tools such as PyTorch on the same net,
- * run beside it. SPDX-License-Identifier: MIT */
+ * all, and forward in few bits (in floats: bench_embed.c). The rival is tools such as
+ * PyTorch on the same net, run beside it. SPDX-License-Identifier: MIT */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -12,6 +12,7 @@
 
 typedef struct job {
     mni_network *net;
+    mni_model *model;
     mni_pool *pool;
     size_t n;
     float *input, *out;         /* out: gradient of the embeddings */
@@ -31,6 +32,46 @@ static void train_step(void *ctx)
     mni_network_zero_grads(j->net);
     mni_network_backward(j->net, j->out);
     mni_network_step(j->net, &sgd);
+}
+
+static void embed(void *ctx)
+{
+    const job *j = ctx;
+    if (mni_model_forward(j->model, j->input, j->n, j->pool, j->out, NULL) != MANN_OK)
+        exit(1);
+    bench_use(j->out);
+}
+
+/* An embedding at another precision; share: f32's time over this one's, in turn. */
+static void low_line(const char *preset, uint32_t size, size_t n, mni_precision p)
+{
+    enum { MEASURED = 2 };
+    const mni_kern_low *kern = mni_kern_low_best();
+    bench_time t[2];
+    job low = { .n = n }, f32 = { .n = n };
+    mni_resnet_config c;
+    char name[64];
+    mni_resnet_preset(&c, preset);
+    c.input_size = size;
+    const size_t images = n > MEASURED ? n : MEASURED;
+    low.input = bench_floats(images * c.input_channels * size * size);
+    low.out = bench_floats(n * mni_resnet_dim(&c));
+    if (mni_model_new_resnet(&low.model, preset, &c, 1, NULL) != MANN_OK ||
+        mni_model_new_resnet(&f32.model, preset, &c, 1, NULL) != MANN_OK ||
+        mni_model_measure(low.model, low.input, MEASURED, NULL) != MANN_OK ||
+        mni_model_set_precision(low.model, p, NULL) != MANN_OK)
+        exit(1);
+    f32.input = low.input;
+    f32.out = low.out;
+    bench_in_turn((const bench_rival[]){ { embed, &f32 }, { embed, &low } }, 2, 2.0, t);
+    snprintf(name, sizeof name, "nn.embed.%s %s %u batch=%zu", mni_precision_name(p),
+             preset, (unsigned)size, n);
+    BENCH_LINE(name, p == MNI_PRECISION_INT8 ? kern->int8_name : kern->bf16_name, 1,
+               t[1], (double)n / t[1].median, "images/s", t[1].speed);
+    mni_free(low.input);
+    mni_free(low.out);
+    mni_model_free(low.model);
+    mni_model_free(f32.model);
 }
 
 static void line(const char *what, const char *preset, uint32_t size, size_t n,
@@ -63,5 +104,10 @@ void bench_nn(void)
     for (uint32_t threads = 1; threads <= all; threads += all > 1 ? all - 1 : 1) {
         line("train", "mini", 32, 96, threads);
         line("train", "mini", 64, 64, threads);
+    }
+    for (int p = MNI_PRECISION_BF16; p <= MNI_PRECISION_INT8; p++) {
+        low_line("resnet18", 224, 1, (mni_precision)p);
+        low_line("resnet50", 224, 1, (mni_precision)p);
+        low_line("mini", 64, 64, (mni_precision)p);
     }
 }

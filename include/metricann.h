@@ -171,6 +171,14 @@ void        mann_model_free(mann_model *m);
 /* How save keeps the weights (MANN_STORE_*): f32, or f16 at half the size. f16 rounds
  * them at once: the model becomes another one, with a fingerprint of its own. */
 mann_status mann_model_store_as(mann_model *m, uint32_t store, mann_error *err);
+/* What the network computes with. int8 is some 2 to 3 times as fast as f32 where the CPU
+ * has AVX-512 VNNI, bf16 halves the memory of weights; both are emulated elsewhere.
+ * Either makes another model of it, with a fingerprint of its own, saved and opened as
+ * such: a gallery answers queries of its own precision only. int8 needs to know how
+ * large numbers get: training measured it; a model from elsewhere is measured here, on
+ * 32 drawn pictures. The pixels model has no weights: MANN_E_ARG. */
+enum { MANN_PRECISION_F32 = 1, MANN_PRECISION_BF16, MANN_PRECISION_INT8 };
+mann_status mann_model_set_precision(mann_model *m, uint32_t precision, mann_error *err);
 uint32_t    mann_model_dim(const mann_model *m);
 /* out: n x dim unit vectors. The bits of a vector do not depend on n or on the pool. */
 mann_status mann_model_embed(const mann_model *m, const mann_image *images, size_t n,
@@ -182,6 +190,8 @@ typedef struct mann_model_info {
     /* what training examined it with; 0: not examined */
     uint32_t val_classes, val_images;
     float val_recall;               /* Recall@1 of it, leave one out; NaN: not examined */
+    uint32_t precision;             /* MANN_PRECISION_* */
+    uint32_t measured;              /* 1: its training measured what int8 wants to know */
 } mann_model_info;
 mann_status mann_model_describe(const mann_model *m, mann_model_info *info,
                                 mann_error *err);
@@ -391,6 +401,7 @@ typedef struct mann_gallery_info {
     uint32_t journal_ignored; /* 1: the journal beside the file belongs to another base */
     uint32_t knob;            /* default ef or nprobe of searches; 0: the common rule */
     uint32_t compact_due;     /* 1: the tail or the dead rows slow searches down */
+    uint32_t precision;       /* of the model inside; 0: there is none */
 } mann_gallery_info;
 mann_status mann_gallery_describe(mann_gallery *g, mann_gallery_info *info,
                                   mann_error *err);

@@ -130,6 +130,60 @@ static void equal_rows_are_all_there(void)
     hnsw_drop(&s);
 }
 
+/* Rows as near as one of the ten nearest, whose codes say that they are out of reach. */
+static void count_hidden(const hnsw_set *s, const float *query, size_t *hidden,
+                         size_t *all)
+{
+    const mni_hnsw *h = (const mni_hnsw *)s->ann;
+    const uint32_t n = h->n;
+    uint32_t *nodes = mni_alloc(n, sizeof *nodes), *code = mni_alloc(n, sizeof *code);
+    float *exact = mni_alloc(n, sizeof *exact);
+    mni_near near[10];
+    mni_topk best;
+    CHECK(nodes && code && exact);
+    uint8_t *coded = mni_alloc(mni_hnsw_query_bytes(&h->walk), 1);
+    mni_hnsw_grid_query(&h->walk, query, coded);
+    for (uint32_t i = 0; i < n; i++) nodes[i] = i;
+    mni_hnsw_grid_measure(&h->walk)(coded, h->codes, h->walk.bytes, nodes, n, code);
+    mni_rows_scan(&s->rows, query, 0, n, exact);
+    mni_topk_init(&best, near, 10);
+    for (uint32_t i = 0; i < n; i++) mni_topk_push(&best, exact[h->row_of[i]], i);
+    for (size_t j = 0; j < 10; j++) {
+        const uint32_t far = mni_hnsw_grid_reach(&h->walk, coded, code[near[j].row]);
+        CHECK(far >= code[near[j].row]);
+        for (uint32_t i = 0; i < n; i++)
+            if (exact[h->row_of[i]] <= near[j].distance) {
+                *hidden += code[i] > far;
+                ++*all;
+            }
+    }
+    mni_free(nodes);
+    mni_free(code);
+    mni_free(exact);
+    mni_free(coded);
+}
+
+static void what_codes_hide_is_known(void)
+{
+    const char *const specs[] = { "HNSW8,efc40", "HNSW8,efc40,SQ4" };
+    for (int m = 0; m < 3; m++)
+        for (int t = 0; t < 2; t++) {
+            hnsw_set s;
+            size_t hidden = 0, all = 0;
+            float query[40];
+            hnsw_fill(&s, 1500, 1500, 40, metrics[m], 10, 0);
+            hnsw_make(&s, specs[t], NULL);
+            const float noise = ((const mni_hnsw *)s.ann)->walk.noise;
+            CHECK(t ? noise > 2.0f && noise < 5.0f : noise > 0.2f && noise < 0.6f);
+            for (uint64_t i = 0; i < 100; i++) {
+                hnsw_row(&s, i, query);
+                count_hidden(&s, query, &hidden, &all);
+            }
+            CHECK(all >= 100 * 55 && hidden * 100 < all);
+            hnsw_drop(&s);
+        }
+}
+
 /* --- files -------------------------------------------------------------------------- */
 
 static mann_status open_it(hnsw_set *s, mni_reader *r, mann_error *e)
@@ -336,6 +390,7 @@ const test_case hnsw_tests[] = {
     { "threads_change_nothing", threads_change_nothing, 0 },
     { "few_rows_are_fine", few_rows_are_fine, 0 },
     { "equal_rows_are_all_there", equal_rows_are_all_there, 0 },
+    { "what_codes_hide_is_known", what_codes_hide_is_known, 0 },
     { "a_mapped_graph_is_the_same", a_mapped_graph_is_the_same, 0 },
     { "damage_leads_nowhere", damage_leads_nowhere, 0 },
     { "every_flipped_byte_is_noticed", every_flipped_byte_is_noticed, 0 },

@@ -12,7 +12,7 @@
 
 static int each_level(mni_kern_nn out[3])
 {
-    static const unsigned steps[] = { MNI_CPU_AVX2, MNI_CPU_AVX512 };
+    static const unsigned steps[] = { MNI_CPU_AVX2, MNI_CPU_AVX512, MNI_CPU_NEON };
     const unsigned cpu = mni_cpu_detect();
     int n = 0;
     unsigned have = 0;

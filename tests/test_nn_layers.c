@@ -90,8 +90,8 @@ static void check_slopes(const char *what, const bench *t, const doubles *d, dou
 {
     const double h = 1e-6;
     double largest = 0;
-    for (size_t i = 0; grad && i < count; i++)
-        largest = fmax(largest, fabs((double)grad[i]));
+    for (size_t i = 0; grad && i < count; i++) /* fmax: GCC 12 for aarch64 breaks on it */
+        if (fabs((double)grad[i]) > largest) largest = fabs((double)grad[i]);
     for (size_t i = 0; grad && i < count; i++) {
         const double old = at[i];
         at[i] = old + h;

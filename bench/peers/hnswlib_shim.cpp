@@ -11,17 +11,32 @@ struct peer {
     hnswlib::HierarchicalNSW<float> *graph;
 };
 
+static hnswlib::SpaceInterface<float> *space_of(size_t dim, int inner)
+{
+    if (inner) return new hnswlib::InnerProductSpace(dim);
+    return new hnswlib::L2Space(dim);
+}
 void *peer_new(size_t dim, size_t rows, size_t m, size_t build_ef, int inner)
 {
     peer *p = new peer;
-    if (inner) p->space = new hnswlib::InnerProductSpace(dim);
-    else p->space = new hnswlib::L2Space(dim);
+    p->space = space_of(dim, inner);
     p->graph = new hnswlib::HierarchicalNSW<float>(p->space, rows, m, build_ef);
     return p;
 }
 void peer_add(void *peer_, const float *row, size_t id)
 {
     static_cast<peer *>(peer_)->graph->addPoint(row, id);
+}
+void peer_save(void *peer_, const char *path)
+{
+    static_cast<peer *>(peer_)->graph->saveIndex(path);
+}
+void *peer_load(size_t dim, size_t rows, const char *path, int inner)
+{
+    peer *p = new peer;
+    p->space = space_of(dim, inner);
+    p->graph = new hnswlib::HierarchicalNSW<float>(p->space, path, false, rows);
+    return p;
 }
 void peer_ef(void *peer_, size_t ef) { static_cast<peer *>(peer_)->graph->setEf(ef); }
 void peer_ask(void *peer_, const float *query, size_t k, uint32_t *out)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/json.h"
+#include "base/mem.h"
 #include "eval/calib.h"
 #include "image/prep.h"
 #include "nn/model.h"
@@ -52,6 +53,45 @@ mann_status mann_model_store_as(mann_model *m, uint32_t store, mann_error *err)
         return mni_fail(err, MANN_E_ARG, "mann_model_store_as: %u, wanted f32 or f16",
                         (unsigned)store);
     return mni_model_store_as(m, store == MANN_STORE_F16 ? MNI_F16 : MNI_F32, err);
+}
+
+/* What no training measured is measured on toys: drawn alike on every machine. */
+static mann_status measure_on_toys(mann_model *m, mann_error *err)
+{
+    enum { TOYS = 32, VIEWS = 2, SIDE = 96 };
+    size_t n_bytes;
+    mni_recipe recipe;
+    const void *prep = mni_model_attached(m, MNI_RECIPE_TAG, &n_bytes);
+    MNI_TRY(mni_recipe_decode(&recipe, prep, n_bytes, err));
+    const size_t floats = mni_input_floats(m);
+    float *input = mni_alloc_aligned(TOYS, floats * sizeof *input, 0);
+    if (!input) return mni_fail(err, MANN_E_NOMEM, "model: %d pictures", TOYS);
+    mann_synth_config c;
+    mann_synth_config_fill(&c, sizeof c);
+    c.size = SIDE;
+    mann_status s = MANN_OK;
+    for (uint64_t i = 0; s == MANN_OK && i < TOYS; i++) {
+        mann_image im;
+        s = mann_synth_draw(&im, &c, i / VIEWS, i % VIEWS, err);
+        if (s != MANN_OK) break;
+        s = mni_prep_run(&recipe, &im, input + i * floats, err);
+        mann_image_clear(&im);
+    }
+    if (s == MANN_OK) s = mni_model_measure(m, input, TOYS, err);
+    mni_free(input);
+    return s;
+}
+
+mann_status mann_model_set_precision(mann_model *m, uint32_t precision, mann_error *err)
+{
+    MNI_NEED(m, "mann_model_set_precision");
+    if (precision < MANN_PRECISION_F32 || precision > MANN_PRECISION_INT8)
+        return mni_fail(err, MANN_E_ARG,
+                        "mann_model_set_precision: %u, wanted f32, bf16 or int8",
+                        (unsigned)precision);
+    if (precision == MANN_PRECISION_INT8 && mni_model_resnet(m) && !mni_model_measured(m))
+        MNI_TRY(measure_on_toys(m, err));
+    return mni_model_set_precision(m, (mni_precision)precision, err);
 }
 
 void     mann_model_free(mann_model *m) { mni_model_free(m); }
@@ -138,6 +178,8 @@ mann_status mann_model_describe(const mann_model *m, mann_model_info *info,
                           .n_parameters = shape.n_parameters,
                           .fingerprint = mni_model_fingerprint(m) };
     take_validation(m, &i);
+    i.precision = (uint32_t)mni_model_precision(m);
+    i.measured = (uint32_t)mni_model_measured(m);
     i.calibrated = mni_model_attached(m, MNI_CALIB_TAG, &n) != NULL;
     snprintf(i.architecture, sizeof i.architecture, "%s", shape.architecture);
     return mni_give_sized(info, &i, sizeof i, "mann_model_describe", err);

@@ -107,6 +107,7 @@ int mni_is_container(const char *path);
 mann_status mni_cli_ids(mni_cli *c, const char *path, uint64_t **ids, size_t *n);
 const char *mni_metric_name(uint32_t metric);
 const char *mni_store_name(uint32_t store);
+const char *mni_precision_word(uint32_t precision);
 /* MANN_E_NOT_FOUND, with the nearest name in the sentence, if no record has that class.
  */
 mann_status mni_cli_need_class(mni_cli *c, mann_gallery *g, const char *name);

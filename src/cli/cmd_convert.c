@@ -111,16 +111,18 @@ static int from_file(mni_cli *c, const char *in, const char *out)
     return code;
 }
 
-/* A model again, its weights as f32 or f16. */
+/* A model again, its weights as f32 or f16, and what it is to compute with. */
 static int from_model(mni_cli *c, const char *in, const char *out)
 {
     mann_model *m;
+    mann_model_info info = { .struct_size = sizeof info };
     mni_stat st;
     const int half = mni_opt_text(&c->options, MNI_OPT_STORE)[1] == '1';
-    mann_status s = mann_model_open(&m, in, &c->err);
+    mann_status s = mni_cli_model(c, in, &m);
     if (s != MANN_OK) return mni_cli_fail(c, MNI_FROM_INPUT, s);
     s = mann_model_store_as(m, half ? MANN_STORE_F16 : MANN_STORE_F32, &c->err);
     if (s == MANN_OK) s = mann_model_save(m, out, &c->err);
+    if (s == MANN_OK) s = mann_model_describe(m, &info, &c->err);
     mann_model_free(m);
     if (s == MANN_OK) s = mni_vfs_posix()->ops->stat(mni_vfs_posix(), out, &st, &c->err);
     if (s != MANN_OK) return mni_cli_fail(c, MNI_FROM_OUTPUT, s);
@@ -128,7 +130,10 @@ static int from_model(mni_cli *c, const char *in, const char *out)
     char size[24];
     mni_format_bytes(size, sizeof size, st.n_bytes);
     mni_out_name(&c->out, out);
-    mni_text_f(&c->out, ": model with %s weights, %s\n", half ? "f16" : "f32", size);
+    mni_text_f(&c->out, ": model with %s weights, %s%s%s\n", half ? "f16" : "f32", size,
+               info.precision == MANN_PRECISION_F32 ? "" : ", answers in ",
+               info.precision == MANN_PRECISION_F32 ? ""
+                                                    : mni_precision_word(info.precision));
     return MNI_EXIT_OK;
 }
 

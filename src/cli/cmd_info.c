@@ -43,6 +43,13 @@ static void fingerprint_text(char out[24], uint64_t v)
     out[16] = '\0';
 }
 
+/* f32 is not worth a word. */
+static const char *at_precision(uint32_t p)
+{
+    return p == MANN_PRECISION_INT8 ? " in int8"
+         : p == MANN_PRECISION_BF16 ? " in bf16" : "";
+}
+
 /* --- gallery ------------------------------------------------------------------------ */
 
 static void fact_json(void *user, const char *name, double value)
@@ -74,6 +81,7 @@ static void gallery_json(mni_cli *c, mann_gallery *g, const mann_gallery_info *i
     mann_gallery_facts(g, fact_json, &j, NULL);
     mni_json_end(&j);
     key_text(&j, "model", i->model[0] ? i->model : NULL);
+    key_text(&j, "precision", i->precision ? mni_precision_word(i->precision) : NULL);
     key_text(&j, "model_fingerprint", i->fingerprint ? print : NULL);
     key_number(&j, "false_accept", i->false_accept);
     key_number(&j, "threshold", i->threshold);
@@ -118,7 +126,9 @@ static void gallery_text(mni_cli *c, mann_gallery *g, const mann_gallery_info *i
     mni_text_add(out, "\n");
     mann_gallery_facts(g, fact_text, out, NULL);
     mni_text_add(out, "  model        ");
-    if (i->model[0]) mni_text_f(out, "%s (fingerprint %s)\n", i->model, print);
+    if (i->model[0])
+        mni_text_f(out, "%s%s (fingerprint %s)\n", i->model, at_precision(i->precision),
+                   print);
     else if (i->fingerprint)
         mni_text_f(out, "not inside; wanted fingerprint %s\n", print);
     else mni_text_add(out, "none (bare vectors)\n");
@@ -164,6 +174,9 @@ static int describe_model(mni_cli *c, const mann_model *m)
         mni_json_key(&j, "calibrated");
         mni_json_bool(&j, info.calibrated != 0);
         key_text(&j, "fingerprint", print);
+        key_text(&j, "precision", mni_precision_word(info.precision));
+        mni_json_key(&j, "measured_for_int8");
+        mni_json_bool(&j, info.measured != 0);
         if (info.val_classes) {
             key_u64(&j, "val_classes", info.val_classes);
             key_u64(&j, "val_images", info.val_images);
@@ -176,6 +189,8 @@ static int describe_model(mni_cli *c, const mann_model *m)
     mni_out_name(&c->out, c->options.files[0]);
     mni_text_f(&c->out, ": model\n  architecture %s, input %u x %u, %u numbers out\n",
                info.architecture, info.input_size, info.input_size, info.dim);
+    mni_text_f(&c->out, "  precision    %s%s\n", mni_precision_word(info.precision),
+               info.measured ? ", measured for int8" : "");
     mni_text_f(&c->out, "  parameters   %llu\n  calibrated   %s\n  fingerprint  %s\n",
                (unsigned long long)info.n_parameters, info.calibrated ? "yes" : "no",
                print);

@@ -60,11 +60,64 @@ int mni_is_container(const char *path)
     return s == MANN_OK && got == sizeof head && memcmp(head, "METRANN", 8) == 0;
 }
 
+/* What --precision asks for; 0: nothing. */
+static uint32_t asked_precision(const mni_cli *c)
+{
+    if (!c->options.values[MNI_OPT_PRECISION].row ||
+        !mni_opt_given(&c->options, MNI_OPT_PRECISION))
+        return 0;
+    const char *name = mni_opt_text(&c->options, MNI_OPT_PRECISION);
+    return name[0] == 'f' ? MANN_PRECISION_F32
+         : name[0] == 'b' ? MANN_PRECISION_BF16 : MANN_PRECISION_INT8;
+}
+
+const char *mni_precision_word(uint32_t p)
+{
+    return p == MANN_PRECISION_INT8 ? "int8" : p == MANN_PRECISION_BF16 ? "bf16" : "f32";
+}
+
+/* Older models lack what int8 wants to know of them. */
+static mann_status set_precision(mni_cli *c, const char *name, mann_model *m,
+                                 uint32_t precision)
+{
+    mann_model_info info = { .struct_size = sizeof info };
+    MNI_TRY(mann_model_describe(m, &info, &c->err));
+    if (precision == MANN_PRECISION_INT8 && !info.measured)
+        mni_talk_say(&c->talk, MANN_NOTE_WARNING,
+                     "%s: no training measured it for int8; measured on drawn pictures",
+                     name);
+    return mann_model_set_precision(m, precision, &c->err);
+}
+
 mann_status mni_cli_model(mni_cli *c, const char *name, mann_model **out)
 {
-    if (mni_text_same(name, "pixels"))
-        return mann_model_new(out, "pixels", 0, 0, &c->err);
-    return mann_model_open(out, name, &c->err);
+    const uint32_t precision = asked_precision(c);
+    if (mni_text_same(name, "pixels")) {
+        MNI_TRY(mann_model_new(out, "pixels", 0, 0, &c->err));
+    } else {
+        MNI_TRY(mann_model_open(out, name, &c->err));
+    }
+    if (!precision) return MANN_OK;
+    mann_status s = set_precision(c, name, *out, precision);
+    if (s == MANN_OK) return MANN_OK;
+    mann_model_free(*out);
+    *out = NULL;
+    return s;
+}
+
+/* A gallery answers at the precision that its vectors were made with, and at no other. */
+static mann_status check_precision(mni_cli *c, const char *path, mann_gallery *g)
+{
+    const uint32_t asked = asked_precision(c);
+    mann_gallery_info info = { .struct_size = sizeof info };
+    if (!asked) return MANN_OK;
+    MNI_TRY(mann_gallery_describe(g, &info, &c->err));
+    if (info.precision == 0 || info.precision == asked) return MANN_OK;
+    return mni_fail(&c->err, MANN_E_MISMATCH,
+                    "%s: its vectors were made at %s, --precision %s would compare them "
+                    "with others",
+                    path, mni_precision_word(info.precision),
+                    mni_precision_word(asked));
 }
 
 /* A power cut or a damaged disk is told once, where somebody will see it. */
@@ -107,11 +160,17 @@ mann_status mni_cli_gallery(mni_cli *c, const char *path, uint32_t flags,
                         path, path);
     MNI_TRY(mann_gallery_open(out, path, flags, &c->err));
     tell_of_journal(c, path, *out);
+    mann_status s = check_precision(c, path, *out);
+    if (s != MANN_OK) {
+        mann_gallery_free(*out);
+        *out = NULL;
+        return s;
+    }
     if (!c->options.values[MNI_OPT_MODEL].row ||
         !mni_opt_given(&c->options, MNI_OPT_MODEL))
         return MANN_OK;
     mann_model *model;
-    mann_status s = mni_cli_model(c, mni_opt_text(&c->options, MNI_OPT_MODEL), &model);
+    s = mni_cli_model(c, mni_opt_text(&c->options, MNI_OPT_MODEL), &model);
     if (s == MANN_OK) s = mann_gallery_use_model(*out, model, &c->err);
     mann_model_free(model);
     if (s == MANN_OK) return MANN_OK;

@@ -34,6 +34,11 @@ OPTION(MODEL, "model", 'm', PATH, "MODEL", "", 0, 0,
     "weights checkpoint model-path model-file",
     "a model file, or 'pixels' for the built-in thumbnail model; not needed where the "
     "gallery has its own")
+OPTION(PRECISION, "precision", 0, CHOICE, "f32=float32=fp32|bf16=bfloat16|int8=i8", "f32",
+    0, 0, C(EXTRACT) | C(BUILD) | C(SEARCH) | C(ADD) | C(EVAL) | C(CONVERT),
+    "compute inference-dtype",
+    "what the network computes with; a gallery keeps to the one it was made with (and "
+    "uses it unasked)")
 OPTION(GALLERY, "gallery", 0, PATH, "GALLERY", "", 0, 0,
     C(SEARCH) | C(ADD) | C(REMOVE) | C(RELABEL) | C(COMPACT) | C(EVAL) | C(VERIFY) |
         C(TUNE),
@@ -55,7 +60,7 @@ OPTION(NO_MODEL, "no-model", 0, FLAG, "", "no", 0, 0, C(EXTRACT) | C(BUILD),
     "without-model",
     "keep only the model's fingerprint in the gallery, not the model")
 OPTION(STORE, "store", 0, CHOICE, "f32=float32=float|f16=float16=half|int8=i8", "f32",
-    0, 0, C(EXTRACT) | C(BUILD) | C(CONVERT) | C(PLAN), "dtype storage precision",
+    0, 0, C(EXTRACT) | C(BUILD) | C(CONVERT) | C(PLAN), "dtype storage",
     "how vectors (convert: a model's weights) are kept")
 OPTION(VECTORS, "vectors", 0, PATH, "FILE", "", 0, 0,
     C(SEARCH) | C(ADD) | C(TUNE) | C(BENCH), "query-vectors queries embeddings",

@@ -35,8 +35,8 @@ enum {
 /* One Huffman code: lengths per symbol, and the bits already reversed, as deflate sends
  * them. */
 typedef struct code {
-    uint8_t length[N_FIXED];
     uint16_t bits[N_FIXED];
+    uint8_t length[N_FIXED];
 } code;
 
 typedef struct packer {
@@ -219,7 +219,9 @@ static void code_bits(code *c, unsigned n)
     for (unsigned s = 0; s < n; s++) count[c->length[s]]++;
     count[0] = 0;
     for (unsigned l = 1; l <= MAX_CODE; l++) next[l] = (next[l - 1] + count[l - 1]) << 1;
-    for (unsigned s = 0; s < n; s++) {
+    /* size_t, because with unsigned GCC 12.2 for aarch64 takes this function for one that
+     * writes nothing, and leaves out the calls (-O1 and above; -fno-ivopts cures it). */
+    for (size_t s = 0; s < n; s++) {
         unsigned v = c->length[s] ? next[c->length[s]]++ : 0, r = 0;
         for (unsigned i = 0; i < c->length[s]; i++, v >>= 1) r = r << 1 | (v & 1);
         c->bits[s] = (uint16_t)r;

@@ -6,9 +6,14 @@
 #define MNI_IMAGE_RESIZE_H
 
 #include "base/status.h"
+#include "kern/kern_img.h"
 
 /* `in` has 1..4 channels (no alpha weighting). out is owned (mann_image_clear). */
 mann_status mni_image_resize(mann_image *out, const mann_image *in, uint32_t width,
                              uint32_t height, mann_error *err);
+/* The same with given kernels: the same bytes, whatever they are. */
+mann_status mni_image_resize_of(const mni_kern_img *kern, mann_image *out,
+                                const mann_image *in, uint32_t width, uint32_t height,
+                                mann_error *err);
 
 #endif

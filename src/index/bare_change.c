@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "index/bare.h"
 #include "index/bare_parts.h"
+#include "os/huge.h"
 
 /* --- vectors that come in ----------------------------------------------------------- */
 
@@ -63,6 +64,7 @@ static mann_status reserve(mni_bare *ix, size_t n, mann_error *err)
         if (ids) ix->ids = ix->own_ids = ids;
         float *rows = ids ? mni_realloc(ix->own_rows, cap * dim, sizeof *rows) : NULL;
         if (rows) {
+            mni_huge_advise(rows, cap * dim * sizeof *rows);    /* read here and there */
             ix->rows.data = ix->own_rows = rows;
             ix->cap_rows = cap;
             return MANN_OK;

@@ -32,14 +32,14 @@ uint32_t mni_hnsw_bits(const mni_spec *said, uint32_t dim)
     return said->codes == MNI_CODES_SQ4 ? 4 : 8;
 }
 
-/* Counted for rows without structure: a walk measures about 9 new rows for each of the ef
- * that it expands, and a row that is built in does so with build_ef, and half as much
+/* Counted for rows without structure: a walk measures about 16 new rows for each of the
+ * ef that it expands, and a row that is built in does so with build_ef, and half as much
  * again for its links. */
 static void cost(const char *spec, const mni_rows *shape, mni_ann_cost *out)
 {
     mni_spec said = { 0 };
     char canonical[MNI_ANN_SPEC];
-    const double n = shape->n, a_row = 9.0;
+    const double n = shape->n, a_row = 16.0;
     *out = (mni_ann_cost){ 0 };
     if (!mni_spec_is(MNI_HNSW, spec, &said, canonical)) return;
     const uint32_t bits = mni_hnsw_bits(&said, shape->dim), m = said.links;

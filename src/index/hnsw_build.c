@@ -247,7 +247,7 @@ static void link_row(const building *b, mni_hnsw_walk *w, uint32_t node)
             if (n && l) at = h->level[l].down[mni_hnsw_node(w->pool[0])];
         }
         n = add_fellows(b, &v, w, node, l, n);
-        n = mni_hnsw_choose(&v, w, w->pool, n, h->m, NULL, 0);
+        n = mni_hnsw_choose(&v, w, w->pool, n, v.degree, NULL, 0);
         memcpy(links, w->list, n * sizeof *links);
     }
 }

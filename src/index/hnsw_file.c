@@ -2,8 +2,8 @@
  * mapped.
  *
  *     "HNHD"  bytes, 192  u32 version 1, M, ef_construction, bits, n, levels, entry, dim,
- *                         rows the grid has seen, f32 step, u64 born, u64 seed, u64 0;
- *                         then u32 rows of level 1, 2, .. 31, 0
+ *                         rows the grid has seen, f32 step, u64 born, u64 seed, f32
+ *                         noise, u32 0; then u32 rows of level 1, 2, .. 31, 0
  *     "HNLK"  u32         n x 2M links of level 0, unused ones 2^32-1; page-aligned
  *     "HNRO"  u32         n: the row of each node
  *     "HNUP"  u32         for each level above 0 with k rows: k nodes, k slots below,
@@ -30,11 +30,13 @@ void mni_hnsw_write(const mni_ann *a, mni_writer *w)
     uint8_t head[HEAD_BYTES] = { 0 };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         mni_put32(head + 4 * i, words[i]);
-    uint32_t step;
+    uint32_t step, noise;
     memcpy(&step, &h->walk.step, sizeof step);
+    memcpy(&noise, &h->walk.noise, sizeof noise);
     mni_put32(head + 36, step);
     mni_put64(head + 40, h->born);
     mni_put64(head + 48, h->seed);
+    mni_put32(head + 56, noise);
     for (uint32_t l = 1; l <= h->n_levels; l++)
         mni_put32(head + AT_LEVELS + 4 * (l - 1), h->level[l].n);
     mni_writer_section(w, "HNHD", MNI_BYTES, MNI_ALIGN_SECTION, head, sizeof head);
@@ -92,7 +94,7 @@ static mann_status read_levels(mni_hnsw *h, const uint8_t *head, const mni_reade
 static mann_status read_head(mni_hnsw *h, const uint8_t *head, const mni_rows *rows,
                              mann_error *err)
 {
-    const uint32_t step = mni_get32(head + 36);
+    const uint32_t step = mni_get32(head + 36), noise = mni_get32(head + 56);
     if (mni_get32(head) != VERSION || mni_get32(head + 4) != h->m ||
         mni_get32(head + 8) != h->build_ef || mni_get32(head + 12) != h->bits ||
         mni_get32(head + 16) != rows->n || mni_get32(head + 28) != rows->dim)
@@ -107,9 +109,11 @@ static mann_status read_head(mni_hnsw *h, const uint8_t *head, const mni_rows *r
     h->entry = mni_get32(head + 24);
     h->walk.n_seen = mni_get32(head + 32);
     memcpy(&h->walk.step, &step, sizeof step);
+    memcpy(&h->walk.noise, &noise, sizeof noise);
     h->born = mni_get64(head + 40);
     h->seed = mni_get64(head + 48);
-    if (h->n_levels > MNI_HNSW_LEVELS || !isfinite(h->walk.step) || h->walk.step < 0.0f)
+    if (h->n_levels > MNI_HNSW_LEVELS || !isfinite(h->walk.step) ||
+        h->walk.step < 0.0f || !isfinite(h->walk.noise) || h->walk.noise < 0.0f)
         return mni_fail(err, MANN_E_FORMAT, "hnsw: %lu levels, a step of %g",
                         (unsigned long)h->n_levels, (double)h->walk.step);
     return MANN_OK;

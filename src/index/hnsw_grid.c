@@ -112,6 +112,7 @@ mann_status mni_hnsw_grid_learn(mni_hnsw_grid *g, const mni_rows *rows, mann_err
         qsort(column + (size_t)j * n, n, sizeof *column, ascending);
     double least = INFINITY;
     float step = 0.0f;
+    g->noise = 0.0f;
     for (uint32_t cut = 0; n > 0 && cut < n / 8 + 1; cut = 2 * cut + 1) {
         const double error = try_cut(g, column, n, cut, low);
         if (!(error < least)) continue;
@@ -120,6 +121,7 @@ mann_status mni_hnsw_grid_learn(mni_hnsw_grid *g, const mni_rows *rows, mann_err
         memcpy(best, low, g->dim * sizeof *low);
     }
     g->step = step;
+    if (step > 0.0f) g->noise = (float)sqrt(least / ((double)n * g->dim)) / step;
     g->n_seen = rows->n;
     mni_free(g->own_low);
     g->low = g->own_low = best;
@@ -186,35 +188,52 @@ static uint32_t bias_of(const mni_hnsw_grid *g, const int8_t *query)
     return (uint32_t)(zero * sum);
 }
 
-/* Where value j of a row stands in a coded query. */
-static size_t query_at(const mni_hnsw_grid *g, uint32_t j)
+/* n values on the finest grid; written so that compilers make vectors of it. */
+static void place_all(const float *value, const float *low, float per_step, float last,
+                      size_t n, uint8_t *out)
 {
-    if (g->bits == 8) return j;
-    return j / 64 * 32 + j % 32 + (j % 64 < 32 ? 0 : g->bytes);
+    for (size_t j = 0; j < n; j++) {
+        float at = (value[j] - low[j]) * per_step;
+        at = at > 0.0f ? at : 0.0f;
+        at = at < last ? at : last;
+        out[j] = (uint8_t)(int32_t)(at + 0.5f);
+    }
+}
+
+static float largest_of(const float *value, size_t n)
+{
+    float largest = 0.0f;
+    for (size_t j = 0; j < n; j++) {
+        const float v = fabsf(value[j]);
+        largest = v > largest ? v : largest;
+    }
+    return largest;
+}
+
+static void scale_all(const float *value, float factor, size_t n, int8_t *out)
+{
+    for (size_t j = 0; j < n; j++) {
+        const float at = value[j] * factor;
+        out[j] = (int8_t)(int32_t)(at + (at < 0.0f ? -0.5f : 0.5f));
+    }
 }
 
 uint32_t mni_hnsw_grid_query(const mni_hnsw_grid *g, const float *query, uint8_t *out)
 {
-    float largest = 0.0f;
+    /* of 8 bits all values in a row; of 4 bits 32 for the low halves, 32 for the upper */
+    const uint32_t piece = g->bits == 8 ? g->dim : MNI_CODE_GROUP;
+    const float largest = g->inner ? largest_of(query, g->dim) : 0.0f,
+                factor = largest > 0.0f ? (float)g->top / largest : 0.0f,
+                per_step = g->step > 0.0f ? 1.0f / g->step : 0.0f,
+                last = g->bits == 4 ? (float)MNI_CODE_TOP : (float)g->top;
     memset(out, 0, mni_hnsw_query_bytes(g));
-    if (!g->inner) {
-        const float per_step = g->step > 0.0f ? 1.0f / g->step : 0.0f,
-                    last = g->bits == 4 ? (float)MNI_CODE_TOP : (float)g->top;
-        for (uint32_t j = 0; j < g->dim; j++) {
-            const float at = (query[j] - g->low[j]) * per_step;
-            out[query_at(g, j)] =
-                at > 0.0f ? (uint8_t)((at < last ? at : last) + 0.5f) : 0;
-        }
-        return 0;
+    for (uint32_t j = 0; j < g->dim; j += piece) {
+        const uint32_t n = g->dim - j < piece ? g->dim - j : piece;
+        uint8_t *to = out + (g->bits == 8 ? 0 : j / 64 * 32 + (j % 64 ? g->bytes : 0));
+        if (!g->inner) place_all(query + j, g->low + j, per_step, last, n, to);
+        else if (isfinite(factor)) scale_all(query + j, factor, n, (int8_t *)to);
     }
-    for (uint32_t j = 0; j < g->dim; j++)
-        if (fabsf(query[j]) > largest) largest = fabsf(query[j]);
-    const float factor = largest > 0.0f ? (float)g->top / largest : 0.0f;
-    for (uint32_t j = 0; j < g->dim && isfinite(factor); j++) {
-        const float at = query[j] * factor;
-        ((int8_t *)out)[query_at(g, j)] = (int8_t)(at < 0.0f ? at - 0.5f : at + 0.5f);
-    }
-    return bias_of(g, (const int8_t *)out);
+    return g->inner ? bias_of(g, (const int8_t *)out) : 0;
 }
 
 uint32_t mni_hnsw_grid_node(const mni_hnsw_grid *g, const uint8_t *code, uint8_t *out)
@@ -227,6 +246,26 @@ uint32_t mni_hnsw_grid_node(const mni_hnsw_grid *g, const uint8_t *code, uint8_t
     for (size_t j = 0; j < g->bytes; j++)
         ((int8_t *)out)[j] = (int8_t)(j < g->dim ? code[j] - zero : 0);
     return bias_of(g, (const int8_t *)out);
+}
+
+/* Rounding moves a row by `noise` along any direction, also along the one to the query,
+ * and the query (on the finest steps) by 1/sqrt(12). The difference of two rows has twice
+ * that variance; SURE standard deviations are allowed for. For inner products the shift
+ * is multiplied by the length of the query. */
+uint32_t mni_hnsw_grid_reach(const mni_hnsw_grid *g, const uint8_t *query, uint32_t d)
+{
+    const double SURE = 3.0,
+                 slack = SURE * sqrt(2.0 * ((double)g->noise * g->noise + 1.0 / 12.0));
+    double far = sqrt((double)d) + slack;
+    far *= far;
+    if (g->inner) {
+        const size_t n = mni_hnsw_query_bytes(g);
+        int32_t squares = 0;
+        for (size_t j = 0; j < n; j++)
+            squares += ((const int8_t *)query)[j] * ((const int8_t *)query)[j];
+        far = (double)d + slack * sqrt((double)squares);
+    }
+    return far < (double)UINT32_MAX ? (uint32_t)far : UINT32_MAX;
 }
 
 mni_code_fn mni_hnsw_grid_measure(const mni_hnsw_grid *g)

@@ -17,6 +17,7 @@ typedef struct mni_hnsw_grid {
     int inner;
     size_t bytes;               /* of a row's code */
     float step;                 /* 0: nothing was learnt; all codes are 0 */
+    float noise;                /* rms of what rounding moves a value by, in steps */
     const float *low;           /* dim values: what code 0 stands for */
     float *own_low;             /* NULL: `low` is a view of a file */
 } mni_hnsw_grid;
@@ -42,6 +43,9 @@ mann_status mni_hnsw_grid_encode(const mni_hnsw_grid *g, const mni_rows *rows,
 uint32_t    mni_hnsw_grid_query(const mni_hnsw_grid *g, const float *query, uint8_t *out);
 /* The same for a row that is coded already (8 bits). */
 uint32_t    mni_hnsw_grid_node(const mni_hnsw_grid *g, const uint8_t *code, uint8_t *out);
+/* How far codes may be off: of rows whose vectors are nearer than that of a row at code
+ * distance d, nearly all are at code distances up to this. */
+uint32_t    mni_hnsw_grid_reach(const mni_hnsw_grid *g, const uint8_t *query, uint32_t d);
 mni_code_fn mni_hnsw_grid_measure(const mni_hnsw_grid *g);
 
 #endif

@@ -9,13 +9,16 @@
  * what the heap of results would drop falls off the end. When the cursor reaches the end,
  * every node of the pool has been expanded, and the walk is over.
  *
- * An expansion goes over its node's links twice. First those met before are filtered out,
- * which leaves a dense list; then the codes on that list are measured, four at a time,
- * while the next four are on their way from memory. The walk spends its time waiting for
- * memory, so what counts is how many lines are asked for at once.
+ * The walk spends its time waiting for memory, so what counts is how many lines are asked
+ * for at once. Hence not one node is expanded at a time, but the AT_ONCE nearest: their
+ * links are gone over, those met before are filtered out, the codes of all others are
+ * sent for, and then measured in one go. What is found next could have come earlier that
+ * way, but a third of the steps have to wait (and recall at the same ef is a little
+ * higher: README.md has the counts).
  *
- * The walk sees codes, not vectors. The best k x FACTOR nodes are measured exactly, and
- * that decides what is answered and in which order. SPDX-License-Identifier: MIT */
+ * The walk sees codes, not vectors. How far codes may be off is known (hnsw_grid.h):
+ * nodes that may be among the k nearest are measured exactly, and that decides what is
+ * answered and in which order. SPDX-License-Identifier: MIT */
 #include "index/hnsw.h"
 
 #include <math.h>
@@ -23,9 +26,9 @@
 #include "base/mem.h"
 
 enum {
-    FACTOR8 = 2, FACTOR4 = 4,   /* x k nodes are measured exactly ... */
-    EXACT_MORE = 8,             /* ... and some more */
-    PER_LINE = 16               /* links in a cache line */
+    PER_LINE = 16,              /* links in a cache line */
+    AT_ONCE = 3,                /* nodes that are expanded together */
+    ROWS_AHEAD = 8              /* vectors on their way while one is measured */
 };
 
 /* --- scratch ------------------------------------------------------------------------ */
@@ -196,7 +199,7 @@ static inline size_t unmet(const mni_hnsw_view *v, mni_visited *seen, uint32_t s
 
 static inline void fetch_codes(const mni_hnsw_view *v, const uint32_t *nodes, size_t n)
 {
-    for (size_t i = 0; i < n && i < 4; i++)
+    for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < v->bytes; j += 64)
             __builtin_prefetch(v->codes + nodes[i] * v->bytes + j);
 }
@@ -207,38 +210,64 @@ static inline void fetch_links(const mni_hnsw_view *v, uint32_t slot)
     for (uint32_t i = 0; i < v->degree; i += PER_LINE) __builtin_prefetch(links + i);
 }
 
+/* Takes a key into the sorted pool of at most ef; its place, or ef if it is too far. */
+static inline size_t pool_take(uint64_t *pool, size_t *n, size_t ef, uint64_t key)
+{
+    if (*n == ef && key >= pool[ef - 1]) return ef;
+    const size_t at = place_of(pool, *n, key);
+    if (*n < ef) ++*n;
+    memmove(pool + at + 1, pool + at, (*n - 1 - at) * sizeof *pool);
+    pool[at] = key;
+    return at;
+}
+
+/* What is met from the AT_ONCE nearest of the pool that are not expanded yet, from
+ * *cursor on; how many. Their codes are on the way, and so are the links of those that
+ * are next in turn. */
+static inline size_t expand(const mni_hnsw_view *v, mni_hnsw_walk *w, size_t n,
+                            size_t *cursor, uint32_t *slots, uint32_t *others)
+{
+    uint64_t *pool = w->pool;
+    size_t met = 0, at = *cursor;
+    for (int i = 0; i < AT_ONCE && at < n; i++) {
+        const uint32_t slot = mni_hnsw_node(pool[at]);
+        pool[at] |= 1;
+        const size_t more = unmet(v, &w->seen, slot, slots + met, others + met);
+        fetch_codes(v, (v->node ? others : slots) + met, more);
+        met += more;
+        while (at < n && pool[at] & 1) at++;
+    }
+    *cursor = at;
+    for (int i = 0; at < n && i < AT_ONCE; at++)
+        if (!(pool[at] & 1)) {
+            fetch_links(v, mni_hnsw_node(pool[at]));
+            i++;
+        }
+    return met;
+}
+
 size_t mni_hnsw_beam(const mni_hnsw_view *v, mni_hnsw_walk *w, const uint8_t *query,
                      uint32_t start, size_t ef)
 {
-    uint32_t slots[2 * MNI_MAX_LINKS], others[2 * MNI_MAX_LINKS], near[2 * MNI_MAX_LINKS];
+    enum { MOST = AT_ONCE * 2 * MNI_MAX_LINKS };
+    uint32_t slots[MOST], others[MOST], near[MOST];
     uint32_t *nodes = v->node ? others : slots;
-    uint64_t *pool = w->pool;
     size_t n = 1, cursor = 0;
     mni_visited_next(&w->seen);
     mni_visited_mark(&w->seen, start);
     nodes[0] = node_at(v, start);
     if (nodes[0] >= v->n_nodes) return 0;
     v->measure(query, v->codes, v->bytes, nodes, 1, near);
-    pool[0] = mni_hnsw_key(near[0] + v->bias, start);
+    w->pool[0] = mni_hnsw_key(near[0] + v->bias, start);
     while (cursor < n) {
-        const uint32_t slot = mni_hnsw_node(pool[cursor]);
-        pool[cursor] |= 1;
-        const size_t met = unmet(v, &w->seen, slot, slots, others);
-        fetch_codes(v, nodes, met);
-        while (cursor < n && pool[cursor] & 1) cursor++;
-        if (cursor < n) fetch_links(v, mni_hnsw_node(pool[cursor]));
+        const size_t met = expand(v, w, n, &cursor, slots, others);
         v->measure(query, v->codes, v->bytes, nodes, met, near);
         for (size_t i = 0; i < met; i++) {
             const uint64_t key = mni_hnsw_key(near[i] + v->bias, slots[i]);
-            if (n == ef && key >= pool[n - 1]) continue;
-            const size_t at = place_of(pool, n, key);
-            if (n < ef) n++;
-            memmove(pool + at + 1, pool + at, (n - 1 - at) * sizeof *pool);
-            pool[at] = key;
-            if (at <= cursor) {
-                cursor = at;
-                fetch_links(v, slots[i]);
-            }
+            const size_t at = pool_take(w->pool, &n, ef, key);
+            if (at > cursor || at == ef) continue;
+            cursor = at;
+            fetch_links(v, slots[i]);
         }
     }
     return n;
@@ -313,10 +342,7 @@ static mann_status beam_kept(const mni_hnsw_view *v, mni_hnsw_walk *w,
             if (n == ef && key >= w->pool[n - 1]) continue;
             heap_push(w->heap, waiting++, key);
             if (!is_kept(f, slots[i])) continue;
-            const size_t at = place_of(w->pool, n, key);
-            if (n < ef) n++;
-            memmove(w->pool + at + 1, w->pool + at, (n - 1 - at) * sizeof *w->pool);
-            w->pool[at] = key;
+            pool_take(w->pool, &n, ef, key);
         }
     }
     *n_out = n;
@@ -325,21 +351,37 @@ static mann_status beam_kept(const mni_hnsw_view *v, mni_hnsw_walk *w,
 
 /* --- one query ---------------------------------------------------------------------- */
 
+/* How many of the pool's n nodes may be among the k nearest, as far as codes can tell. */
+static size_t may_count(const mni_hnsw_grid *g, const uint8_t *query,
+                        const uint64_t *pool, size_t n, size_t k)
+{
+    size_t m = k;
+    if (n <= k || k == 0) return n;
+    const uint32_t far = mni_hnsw_grid_reach(g, query, mni_hnsw_distance(pool[k - 1]));
+    while (m < n && mni_hnsw_distance(pool[m]) <= far) m++;
+    return m;
+}
+
+static void fetch_row(const mni_rows *rows, size_t row_bytes, uint32_t row)
+{
+    enum { FIRST_BYTES = 1024 };    /* the processor goes on by itself */
+    const char *at = (const char *)rows->data + row * row_bytes;
+    for (size_t j = 0; j < row_bytes && j < FIRST_BYTES; j += 64)
+        __builtin_prefetch(at + j);
+}
+
 /* The first nodes of the pool, measured exactly. */
 static void measure_rows(const mni_hnsw *h, const mni_rows *rows, const float *query,
                          const uint64_t *pool, size_t n, mni_topk *best)
 {
     const size_t row_bytes = rows->dim * mni_dtype_bytes(rows->dtype);
-    enum { AHEAD = 3, FIRST_BYTES = 1024 };
-    for (size_t i = 0; i < n + AHEAD; i++) {
+    for (size_t i = 0; i < n + ROWS_AHEAD; i++) {
         if (i < n) {
             const uint32_t row = h->row_of[mni_hnsw_node(pool[i])];
-            const char *at = (const char *)rows->data + row * row_bytes;
-            for (size_t j = 0; j < row_bytes && j < FIRST_BYTES && row < rows->n; j += 64)
-                __builtin_prefetch(at + j);
+            if (row < rows->n) fetch_row(rows, row_bytes, row);
         }
-        if (i < AHEAD) continue;
-        const uint32_t row = h->row_of[mni_hnsw_node(pool[i - AHEAD])];
+        if (i < ROWS_AHEAD) continue;
+        const uint32_t row = h->row_of[mni_hnsw_node(pool[i - ROWS_AHEAD])];
         float distance;
         if (row >= rows->n) continue;   /* a damaged file */
         mni_rows_scan(rows, query, row, row + 1, &distance);
@@ -352,8 +394,7 @@ static mann_status search_one(const mni_hnsw *h, const mni_rows *rows, const flo
                               mann_error *err)
 {
     mni_hnsw_view v = mni_hnsw_view_of(h, 0, 0);
-    size_t n, exact = best->k * (h->bits == 4 ? FACTOR4 : FACTOR8) + EXACT_MORE,
-              ef = p->ef > best->k ? p->ef : best->k;
+    size_t n, ef = p->ef > best->k ? p->ef : best->k;
     if (ef > h->n) ef = h->n;
     if (h->n == 0 || ef == 0) return MANN_OK;
     MNI_TRY(mni_hnsw_walk_ready(w, h, ef, err));
@@ -366,7 +407,8 @@ static mann_status search_one(const mni_hnsw *h, const mni_rows *rows, const flo
     } else {
         n = mni_hnsw_beam(&v, w, w->query, start, ef);
     }
-    measure_rows(h, rows, query, w->pool, n < exact ? n : exact, best);
+    n = may_count(&h->walk, w->query, w->pool, n, best->k);
+    measure_rows(h, rows, query, w->pool, n, best);
     return MANN_OK;
 }
 

@@ -287,6 +287,7 @@ void mni_kern_grad_build(mni_kern_grad *k, unsigned cpu)
     mni_kern_grad_add_c(k);
     if (cpu & MNI_CPU_AVX2) mni_kern_grad_add_avx2(k);
     if (cpu & MNI_CPU_AVX512) mni_kern_grad_add_avx512(k);
+    if (cpu & MNI_CPU_NEON) mni_kern_grad_add_neon(k);
 }
 
 static mni_once once = MNI_ONCE_INIT;

@@ -1,4 +1,4 @@
-/* ew.c - the tables of kern_ew.h: one body, three levels. SPDX-License-Identifier: MIT */
+/* ew.c - the tables of kern_ew.h: one body, all levels. SPDX-License-Identifier: MIT */
 #include "kern/kern_ew.h"
 
 #include <stdint.h>
@@ -43,6 +43,7 @@ void mni_kern_ew_build(mni_kern_ew *k, unsigned cpu)
     if (cpu & MNI_CPU_AVX2) { k->name = "avx2"; fill_avx2(k); }
     if (cpu & MNI_CPU_AVX512) { k->name = "avx512"; fill_avx512(k); }
 #endif
+    if (cpu & MNI_CPU_NEON) k->name = "neon"; /* fill_c is made of NEON there */
 }
 
 static mni_kern_ew best;

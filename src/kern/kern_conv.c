@@ -11,6 +11,7 @@ void mni_kern_conv_build(mni_kern_conv *k, unsigned cpu)
                           mni_conv_average_c };
     if (cpu & MNI_CPU_AVX2) mni_kern_conv_add_avx2(k);
     if (cpu & MNI_CPU_AVX512) mni_kern_conv_add_avx512(k);
+    if (cpu & MNI_CPU_NEON) mni_kern_conv_add_neon(k);
 }
 
 static mni_once once = MNI_ONCE_INIT;

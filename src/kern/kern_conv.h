@@ -86,6 +86,7 @@ void mni_kern_conv_build(mni_kern_conv *k, unsigned cpu);
 const mni_kern_conv *mni_kern_conv_best(void);
 void mni_kern_conv_add_avx2(mni_kern_conv *k);
 void mni_kern_conv_add_avx512(mni_kern_conv *k);
+void mni_kern_conv_add_neon(mni_kern_conv *k);
 
 /* --- packing (conv_pack.c; plain C, same at every level) ---------------------------- */
 

@@ -15,7 +15,7 @@
 #include <stddef.h>
 
 typedef struct mni_kern_ew {
-    const char *name;           /* level: "scalar", "avx2", "avx512" */
+    const char *name;           /* level: "scalar", "avx2", "avx512", "neon" */
     /* mean of x and sum of squares around it; x is read twice and should fit a cache. n
      * >= 1. */
     void (*row_stats)(const float *x, size_t n, double *mean, double *squares);

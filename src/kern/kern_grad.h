@@ -92,6 +92,7 @@ const mni_kern_grad *mni_kern_grad_best(void);
 void mni_kern_grad_add_c(mni_kern_grad *k);
 void mni_kern_grad_add_avx2(mni_kern_grad *k);
 void mni_kern_grad_add_avx512(mni_kern_grad *k);
+void mni_kern_grad_add_neon(mni_kern_grad *k);
 
 /* --- whole convolutions (conv_grad.c) ----------------------------------------------- */
 

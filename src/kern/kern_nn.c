@@ -11,6 +11,7 @@ void mni_kern_nn_build(mni_kern_nn *k, unsigned cpu)
                         mni_gemm_turn_c };
     if (cpu & MNI_CPU_AVX2) mni_kern_nn_add_avx2(k);
     if (cpu & MNI_CPU_AVX512) mni_kern_nn_add_avx512(k);
+    if (cpu & MNI_CPU_NEON) mni_kern_nn_add_neon(k);
 }
 
 static mni_once once = MNI_ONCE_INIT;

@@ -63,7 +63,7 @@ typedef void (*mni_turn_fn)(const float *in, size_t ld, size_t rows, size_t k,
                             size_t width, float *out);
 
 typedef struct mni_kern_nn {
-    const char *name;           /* level of the best entry: "scalar", "avx2", "avx512" */
+    const char *name;           /* of the level of the best entry: "scalar", "neon", .. */
     size_t mr, nr;              /* the micro-kernel's tile of C */
     mni_tile_fn tile;
     mni_turn_fn turn;           /* packing a matrix whose rows run along k */
@@ -74,6 +74,7 @@ void mni_kern_nn_build(mni_kern_nn *k, unsigned cpu);
 const mni_kern_nn *mni_kern_nn_best(void);
 void mni_kern_nn_add_avx2(mni_kern_nn *k);
 void mni_kern_nn_add_avx512(mni_kern_nn *k);
+void mni_kern_nn_add_neon(mni_kern_nn *k);
 
 /* mni_gemm with a given table; workspace for that table. */
 size_t mni_gemm_workspace_bytes_of(const mni_kern_nn *kern, const mni_gemm_args *g);

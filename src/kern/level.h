@@ -22,6 +22,9 @@
 #define MNI_VNNI                                                                         \
     __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,"           \
                           "avx512vnni")))
+#define MNI_BF16                                                                         \
+    __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,"           \
+                          "avx512bf16")))
 #endif
 
 /* For bodies written once with a count as an argument and used with constant counts:

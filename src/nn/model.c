@@ -1,12 +1,16 @@
 /* model.c - the model object: an architecture, its parameters, its attachments, and how
  * they travel. See model.h. Sections of a model file:
  *
- *   ARCH  bytes   u32 dim, u32 input size, u32 input channels, u32 0, name (64 bytes,
- * zero-padded) RNET  u32     a ResNet's description: the fields of mni_resnet_config in
- * order (resnet.h) WGHT  f32|f16 its parameters, in the order of mni_resnet_each_param
- *   STAT  f32     running mean and var of its norms, in the order of mni_resnet_each_stat
- *   ATTA  bytes   attachments one after another: tag (4 letters), u32 0, u64 length,
- * bytes
+ *   ARCH  bytes     u32 dim, u32 input size, u32 input channels, u32 0, name (64 bytes,
+ *                   zero-padded)
+ *   RNET  u32       a ResNet's description: the fields of mni_resnet_config in order
+ *   WGHT  f32|f16   its parameters, in the order of mni_resnet_each_param
+ *   STAT  f32       running mean and var of its norms, in the order of
+ *                   mni_resnet_each_stat
+ *   ATTA  bytes     attachments one after another: tag (4 letters), u32 0, u64 length,
+ *                   bytes. Two are the model's own: "PREC", u32 mni_precision (absent:
+ *                   f32), and "RANG", u64 hash of the weights that were measured and f32
+ *                   of mni_low_n_ranges
  *
  * pixels has neither RNET nor WGHT nor STAT.
  *
@@ -18,37 +22,12 @@
 
 #include "base/mem.h"
 #include "base/text.h"
-#include "nn/infer.h"
+#include "nn/model_parts.h"
 #include "nn/pixels.h"
 
-enum {
-    ARCH_BYTES = 80,
-    NAME_BYTES = 64,
-    MAX_ATTACHMENTS = 16,
-    MAX_ATTACHED_BYTES = 1 << 24
-};
+enum { ARCH_BYTES = 80, NAME_BYTES = MNI_MODEL_NAME_BYTES, MAX_ATTACHED_BYTES = 1 << 24 };
+enum { MAX_ATTACHMENTS = MNI_MODEL_ATTACHMENTS };
 enum { RNET_FIELDS = sizeof(mni_resnet_config) / 4, PIECE = 4096 };
-
-typedef struct attachment {
-    char tag[4];
-    uint8_t *bytes;
-    size_t n_bytes;
-} attachment;
-
-struct mann_model {
-    char architecture[NAME_BYTES];
-    uint32_t dim, input_size, input_channels;
-    attachment attached[MAX_ATTACHMENTS];
-    uint32_t n_attached;
-
-    int is_resnet;              /* what follows is for these alone */
-    mni_resnet_config config;
-    size_t n_params, n_stats;
-    float *params, *stats;
-    mni_infer infer;
-    mni_dtype store;            /* of WGHT: MNI_F32 or MNI_F16 */
-    uint64_t weights_hash;
-};
 
 /* --- making ------------------------------------------------------------------------- */
 
@@ -153,6 +132,7 @@ void mni_model_free(mni_model *m)
     if (!m) return;
     for (uint32_t i = 0; i < m->n_attached; i++) mni_free(m->attached[i].bytes);
     mni_infer_fini(&m->infer);
+    mni_model_drop_low(m);
     mni_free(m->params);
     mni_free(m->stats);
     mni_free(m);
@@ -167,6 +147,7 @@ mni_model_shape mni_model_shape_of(const mni_model *m)
 mann_status mni_model_forward(const mni_model *m, const float *input, size_t n,
                               mni_pool *pool, float *out, mann_error *err)
 {
+    if (m->low) return mni_low_forward(m->low, input, n, pool, out, err);
     if (m->is_resnet) return mni_infer_forward(&m->infer, input, n, pool, out, err);
     mni_pixels_forward(input, n, pool, out);
     return MANN_OK;
@@ -202,7 +183,7 @@ mann_status mni_model_set_weights(mni_model *m, const float *params, const float
     memcpy(m->params, params, m->n_params * sizeof *params);
     memcpy(m->stats, stats, m->n_stats * sizeof *stats);
     weights_changed(m);
-    return MANN_OK;
+    return mni_model_set_precision(m, MNI_PRECISION_F32, err);
 }
 
 mann_status mni_model_store_as(mni_model *m, mni_dtype dtype, mann_error *err)
@@ -211,21 +192,24 @@ mann_status mni_model_store_as(mni_model *m, mni_dtype dtype, mann_error *err)
         return mni_fail(err, MANN_E_ARG, "model: weights as dtype %d, wanted f32 or f16",
                         (int)dtype);
     MNI_TRY(fits(m, m->params, dtype, err));
+    const int measured = mni_model_measured(m);
     m->store = dtype;
     weights_changed(m);
-    return MANN_OK;
+    if (measured) mni_model_keep_ranges(m);
+    return mni_model_set_precision(m, mni_model_precision(m), err); /* packs them anew */
 }
 
 /* --- attachments -------------------------------------------------------------------- */
 
-static attachment *find_attached(const mni_model *m, const char tag[4])
+static mni_attachment *find_attached(const mni_model *m, const char tag[4])
 {
     for (uint32_t i = 0; i < m->n_attached; i++)
-        if (memcmp(m->attached[i].tag, tag, 4) == 0) return (attachment *)&m->attached[i];
+        if (memcmp(m->attached[i].tag, tag, 4) == 0)
+            return (mni_attachment *)&m->attached[i];
     return NULL;
 }
 
-static void drop_attached(mni_model *m, attachment *a)
+static void drop_attached(mni_model *m, mni_attachment *a)
 {
     mni_free(a->bytes);
     *a = m->attached[--m->n_attached];
@@ -234,7 +218,7 @@ static void drop_attached(mni_model *m, attachment *a)
 mann_status mni_model_attach(mni_model *m, const char tag[4], const void *bytes,
                              size_t n_bytes, mann_error *err)
 {
-    attachment *a = find_attached(m, tag);
+    mni_attachment *a = find_attached(m, tag);
     if (n_bytes == 0) {
         if (a) drop_attached(m, a);
         return MANN_OK;
@@ -259,7 +243,7 @@ mann_status mni_model_attach(mni_model *m, const char tag[4], const void *bytes,
 
 const void *mni_model_attached(const mni_model *m, const char tag[4], size_t *n_bytes)
 {
-    const attachment *a = find_attached(m, tag);
+    const mni_attachment *a = find_attached(m, tag);
     *n_bytes = a ? a->n_bytes : 0;
     return a ? a->bytes : NULL;
 }
@@ -304,7 +288,13 @@ uint64_t mni_model_fingerprint(const mni_model *m)
         h = mni_hash_bytes(rnet, sizeof rnet, h ^ m->weights_hash);
     }
     const void *prep = mni_model_attached(m, "PREP", &n_bytes);
-    return mni_hash_bytes(prep, n_bytes, h);
+    h = mni_hash_bytes(prep, n_bytes, h);
+    if (!m->low) return h;
+    const void *part = mni_model_attached(m, "PREC", &n_bytes);
+    h = mni_hash_bytes(part, n_bytes, h);
+    if (m->low->precision != MNI_PRECISION_INT8) return h;
+    part = mni_model_attached(m, "RANG", &n_bytes);
+    return mni_hash_bytes(part, n_bytes, h);
 }
 
 static void write_weights(const mni_model *m, mni_writer *w)
@@ -411,6 +401,22 @@ static mann_status read_resnet(mni_model **out, const char *name, const mni_sect
     return MANN_OK;
 }
 
+/* A file may say anything: an unknown precision, or int8 without sensible ranges. */
+static mann_status take_precision(mni_model *m, const mni_reader *r, mann_error *err)
+{
+    size_t n;
+    const void *prec = mni_model_attached(m, "PREC", &n);
+    if (!prec) return MANN_OK;
+    const uint32_t p = n == 4 ? mni_get32(prec) : 0;
+    const mann_status s = p == MNI_PRECISION_BF16 || p == MNI_PRECISION_INT8
+                              ? mni_model_set_precision(m, (mni_precision)p, err)
+                              : MANN_E_ARG;
+    return s == MANN_E_ARG
+        ? mni_fail(err, MANN_E_FORMAT, "%s: precision %u lacks what it needs",
+                   mni_reader_name(r), (unsigned)p)
+        : s;
+}
+
 static mann_status read_model(mni_model **out, const mni_reader *r, mann_error *err)
 {
     mni_section s, rnet;
@@ -434,7 +440,8 @@ static mann_status read_model(mni_model **out, const mni_reader *r, mann_error *
     if (memcmp(arch, s.data, ARCH_BYTES) != 0)
         return mni_fail(err, MANN_E_FORMAT, "%s: the sizes of model %s are not its own",
                         mni_reader_name(r), (*out)->architecture);
-    return read_attachments(*out, r, err);
+    MNI_TRY(read_attachments(*out, r, err));
+    return take_precision(*out, r, err);
 }
 
 mann_status mni_model_read(mni_model **out, const mni_reader *r, mann_error *err)

@@ -9,6 +9,7 @@
 #define MNI_NN_MODEL_H
 
 #include "base/status.h"
+#include "nn/low.h"
 #include "nn/resnet.h"
 #include "os/pool.h"
 #include "store/container.h"
@@ -57,8 +58,21 @@ const float *mni_model_stats(const mni_model *m);
  * the same to the bit. */
 mann_status mni_model_store_as(mni_model *m, mni_dtype dtype, mann_error *err);
 
-/* Hash of architecture, weights and the attachment "PREP": two models of one fingerprint
- * give the same vector for the same photo. */
+/* --- precision (low.h) --- */
+/* Which arithmetic forward uses. int8 wants ranges: measured before, by mni_model_measure
+ * (they travel as the attachment "RANG"); MANN_E_ARG if there are none. Travels as
+ * "PREC". New weights (set_weights) bring f32 back, and ranges measured with others
+ * count no more. */
+mann_status   mni_model_set_precision(mni_model *m, mni_precision p, mann_error *err);
+mni_precision mni_model_precision(const mni_model *m);
+/* Ranges from n inputs: replaced, not widened. Not on a model that is int8 now. */
+mann_status   mni_model_measure(mni_model *m, const float *input, size_t n,
+                                mann_error *err);
+int           mni_model_measured(const mni_model *m);
+
+/* Hash of architecture, weights and the attachment "PREP", and of the precision where it
+ * is not f32 (of int8 the ranges too): two models of one fingerprint give the same
+ * vector for the same photo. */
 uint64_t    mni_model_fingerprint(const mni_model *m);
 
 /* As sections of a container of kind MNI_FILE_MODEL. */

@@ -187,8 +187,10 @@ mann_status mni_gallery_use_model(mni_gallery *g, const mni_model *m, mann_error
     mni_model *copy;
     if (mine != theirs)
         return mni_fail(err, MANN_E_MISMATCH,
-                        "%s: its vectors were made with model %016llx, not with %016llx",
-                        g->path, (unsigned long long)mine, (unsigned long long)theirs);
+                        "%s: its vectors were made with model %016llx, not with %016llx "
+                        "(at %s)",
+                        g->path, (unsigned long long)mine, (unsigned long long)theirs,
+                        mni_precision_name(mni_model_precision(m)));
     mni_mutex_lock(&g->lock);
     const int has_one = g->model != NULL;
     mni_mutex_unlock(&g->lock);
@@ -513,6 +515,7 @@ mann_status mni_gallery_describe(mni_gallery *g, mann_gallery_info *info, mann_e
     i.journal_bytes = g->journal_bytes;
     snprintf(i.model, sizeof i.model, "%s",
              g->model ? mni_model_shape_of(g->model).architecture : "");
+    i.precision = g->model ? (uint32_t)mni_model_precision(g->model) : 0;
     i.journal_cut_bytes = g->replayed.n_cut_bytes;
     i.journal_ignored = (uint32_t)g->replayed.foreign;
     i.knob = s->knob;

@@ -9,7 +9,7 @@
 #include "os/try.h"
 #include "train/augment.h"
 
-enum { AT_ONCE = 64 };
+enum { AT_ONCE = 64, MEASURED = 32 };
 
 mann_status mni_exam_init(mni_exam *x, const mni_cache *cache, mni_class_list *list,
                           uint32_t dim, mann_error *err)
@@ -179,4 +179,28 @@ mann_status mni_exam_run(mni_exam *x, const mni_model *m, const mni_loss_config 
     MNI_TRY(embed_all(x, m, pool, err));
     MNI_TRY(recall_of(x, pool, &out->recall, err));
     return loss_of(x, loss, classes, images, &out->loss, err);
+}
+
+mann_status mni_exam_measure(const mni_exam *x, mni_model *m, mann_error *err)
+{
+    const size_t n = x->list.first[x->list.n_classes], most = n < MEASURED ? n : MEASURED;
+    const mni_cache *c = x->cache;
+    const mni_augment none = { 0 };
+    const size_t floats = (size_t)3 * c->recipe.size * c->recipe.size;
+    uint8_t *room = mni_alloc(2, mni_cache_room(c));
+    float *input = mni_alloc_aligned(most, floats * sizeof *input, 0);
+    mann_status s = room && input
+        ? MANN_OK : mni_fail(err, MANN_E_NOMEM, "validation: input of %zu images", most);
+    for (size_t i = 0; s == MANN_OK && i < most; i++) {
+        mni_picture p;
+        s = mni_cache_get(c, x->list.images[n * i / most], room, &p, err);
+        if (s == MANN_OK)
+            mni_augment_run(&none, &p, &c->recipe, 0,
+                            mni_rng_at(0, MNI_FOR_AUGMENT, 0, 0, 0),
+                            room + mni_cache_room(c), input + i * floats);
+    }
+    if (s == MANN_OK) s = mni_model_measure(m, input, most, err);
+    mni_free(room);
+    mni_free(input);
+    return s;
 }

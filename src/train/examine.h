@@ -30,4 +30,7 @@ mann_status mni_exam_run(mni_exam *x, const mni_model *m, const mni_loss_config 
                          uint32_t classes, uint32_t images, mni_pool *pool,
                          mni_grade *out, mann_error *err);
 
+/* Ranges for int8 (mni_model_measure) from some of the images, evenly over the list. */
+mann_status mni_exam_measure(const mni_exam *x, mni_model *m, mann_error *err);
+
 #endif

@@ -279,13 +279,14 @@ static mann_status calibrate(mni_trainer *t, mann_error *err)
 /* Everything that can fail comes before the first change of the caller's model. */
 static mann_status give(mni_trainer *t, mni_model *m, mann_error *err)
 {
-    static const char tags[2][5] = { MNI_CALIB_TAG, MNI_VALIDATION_TAG };
+    static const char tags[3][5] = { MNI_CALIB_TAG, MNI_VALIDATION_TAG, "RANG" };
     MNI_TRY(calibrate(t, err));
+    if (t->exam.list.n_classes) MNI_TRY(mni_exam_measure(&t->exam, t->best, err));
     MNI_TRY(save_best(t, err));
     if (t->config.curves_path)
         MNI_TRY(mni_curves_write(t->vfs, t->config.curves_path, t->state.epochs,
                                  t->state.n_epochs, err));
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         size_t n;
         const void *bytes = mni_model_attached(t->best, tags[i], &n);
         MNI_TRY(mni_model_attach(m, tags[i], bytes, n, err));
