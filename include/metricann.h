@@ -21,6 +21,7 @@
  *     owned: you release it with the named call. taken: the callee owns it after success,
  *     you keep it on failure.
  *   - The library never prints, never exits, never opens a network connection. */
+/* long: the whole of it in one file, on purpose */
 #ifndef METRICANN_H
 #define METRICANN_H
 #include <stddef.h>
