@@ -1,3 +1,4 @@
+/* long: the whole public surface in one file, on purpose */
 /* metricann.h - few-shot image recognition in one library: the whole public surface, in
  * chapters.
  *
@@ -21,7 +22,6 @@
  *     owned: you release it with the named call. taken: the callee owns it after success,
  *     you keep it on failure.
  *   - The library never prints, never exits, never opens a network connection. */
-/* long: the whole of it in one file, on purpose */
 #ifndef METRICANN_H
 #define METRICANN_H
 #include <stddef.h>
