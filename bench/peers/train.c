@@ -1,7 +1,7 @@
 /* train.c - our training step beside PyTorch's, in turn: the same network, weights and
- * images at the other end of a pipe (pipe.h), twice: as PyTorch comes ("default") and with
- * an allocator that keeps its pages ("tuned"), in the faster memory format. The losses
- * of the first step are compared: "loss_off" is how far ours is from theirs.
+ * images at the other end of a pipe (pipe.h), twice: as PyTorch comes ("default") and
+ * with an allocator that keeps its pages ("tuned"), in the faster memory format. The
+ * losses of the first step are compared: "loss_off" is how far ours is from theirs.
  *
  *     train PYTHON SCRIPT [default/1|tuned/1|default/2|tuned/2]     train_torch.py
  *
