@@ -330,6 +330,14 @@ typedef struct mann_record {                  /* one thing; borrowed for the cal
     const float *vector;                        /* dim floats; unit length for cosine */
 } mann_record;
 
+/* Records as mann_gallery_each gave them, of this or another gallery: their ids (a row of
+ * that id is replaced), contents, times, paths and classes; `klass` is not looked at.
+ * Durable when it returns, all of them or none. */
+mann_status mann_gallery_put(mann_gallery *g, const mann_record *records, size_t n,
+                             mann_error *err);
+/* The model that the file carries, as a file of its own. MANN_E_NOT_FOUND: none is in. */
+mann_status mann_gallery_save_model(mann_gallery *g, const char *path, mann_error *err);
+
 /* --- whole galleries: copies, parts, unions, what can be saved */
 /* A gallery of the records for which keep is nonzero (NULL: all), as they are now, at
  * another name, with the same kind of index: a snapshot, a shard. What stood there is

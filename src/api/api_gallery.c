@@ -211,6 +211,38 @@ mann_status mann_gallery_verify(mann_gallery *g, const mann_hooks *h, mann_error
     return mni_gallery_verify(g, h, err);
 }
 
+/* --- records as a whole ------------------------------------------------------------- */
+
+mann_status mann_gallery_put(mann_gallery *g, const mann_record *records, size_t n,
+                             mann_error *err)
+{
+    MNI_NEED(g, "mann_gallery_put");
+    if (n == 0) return MANN_OK;
+    MNI_NEED(records, "mann_gallery_put");
+    mni_new_row *rows = mni_alloc(n, sizeof *rows);
+    if (!rows) return mni_fail(err, MANN_E_NOMEM, "mann_gallery_put: %zu records", n);
+    mann_status s = MANN_OK;
+    for (size_t i = 0; i < n && s == MANN_OK; i++) {
+        const mann_record *r = &records[i];
+        if (!r->vector)
+            s = mni_fail(err, MANN_E_ARG, "mann_gallery_put: record %zu has no vector",
+                         i);
+        rows[i] = (mni_new_row){ .klass = r->class_name, .source = r->source,
+                                 .vector = r->vector, .content_hash = r->content_hash,
+                                 .time = r->time, .id = r->id, .has_id = 1 };
+    }
+    if (s == MANN_OK) s = mni_gallery_add(g, rows, n, NULL, err);
+    mni_free(rows);
+    return s;
+}
+
+mann_status mann_gallery_save_model(mann_gallery *g, const char *path, mann_error *err)
+{
+    MNI_NEED(g, "mann_gallery_save_model");
+    MNI_NEED(path, "mann_gallery_save_model");
+    return mni_gallery_save_model(g, path, err);
+}
+
 /* --- whole galleries ---------------------------------------------------------------- */
 
 mann_status mann_gallery_copy(mann_gallery *g, const char *path,

@@ -166,6 +166,24 @@ COMMAND(REPAIR, repair, "repair", "recover", "GALLERY -o FILE", 1, 1,
     "after verify found damage\n"
     "metricann repair gallery.mann -o saved.mann --index Flat --json\n"
     "without building a large index, counts as JSON\n")
+COMMAND(EXPORT, export, "export", "dump", "GALLERY -o DIR", 1, 1,
+    "write a gallery as files that every program reads",
+    "DIR gets records.jsonl (id, class, path, content, time), vectors.npy with the same "
+    "rows, labels.txt (a class a line), gallery.json, and model.mann if there is one. "
+    "With --since only what changed since that snapshot, for import on another machine.",
+    "metricann export gallery.mann -o plain/\n"
+    "everything, for other programs\n"
+    "metricann export gallery.mann --since monday.mann -o delta/\n"
+    "what has to be carried to a copy that is as of Monday\n")
+COMMAND(IMPORT, import, "import", "load", "DIR -o GALLERY", 1, 1,
+    "make a gallery of what export wrote, or bring a copy up to date",
+    "A delta (export --since) is put into the gallery that is there; it is refused "
+    "unless that is in the very state the delta began at, and the state at the end is "
+    "checked.",
+    "metricann import plain/ -o gallery.mann\n"
+    "a gallery again, with the ids it had\n"
+    "metricann import delta/ -o copy.mann\n"
+    "the copy holds what the original holds\n")
 COMMAND(EVAL, eval, "eval", "evaluate test", "GALLERY DATASET", 0, 2,
     "measure how well a gallery recognises the photos of a data set",
     "Every photo of DATASET is asked of the gallery; a photo that is itself in the "

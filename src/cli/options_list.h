@@ -29,13 +29,17 @@ OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "FILE", "", 0, 0, C(CONVERT), "out out
 OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "FILE", "", 0, 0,
     C(SNAPSHOT) | C(RESTORE) | C(MERGE) | C(REPAIR), "out output-file",
     "the gallery to write")
+OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "DIR", "", 0, 0, C(EXPORT), "out out-dir",
+    "folder for the files; made if it is not there")
+OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "GALLERY", "", 0, 0, C(IMPORT),
+    "out output-file", "the gallery to make, or to bring up to date")
 OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "DIR", "", 0, 0, C(SPLIT), "out out-dir",
     "folder for the shards; made if it is not there")
 OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "FILE", "final_model.mann", 0, 0, C(TRAIN),
     "out output-file model-out save-path",
     "the model to write")
 OPTION(MODEL, "model", 'm', PATH, "MODEL", "", 0, 0,
-    C(EXTRACT) | C(BUILD) | C(SEARCH) | C(ADD) | C(SYNC) | C(EVAL),
+    C(EXTRACT) | C(BUILD) | C(SEARCH) | C(ADD) | C(SYNC) | C(EVAL) | C(IMPORT),
     "weights checkpoint model-path model-file",
     "a model file, or 'pixels' for the built-in thumbnail model; not needed where the "
     "gallery has its own")
@@ -104,7 +108,7 @@ OPTION_AGAIN(METRIC, "metric", 0, CHOICE,
     "cosine=cos=angular|l2=euclidean=euclid=l2sq|ip=dot=inner=inner-product=innerproduct",
     "cosine", 0, 0, C(EVAL), "distance space similarity metric-type",
     "with --base: measure of closeness")
-OPTION(INDEX, "index", 'i', STRING, "SPEC", "auto", 0, 0, C(BUILD) | C(PLAN),
+OPTION(INDEX, "index", 'i', STRING, "SPEC", "auto", 0, 0, C(BUILD) | C(PLAN) | C(IMPORT),
     "index-type index-spec factory index-factory",
     "kind of index: auto, Flat, SQ8, HNSW16, IVF1024,Flat, IVF1024,PQ32, "
     "IVF1024,PQ32x4fs, OPQ32,IVF1024,PQ32")
@@ -323,6 +327,10 @@ OPTION(FORCE, "force", 'f', FLAG, "", "no", 0, 0, C(SYNC), "",
 OPTION_AGAIN(FORCE, "force", 'f', FLAG, "", "no", 0, 0,
     C(SNAPSHOT) | C(RESTORE) | C(MERGE) | C(SPLIT), "overwrite",
     "replace what is there")
+OPTION_AGAIN(FORCE, "force", 'f', FLAG, "", "no", 0, 0, C(IMPORT), "",
+    "put a delta into a gallery in another state: an import that was interrupted")
+OPTION(SINCE, "since", 0, PATH, "SNAPSHOT", "", 0, 0, C(EXPORT), "base-snapshot from",
+    "only what changed since this snapshot")
 OPTION(SHARDS, "shards", 0, U32, "N", "2", 1, 4096, C(SPLIT), "parts n-shards",
     "how many shards")
 OPTION(AFRESH, "afresh", 0, FLAG, "", "no", 0, 0, C(TRAIN), "overwrite restart",

@@ -201,6 +201,17 @@ mann_status mni_gallery_use_model(mni_gallery *g, const mni_model *m, mann_error
     return s;
 }
 
+mann_status mni_gallery_save_model(mni_gallery *g, const char *path, mann_error *err)
+{
+    mni_state *s = mni_gallery_state(g);
+    const mni_section *m = &s->base->model;
+    const mann_status status =
+        m->n_bytes ? mni_replace_file(g->vfs, path, m->data, (size_t)m->n_bytes, err)
+                   : mni_fail(err, MANN_E_NOT_FOUND, "%s: carries no model", g->path);
+    mni_state_release(s);
+    return status;
+}
+
 /* --- open --------------------------------------------------------------------------- */
 
 /* The lock file goes with its owner; who locked it just when it went opens it anew. */

@@ -154,6 +154,7 @@ typedef int (*mni_keep_row_fn)(void *user, const mann_record *r);
 mann_status mni_gallery_copy(mni_gallery *g, const char *path, mni_keep_row_fn keep,
                              void *user, mni_pool *pool, const mann_hooks *h,
                              mann_error *err);
+mann_status mni_gallery_save_model(mni_gallery *g, const char *path, mann_error *err);
 mann_status mni_gallery_merge(mni_gallery *g, mni_gallery *from, const mann_hooks *h,
                               mann_add_report *report, mann_error *err);
 
