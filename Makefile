@@ -125,7 +125,7 @@ EVAL = src/eval/metrics.c src/eval/episodes.c src/eval/calib.c src/eval/calib_us
 # --- L4 train ----------------------------------------------------------------------------------------------------------------
 TRAIN = src/train/dataset.c src/train/cache.c src/train/sampler.c src/train/augment.c \
 	src/train/loader.c src/train/split.c src/train/examine.c src/train/watch.c \
-	src/train/prepare.c src/train/loop.c src/train/checkpoint.c src/train/train_log.c \
+	src/train/prepare.c src/train/memory.c src/train/loop.c src/train/checkpoint.c src/train/train_log.c \
 	src/train/curves.c
 
 # --- L4 recog: the gallery --------------------------------------------------------------------------------------------------
@@ -161,7 +161,7 @@ TEST_IMAGE_IN = tests/decode_help.c tests/test_png.c tests/test_jpeg.c tests/tes
 TEST_IMAGE_OUT = tests/test_resize.c tests/test_draw.c tests/test_synth.c
 TEST_STORE = tests/test_container.c tests/test_journal.c tests/test_foreign.c
 TEST_NN = tests/nn_oracle.c tests/test_nn_layers.c tests/test_nn_loss.c tests/test_nn_network.c \
-	tests/test_nn_low.c tests/test_nn_blocks.c \
+	tests/test_nn_low.c tests/test_nn_blocks.c tests/test_nn_infer.c \
 	tests/test_nn_golden.c
 TEST_INDEX = tests/ann_help.c tests/ann_forge.c tests/test_ann_forged.c tests/test_ann_life.c tests/test_ann_files.c \
 	tests/test_ann_gallery.c tests/test_spec.c tests/test_index.c tests/test_bare.c \
@@ -176,7 +176,8 @@ TEST_CLI = tests/test_cli.c $(CLI_PARTS)
 
 # --- bench ------------------------------------------------------------------------------------------------------------------------
 BENCH = bench/bench.c bench/bench_kern.c bench/bench_rows.c bench/bench_gemm.c bench/photos.c \
-	bench/bench_image.c bench/bench_nn.c bench/bench_flat.c bench/bench_answer.c \
+	bench/bench_image.c bench/bench_nn.c bench/bench_peak.c bench/bench_layers.c \
+	bench/bench_embed.c bench/bench_flat.c bench/bench_answer.c \
 	bench/bench_gallery.c
 
 LIB_SRC  = $(BASE) $(OS) $(KERN) $(IMAGE_IN) $(IMAGE_OUT) $(STORE) $(NN) $(INDEX) $(EVAL) $(TRAIN) \
