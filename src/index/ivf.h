@@ -22,7 +22,7 @@ enum {
     MNI_IVF_ROUNDS = 10,
     MNI_IVF_ASKED = 100,        /* queries that choose nprobe */
     MNI_IVF_K = 10,
-    MNI_IVF_LEAST_PROBES = 3
+    MNI_IVF_LEAST_PROBES = 4
 };
 #define MNI_IVF_RECALL 0.95
 #define MNI_IVF_WITHIN 0.98     /* share of true neighbours within the margin ... */
