@@ -159,7 +159,7 @@ TEST_IMAGE_IN = tests/decode_help.c tests/test_png.c tests/test_jpeg.c tests/tes
 TEST_IMAGE_OUT = tests/test_resize.c tests/test_draw.c tests/test_synth.c
 TEST_STORE = tests/test_container.c tests/test_journal.c tests/test_foreign.c
 TEST_NN = tests/nn_oracle.c tests/test_nn_layers.c tests/test_nn_loss.c tests/test_nn_network.c \
-	tests/test_nn_low.c tests/test_nn_blocks.c \
+	tests/test_nn_low.c tests/test_nn_blocks.c tests/test_nn_infer.c \
 	tests/test_nn_golden.c
 TEST_INDEX = tests/ann_help.c tests/ann_forge.c tests/test_ann_forged.c tests/test_ann_life.c tests/test_ann_files.c \
 	tests/test_ann_gallery.c tests/test_spec.c tests/test_index.c tests/test_bare.c \
@@ -174,7 +174,8 @@ TEST_CLI = tests/test_cli.c $(CLI_PARTS)
 
 # --- bench ------------------------------------------------------------------------------------------------------------------------
 BENCH = bench/bench.c bench/bench_kern.c bench/bench_rows.c bench/bench_gemm.c bench/photos.c \
-	bench/bench_image.c bench/bench_nn.c bench/bench_flat.c bench/bench_answer.c \
+	bench/bench_image.c bench/bench_nn.c bench/bench_peak.c bench/bench_layers.c \
+	bench/bench_embed.c bench/bench_flat.c bench/bench_answer.c \
 	bench/bench_gallery.c
 
 LIB_SRC  = $(BASE) $(OS) $(KERN) $(IMAGE_IN) $(IMAGE_OUT) $(STORE) $(NN) $(INDEX) $(EVAL) $(TRAIN) \
