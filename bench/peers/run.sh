@@ -57,11 +57,21 @@ resize() {
     "$bin/resize" "$python" bench/peers/resize_pillow.py || left_out resize "Pillow has gone"
 }
 
+# hnswlib is a header of C++; about two minutes for 100,000 rows, HNSW_ROWS says another number
+hnsw() {
+    data=${METRICANN_DATA:-../shared/data}/vectors/sift500k
+    [ -f "$data/base.bvecs" ] || { left_out hnsw "wants $data"; return; }
+    c++ -O3 -march=native -c bench/peers/hnswlib_shim.cpp -o "$bin/hnswlib_shim.o" 2> /dev/null ||
+        { left_out hnsw "wants a C++ compiler and hnswlib.h (libhnswlib-dev)"; return; }
+    build hnsw stdio.h "$bin/hnswlib_shim.o -lstdc++" bench/peers/hnsw.c || return
+    "$bin/hnsw" "$data/base.bvecs" "$data/query.fvecs" --rows "${HNSW_ROWS:-100000}"
+}
+
 echo "commit,cpu,who,simd,threads,workload,seconds,spread,value,unit,share"
-[ $# -gt 0 ] || set -- gemm jpeg png resize input
+[ $# -gt 0 ] || set -- gemm jpeg png resize input hnsw
 for peer in "$@"; do
     case $peer in
-    gemm | jpeg | png | resize | input) $peer ;;
-    *) echo "run.sh: no peer $peer; there are gemm, jpeg, png, resize, input" >&2; exit 2 ;;
+    gemm | jpeg | png | resize | input | hnsw) $peer ;;
+    *) echo "run.sh: no peer $peer; there are gemm, jpeg, png, resize, input, hnsw" >&2; exit 2 ;;
     esac
 done
