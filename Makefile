@@ -128,7 +128,8 @@ TRAIN = src/train/dataset.c src/train/cache.c src/train/sampler.c src/train/augm
 
 # --- L4 recog: the gallery --------------------------------------------------------------------------------------------------
 RECOG = src/recog/stable.c src/recog/state.c src/recog/base_file.c src/recog/gallery.c \
-	src/recog/change.c src/recog/replay.c src/recog/compact.c src/recog/search.c src/recog/within.c \
+	src/recog/change.c src/recog/relabel.c src/recog/sync.c src/recog/merge.c src/recog/replay.c \
+	src/recog/compact.c src/recog/mend.c src/recog/search.c src/recog/within.c \
 	src/recog/knob.c src/recog/identify.c src/recog/embed.c src/recog/photos.c src/recog/enrol.c \
 	src/recog/evaluate.c src/recog/verify.c src/recog/sheet.c src/recog/sheet_html.c
 
@@ -141,6 +142,7 @@ CLI_PARTS = src/cli/run.c src/cli/options.c src/cli/options_parse.c src/cli/opti
 	src/cli/options_print.c src/cli/talk.c src/cli/progress.c src/cli/out.c src/cli/report.c \
 	src/cli/inputs.c src/cli/paths.c src/cli/common.c src/cli/queries.c src/cli/gallery_new.c \
 	src/cli/cmd_train.c src/cli/cmd_extract.c src/cli/cmd_build.c src/cli/cmd_search.c src/cli/cmd_change.c \
+	src/cli/cmd_sync.c src/cli/cmd_whole.c src/cli/exported.c src/cli/cmd_export.c src/cli/cmd_import.c \
 	src/cli/cmd_eval.c src/cli/cmd_eval_vectors.c src/cli/cmd_info.c src/cli/cmd_check.c src/cli/cmd_scan.c \
 	src/cli/cmd_tune.c src/cli/cmd_bench.c src/cli/cmd_synth.c src/cli/cmd_convert.c src/cli/cmd_help.c
 CLI = src/cli/program.c $(CLI_PARTS)
@@ -157,7 +159,7 @@ TEST_IMAGE_IN = tests/decode_help.c tests/test_png.c tests/test_jpeg.c tests/tes
 TEST_IMAGE_OUT = tests/test_resize.c tests/test_draw.c tests/test_synth.c
 TEST_STORE = tests/test_container.c tests/test_journal.c tests/test_foreign.c
 TEST_NN = tests/nn_oracle.c tests/test_nn_layers.c tests/test_nn_loss.c tests/test_nn_network.c \
-	tests/test_nn_low.c tests/test_nn_blocks.c \
+	tests/test_nn_low.c tests/test_nn_blocks.c tests/test_nn_infer.c \
 	tests/test_nn_golden.c
 TEST_INDEX = tests/ann_help.c tests/ann_forge.c tests/test_ann_forged.c tests/test_ann_life.c tests/test_ann_files.c \
 	tests/test_ann_gallery.c tests/test_spec.c tests/test_index.c tests/test_bare.c \
@@ -166,13 +168,14 @@ TEST_INDEX = tests/ann_help.c tests/ann_forge.c tests/test_ann_forged.c tests/te
 TEST_EVAL = tests/test_retrieval.c tests/test_metrics.c tests/test_calib.c
 TEST_TRAIN = tests/train_set.c tests/test_train.c tests/test_train_loop.c
 TEST_RECOG = tests/crash_world.c tests/test_crash.c tests/gallery_help.c tests/test_gallery.c tests/test_gallery_files.c \
-	tests/test_gallery_order.c
+	tests/test_gallery_order.c tests/test_sync.c tests/test_whole.c
 TEST_API = tests/test_api.c
 TEST_CLI = tests/test_cli.c $(CLI_PARTS)
 
 # --- bench ------------------------------------------------------------------------------------------------------------------------
 BENCH = bench/bench.c bench/bench_kern.c bench/bench_rows.c bench/bench_gemm.c bench/photos.c \
-	bench/bench_image.c bench/bench_nn.c bench/bench_flat.c bench/bench_answer.c \
+	bench/bench_image.c bench/bench_nn.c bench/bench_peak.c bench/bench_layers.c \
+	bench/bench_embed.c bench/bench_flat.c bench/bench_answer.c \
 	bench/bench_gallery.c
 
 LIB_SRC  = $(BASE) $(OS) $(KERN) $(IMAGE_IN) $(IMAGE_OUT) $(STORE) $(NN) $(INDEX) $(EVAL) $(TRAIN) \

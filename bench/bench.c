@@ -24,6 +24,8 @@ static const struct { const char *name; void (*run)(void); } benches[] = {
     { "image.resize", bench_image_resize },
     { "image.synth", bench_image_synth },
     { "nn", bench_nn },
+    { "nn.layer", bench_nn_layers },
+    { "nn.embed", bench_nn_embed },
     { "index.flat", bench_index_flat },
     { "answer", bench_answer },
     { "enrol", bench_enrol },

@@ -22,6 +22,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "os/pool.h"
+
 enum { BENCH_RUNS_MAX = 101 };
 #define BENCH_NO_SHARE (-1.0)
 #define BENCH_SEED 1u                       /* the seed of all random input */
@@ -48,6 +50,19 @@ void bench_line(const char *workload, const char *simd, uint32_t threads, bench_
 #define BENCH_LINE(workload, simd, threads, t, value, unit, share) \
     bench_line(workload, simd, threads, t, value, unit, share)
 
+/* The limit of arithmetic: a rival that does nothing but multiply-adds in registers, at
+ * the best of the levels `cpu`. bench_peak_run takes one as its context. A share of the
+ * peak is bench_time.speed * own flops / flops, with the peak as rival 0. */
+typedef struct bench_peak {
+    float (*sums)(float x, float y);
+    int floats;                             /* in registers */
+    const char *name;                       /* of the level */
+    double flops;                           /* of one run */
+    mann_pool *pool;
+} bench_peak;
+bench_peak bench_peak_new(unsigned cpu, mann_pool *pool);
+void       bench_peak_run(void *ctx);
+
 /* What was computed, so that it cannot be left out. */
 void bench_use(const void *result);
 /* Storage with seeded floats in -1..1, or exits. Free with mni_free. */
@@ -64,6 +79,8 @@ void bench_image_decode(void);
 void bench_image_resize(void);
 void bench_image_synth(void);
 void bench_nn(void);
+void bench_nn_layers(void);
+void bench_nn_embed(void);
 void bench_index_flat(void);
 void bench_answer(void);
 void bench_enrol(void);

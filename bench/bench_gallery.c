@@ -26,6 +26,7 @@ enum { ROWS = 50000, DIM = 128, VIEWS = 4, GROUP = 8192, CHANGES = 1000, TAIL = 
 typedef struct world {
     mni_gallery *g;
     uint32_t n;
+    uint64_t first[GROUP];      /* ids of the first rows */
     char path[PATH], journal[PATH + 16];
 } world;
 
@@ -107,7 +108,7 @@ static void make(world *w)
     c.dim = DIM;
     bench_must(mni_gallery_create(&w->g, &hasty, w->path, &c, &e), &e);
     for (uint32_t at = 0; at < w->n; at += GROUP)
-        add(w->g, at, w->n - at < GROUP ? w->n - at : GROUP, NULL);
+        add(w->g, at, w->n - at < GROUP ? w->n - at : GROUP, at ? NULL : w->first);
     const double start = mni_clock_seconds();
     bench_must(mni_gallery_build(w->g, NULL, "HNSW16", MNI_MEASURE_NO, NULL, NULL, &e),
                &e);
@@ -152,10 +153,12 @@ static void one_more_one_less(world *w)
         plus[i] = mni_clock_seconds() - start;
     }
     for (int i = 0; i < CHANGES; i++) {
-        const uint64_t id = i % 2 ? ids[i] : (uint64_t)i * 41;
+        const uint64_t id = i % 2 ? ids[i] : w->first[i * 8];   /* tail and base */
         const double start = mni_clock_seconds();
         bench_must(mni_gallery_remove(w->g, &id, 1, &gone, &e), &e);
         minus[i] = mni_clock_seconds() - start;
+        if (gone != 1)
+            bench_must(MANN_E_NOT_FOUND, &(mann_error){ MANN_OK, "nothing removed" });
     }
     const bench_time a = spread_of(plus, CHANGES), r = spread_of(minus, CHANGES);
     say(w, "add p99", a, a.slowest * 1e3, "ms");
@@ -213,7 +216,8 @@ static void fold(world *w)
 void bench_gallery(void)
 {
     const char *rows = getenv("BENCH_ROWS");
-    world w = { .n = rows && atol(rows) > 1000 ? (uint32_t)atol(rows) : ROWS };
+    static world w;
+    w.n = rows && atol(rows) > GROUP ? (uint32_t)atol(rows) : ROWS;
     mann_error e;
     hasty_ops = *mni_vfs_posix()->ops;
     hasty_ops.sync = forget_sync;

@@ -1,6 +1,6 @@
-/* bench_nn.c - networks: a step of training and an embedding, in images a second, for one
- * thread and for all. The rival is tools such as PyTorch on the same net, run beside it.
- * SPDX-License-Identifier: MIT */
+/* bench_nn.c - networks: a step of training, in images a second, for one thread and for
+ * all, and forward in few bits (in floats: bench_embed.c). The rival is tools such as
+ * PyTorch on the same net, run beside it. SPDX-License-Identifier: MIT */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,7 +15,7 @@ typedef struct job {
     mni_model *model;
     mni_pool *pool;
     size_t n;
-    float *input, *out;         /* out: embeddings, or their gradient */
+    float *input, *out;         /* out: gradient of the embeddings */
     uint32_t *labels;
 } job;
 
@@ -75,7 +75,7 @@ static void low_line(const char *preset, uint32_t size, size_t n, mni_precision 
 }
 
 static void line(const char *what, const char *preset, uint32_t size, size_t n,
-                 uint32_t threads, int train)
+                 uint32_t threads)
 {
     mni_resnet_config c;
     job j = { .n = n };
@@ -83,20 +83,18 @@ static void line(const char *what, const char *preset, uint32_t size, size_t n,
     mni_resnet_preset(&c, preset);
     c.input_size = size;
     if (mann_pool_new(&j.pool, threads, NULL) != MANN_OK) exit(1);
-    if (train && mni_network_new(&j.net, &c, n, j.pool, NULL) != MANN_OK) exit(1);
-    if (!train && mni_model_new_resnet(&j.model, preset, &c, 1, NULL) != MANN_OK) exit(1);
-    if (train) mni_network_init(j.net, 1);
+    if (mni_network_new(&j.net, &c, n, j.pool, NULL) != MANN_OK) exit(1);
+    mni_network_init(j.net, 1);
     j.input = bench_floats(n * c.input_channels * size * size);
     j.out = bench_floats(n * mni_resnet_dim(&c));
     j.labels = bench_memory(n * sizeof *j.labels);
     for (size_t i = 0; i < n; i++) j.labels[i] = (uint32_t)(i / 4);
-    const bench_time t = bench_run(train ? train_step : embed, &j, 2.0);
+    const bench_time t = bench_run(train_step, &j, 2.0);
     snprintf(name, sizeof name, "nn.%s %s %u batch=%zu", what, preset, (unsigned)size, n);
     BENCH_LINE(name, mni_kern_nn_best()->name, threads, t, (double)n / t.median,
                "images/s", BENCH_NO_SHARE);
     mni_free(j.input); mni_free(j.out); mni_free(j.labels);
     mni_network_free(j.net);
-    mni_model_free(j.model);
     mann_pool_free(j.pool);
 }
 
@@ -104,13 +102,9 @@ void bench_nn(void)
 {
     const uint32_t all = mni_cpu_count();
     for (uint32_t threads = 1; threads <= all; threads += all > 1 ? all - 1 : 1) {
-        line("train", "mini", 32, 96, threads, 1);
-        line("train", "mini", 64, 64, threads, 1);
-        line("embed", "mini", 64, 64, threads, 0);
-        line("embed", "resnet18", 224, 8, threads, 0);
+        line("train", "mini", 32, 96, threads);
+        line("train", "mini", 64, 64, threads);
     }
-    line("embed", "resnet18", 224, 1, 1, 0);
-    line("embed", "resnet50", 224, 1, 1, 0);
     for (int p = MNI_PRECISION_BF16; p <= MNI_PRECISION_INT8; p++) {
         low_line("resnet18", 224, 1, (mni_precision)p);
         low_line("resnet50", 224, 1, (mni_precision)p);

@@ -293,6 +293,22 @@ typedef struct mann_add_report {
 mann_status mann_gallery_add_images(mann_gallery *g, const mann_dataset *set,
                                     mann_pool *p, const mann_hooks *h,
                                     mann_add_report *report, mann_error *err);
+/* Makes the gallery hold what the set holds, by the content of the photos: new ones are
+ * embedded and added, a file that was moved or renamed only gets its new path and class,
+ * one whose content changed gets a new vector under its old id. Records whose photo is
+ * neither in the set nor below any folder that the gallery knows are `gone`: told by a
+ * note each, and removed if `gone` says so: MANN_SYNC_REMOVE not while one of those
+ * folders is away (a disk that is not mounted), MANN_SYNC_REMOVE_ALL all the same.
+ * Durable group by group; run again it goes on, and a run that ended finds nothing to do.
+ * report may be NULL. */
+enum { MANN_SYNC_KEEP = 0, MANN_SYNC_REMOVE, MANN_SYNC_REMOVE_ALL };
+typedef struct mann_sync_report {
+    uint32_t struct_size;
+    uint64_t n_added, n_moved, n_changed, n_present, n_gone, n_removed, n_skipped;
+} mann_sync_report;
+mann_status mann_gallery_sync(mann_gallery *g, const mann_dataset *set, int gone,
+                              mann_pool *p, const mann_hooks *h, mann_sync_report *report,
+                              mann_error *err);
 mann_status mann_gallery_remove(mann_gallery *g, const uint64_t *ids, size_t n,
                                 size_t *removed, mann_error *err);
 mann_status mann_gallery_remove_class(mann_gallery *g, const char *klass, size_t *removed,
@@ -306,6 +322,49 @@ mann_status mann_gallery_build(mann_gallery *g, const char *path, const char *in
 mann_status mann_gallery_compact(mann_gallery *g, mann_pool *p, const mann_hooks *h,
                                  mann_error *err);
 mann_status mann_gallery_verify(mann_gallery *g, const mann_hooks *h, mann_error *err);
+
+typedef struct mann_record {                  /* one thing; borrowed for the call of fn */
+    uint64_t id, content_hash, time;
+    uint32_t klass;
+    const char *class_name, *source;          /* class_name NULL: none; source "": none */
+    const float *vector;                        /* dim floats; unit length for cosine */
+} mann_record;
+
+/* Records as mann_gallery_each gave them, of this or another gallery: their ids (a row of
+ * that id is replaced), contents, times, paths and classes; `klass` is not looked at.
+ * Durable when it returns, all of them or none. */
+mann_status mann_gallery_put(mann_gallery *g, const mann_record *records, size_t n,
+                             mann_error *err);
+/* The model that the file carries, as a file of its own. MANN_E_NOT_FOUND: none is in. */
+mann_status mann_gallery_save_model(mann_gallery *g, const char *path, mann_error *err);
+
+/* --- whole galleries: copies, parts, unions, what can be saved */
+/* A gallery of the records for which keep is nonzero (NULL: all), as they are now, at
+ * another name, with the same kind of index: a snapshot, a shard. What stood there is
+ * replaced in one step. Writers wait, searches do not. Records keep their ids, classes
+ * their numbers. */
+mann_status mann_gallery_copy(mann_gallery *g, const char *path,
+                              int (*keep)(void *user, const mann_record *r), void *user,
+                              mann_pool *p, const mann_hooks *h, mann_error *err);
+/* Adds every record of `from`, a gallery of the same model, metric and dimension: else
+ * MANN_E_MISMATCH. Photos that are there already (same content and class; bare vectors:
+ * the same numbers and class) are counted as present. Ids are kept unless they were
+ * given before. In durable groups. */
+mann_status mann_gallery_merge(mann_gallery *g, mann_gallery *from, const mann_hooks *h,
+                               mann_add_report *report, mann_error *err);
+/* Whatever checksums still vouch for in a damaged gallery and its journal becomes a new
+ * gallery at `to` (MANN_E_EXISTS if something is there); `path` is only read. Maps, lists
+ * and the index (index NULL: of the same kind) are made anew. MANN_E_FORMAT if header,
+ * table or the block META are gone: then nothing can be told from the rest. */
+typedef struct mann_repair_report {
+    uint32_t struct_size, model_lost, journal_ignored;
+    uint64_t n_saved, n_lost;                   /* records */
+    uint64_t n_paths_lost, n_names_lost;        /* of saved records; of classes */
+    uint64_t journal_cut_bytes;
+} mann_repair_report;
+mann_status mann_gallery_repair(const char *path, const char *to, const char *index,
+                                mann_pool *p, const mann_hooks *h,
+                                mann_repair_report *report, mann_error *err);
 
 enum { MANN_AGGREGATE_MAX = 1, MANN_AGGREGATE_MEAN, MANN_AGGREGATE_VOTE };
 typedef struct mann_search {
@@ -382,12 +441,6 @@ mann_status mann_gallery_embed(mann_gallery *g, const mann_image *images, size_t
  * from the same file has. Embedding mann_image_read's full size gives nearly the same. */
 mann_status mann_gallery_photo(mann_gallery *g, const char *path, mann_image *out,
                                mann_error *err);
-typedef struct mann_record {                  /* one thing; borrowed for the call of fn */
-    uint64_t id, content_hash, time;
-    uint32_t klass;
-    const char *class_name, *source;          /* class_name NULL: none; source "": none */
-    const float *vector;                        /* dim floats; unit length for cosine */
-} mann_record;
 /* Calls fn for every live record in row order; nonzero stops. */
 mann_status mann_gallery_each(mann_gallery *g,
                               int (*fn)(void *user, const mann_record *r), void *user,

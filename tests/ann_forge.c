@@ -68,10 +68,9 @@ static int ask(const mni_bare *ix, const float *q, const char **why)
     uint64_t ids[K];
     float d[K];
     size_t heard = 0;
-    mann_search how;
+    mann_search how = { .struct_size = sizeof how, .k = K };    /* no api/ here */
     mni_ann_fact facts[MNI_ANN_FACTS];
     const mann_matrix m = { q, 1, mni_bare_dim(ix), 0 };
-    mann_search_fill(&how, sizeof how, K);
     for (int round = 0; round < 2; round++) {
         how.filter = round ? odd : NULL;
         if (mni_bare_query(ix, m, &how, NULL, ids, d, NULL) == MANN_OK)

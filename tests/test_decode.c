@@ -163,6 +163,8 @@ static int is_known(const char *picture)
 {
     static const char *const names[] = {
         "/Core_1_Bit.bmp", "/pal8os2sp.bmp",            /* palettes of OS/2 headers */
+        "_h12.bmp",
+        "/made/p1_", "/made/p3_",                       /* PNM's largest value */
         "/jpg-size-3x3.jpg", "/jpg-size-4x4.jpg",       /* doubles 2 samples smoothly */
         "/progressive-missing-dc.jpg",
         /* GIF: what lies outside of the first frame */

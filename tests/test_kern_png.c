@@ -175,11 +175,41 @@ static void symbols(void)
     mni_free(back);
 }
 
+/* The writer's blocks end after 2^14 tokens. Two blocks of literals, and somewhere behind
+ * them one long copy from afar, the only one, before many short ones from near: its code,
+ * the distance's and their extra bits are some 40 bits. Where it is the first token of
+ * the third block, up to 31 bits of the block's head wait before it. */
+static void a_block_begins_with_a_copy(void)
+{
+    enum { TWO = 1 << 15, AFTER = 12000, N = TWO + 100 + 200 + AFTER };
+    uint8_t *x = mni_alloc(N, 1), *back = mni_alloc(N, 1);
+    CHECK(x && back);
+    for (uint32_t seed = 1; seed <= 8; seed++)
+        for (size_t at = TWO; at < TWO + 60; at += seed % 2 + 1) {
+            mni_buf b = { 0 };
+            uint32_t v = seed * 7919;
+            for (size_t i = 0; i < N; i++) {
+                v = v * 1664525u + 1013904223u;
+                x[i] = (uint8_t)((v >> 16) % 201);
+            }
+            memcpy(x + at, x + at - 32000, 200);
+            for (size_t i = at + 210, k = 0; i + 6 < N; i += 12, k++)
+                memmove(x + i, x + i - 6 - ((size_t)1 << k % 12), 6);
+            CHECK_OK(mni_deflate_zlib(&b, x, N, NULL));
+            CHECK_OK(mni_zlib_inflate(back, N, b.bytes, b.n_bytes, NULL));
+            CHECK(memcmp(back, x, N) == 0);
+            mni_buf_fini(&b);
+        }
+    mni_free(x);
+    mni_free(back);
+}
+
 const test_case kern_png_tests[];
 const test_case kern_png_tests[] = {
     { "checksums", checksums, 0 },
     { "one_row", one_row, 0 },
     { "two_rows", two_rows, 0 },
     { "symbols", symbols, 0 },
+    { "a_block_begins_with_a_copy", a_block_begins_with_a_copy, 0 },
     { 0 }
 };

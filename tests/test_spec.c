@@ -97,10 +97,51 @@ static void test_refused(void)
     CHECK(strstr(e.text, "HNSW") && strstr(e.text, "mapped"));
 }
 
+/* What auto would take of n x dim with so much memory; the clock is not asked, and no row
+ * is looked at. */
+static const char *automatic(uint32_t n, uint32_t dim, uint64_t mem_bytes)
+{
+    static char canonical[MNI_ANN_SPEC];
+    const mni_rows shape = { .n = n, .dim = dim, .dtype = MNI_F32, .metric = MANN_L2 };
+    mni_ann_cost cost;
+    CHECK_OK(mni_ann_cost_of("auto", &shape, mem_bytes, &cost, canonical, NULL));
+    CHECK(mem_bytes == 0 || cost.build_bytes <= mem_bytes);
+    return canonical;
+}
+
+static uint64_t takes(const char *spec, uint32_t n, uint32_t dim)
+{
+    char canonical[MNI_ANN_SPEC];
+    const mni_rows shape = { .n = n, .dim = dim, .dtype = MNI_F32, .metric = MANN_L2 };
+    mni_ann_cost cost;
+    CHECK_OK(mni_ann_cost_of(spec, &shape, 0, &cost, canonical, NULL));
+    if (cost.build_bytes > 0)
+        CHECK_IS(mni_ann_cost_of(spec, &shape, cost.build_bytes - 1, &cost, canonical,
+                                 NULL), MANN_E_BUDGET);
+    return cost.build_bytes;
+}
+
+static void test_auto(void)
+{
+    CHECK_STR(automatic(0, 128, 0), "Flat");
+    CHECK_STR(automatic(30000, 128, 0), "Flat");
+    CHECK_STR(automatic(1500, 65536, 0), "Flat");
+    CHECK_STR(automatic(1000000, 128, 0), "HNSW16");
+    CHECK_STR(automatic(1000000, 128, 1), "Flat");
+    const uint64_t graph = takes("HNSW16", 1000000, 128),
+                   lists = takes("IVF,Flat", 1000000, 128);
+    CHECK_STR(automatic(1000000, 128, graph), "HNSW16");
+    if (lists < graph) CHECK_STR(automatic(1000000, 128, graph - 1), "IVF,Flat");
+    /* too few rows to teach code words: never PQ, whatever the memory */
+    for (uint64_t mem = 1; mem < 1u << 30; mem *= 2)
+        CHECK(!strstr(automatic(9983, 4096, mem), "PQ"));
+}
+
 extern const test_case spec_tests[];
 const test_case spec_tests[] = {
     { "spellings", test_good, 0 },
     { "numbers", test_numbers, 0 },
     { "refused", test_refused, 0 },
+    { "auto_counts", test_auto, 0 },
     { NULL, NULL, 0 }
 };

@@ -1,17 +1,16 @@
 /* network.c - our forward pass beside PyTorch's, in turn: a Python that holds the same
- * network waits at the other end of a pipe and runs it for each line it is sent. It times
- * itself, so that the pipe is not counted.
+ * network with the same weights waits at the other end of a pipe (pipe.h). Their
+ * embeddings of the same input are compared with ours: "cosine" is the batch's least.
  *
- *     network PYTHON SCRIPT [NAME]       the script is network_torch.py
+ *     network PYTHON SCRIPT [NAME/BATCH/THREADS]       the script is network_torch.py
  *
  * SPDX-License-Identifier: MIT */
 #define _POSIX_C_SOURCE 200809L
+#include <math.h>
 #include <string.h>
-#include <sys/types.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "nn/model.h"
+#include "pipe.h"
 #include "rounds.h"
 
 typedef struct work { const char *network; int size, batch, threads, repeats; } work;
@@ -27,99 +26,114 @@ typedef struct job {
     work w;
     mni_model *model;
     mann_pool *pool;
+    size_t n_input, dim;
     float *input, *out;
-    FILE *to, *from;
+    rival peer;
 } job;
 
-static void must(mann_status s)
+static void must(int fine)
 {
-    if (s != MANN_OK) exit(1);
+    if (!fine) exit(1);
 }
 
 static void ours(const job *j)
 {
     for (int i = 0; i < j->w.repeats; i++)
         must(mni_model_forward(j->model, j->input, (size_t)j->w.batch, j->pool, j->out,
-                               NULL));
-}
-
-/* Seconds of the other side; negative if it has gone. */
-static double theirs(const job *j)
-{
-    char text[64];
-    if (fputs("go\n", j->to) < 0 || fflush(j->to) != 0) return -1;
-    return fgets(text, sizeof text, j->from) ? strtod(text, NULL) : -1;
-}
-
-static pid_t start(job *j, char **argv)
-{
-    char number[4][16];
-    const int values[4] = { j->w.size, j->w.batch, j->w.threads, j->w.repeats };
-    int down[2], up[2];
-    for (int i = 0; i < 4; i++) snprintf(number[i], sizeof number[i], "%d", values[i]);
-    if (pipe(down) != 0 || pipe(up) != 0) return -1;
-    const pid_t child = fork();
-    if (child == 0) {
-        dup2(down[0], 0);
-        dup2(up[1], 1);
-        close(down[1]);
-        close(up[0]);
-        setenv("OMP_NUM_THREADS", number[2], 1);
-        setenv("MALLOC_MMAP_MAX_", "0", 1);     /* fresh pages cost it a third */
-        setenv("MALLOC_TRIM_THRESHOLD_", "20000000000", 1);
-        setenv("MALLOC_TOP_PAD_", "536870912", 1);
-        execlp(argv[1], argv[1], argv[2], j->w.network, number[0], number[1], number[2],
-               number[3], (char *)NULL);
-        _exit(77);
-    }
-    close(down[0]);
-    close(up[1]);
-    j->to = fdopen(down[1], "wb");
-    j->from = fdopen(up[0], "rb");
-    return child;
+                               NULL) == MANN_OK);
 }
 
 static void prepare(job *j)
 {
     char name[32];
     snprintf(name, sizeof name, "%s@%d", j->w.network, j->w.size);
-    must(mni_model_new(&j->model, name, 0, 1, NULL));
-    must(mann_pool_new(&j->pool, (uint32_t)j->w.threads, NULL));
-    const size_t n = (size_t)j->w.batch * 3 * (size_t)j->w.size * (size_t)j->w.size;
-    j->input = malloc(n * sizeof *j->input);
-    j->out = malloc((size_t)j->w.batch * 4096 * sizeof *j->out);
-    if (!j->input || !j->out) exit(1);
-    for (size_t i = 0; i < n; i++)
+    must(mni_model_new(&j->model, name, 0, 1, NULL) == MANN_OK);
+    must(mann_pool_new(&j->pool, (uint32_t)j->w.threads, NULL) == MANN_OK);
+    j->dim = mni_model_shape_of(j->model).dim;
+    j->n_input = (size_t)j->w.batch * 3 * (size_t)j->w.size * (size_t)j->w.size;
+    j->input = malloc(j->n_input * sizeof *j->input);
+    j->out = malloc((size_t)j->w.batch * j->dim * sizeof *j->out);
+    must(j->input && j->out);
+    for (size_t i = 0; i < j->n_input; i++)
         j->input[i] = (float)((i * 2654435761u) % 2001) / 1000.0f - 1.0f;
+}
+
+/* --- the same network over there --------------------------------------------------- */
+
+static void send_array(void *ctx, const mni_param *p)
+{
+    const job *j = ctx;
+    const float *block = p->role >= MNI_NORM_MEAN ? mni_model_stats(j->model)
+                                                  : mni_model_params(j->model);
+    fprintf(j->peer.to, "%s %zu\n", p->name, p->count);
+    fwrite(block + p->at, sizeof *block, p->count, j->peer.to);
+}
+
+static int start(job *j, char **argv)
+{
+    char number[4][16], line[64];
+    const int values[4] = { j->w.size, j->w.batch, j->w.threads, j->w.repeats };
+    for (int i = 0; i < 4; i++) snprintf(number[i], sizeof number[i], "%d", values[i]);
+    char network[32];
+    snprintf(network, sizeof network, "%s", j->w.network);
+    char *const other[] = { argv[1], argv[2], network, number[0], number[1], number[2],
+                            number[3], NULL };
+    rival_torch_settings(j->w.threads);
+    if (!rival_start_with(&j->peer, other)) return 0;
+    const mni_resnet_config *c = mni_model_resnet(j->model);
+    mni_resnet_each_param(c, send_array, j);
+    mni_resnet_each_stat(c, send_array, j);
+    fprintf(j->peer.to, "input %zu\n", j->n_input);
+    fwrite(j->input, sizeof *j->input, j->n_input, j->peer.to);
+    return fflush(j->peer.to) == 0 && fgets(line, sizeof line, j->peer.from) &&
+           strcmp(line, "ready\n") == 0;
+}
+
+/* Reads their embeddings; both are of unit length. */
+static double least_cosine(const job *j)
+{
+    double least = 2;
+    float *theirs = malloc(j->dim * sizeof *theirs);
+    must(theirs != NULL);
+    for (int i = 0; i < j->w.batch; i++) {
+        double dot = 0;
+        if (fread(theirs, sizeof *theirs, j->dim, j->peer.from) != j->dim) least = -2;
+        for (size_t k = 0; k < j->dim; k++)
+            dot += (double)theirs[k] * j->out[(size_t)i * j->dim + k];
+        if (dot < least) least = dot;
+    }
+    free(theirs);
+    return least;
 }
 
 static int measure(const work *w, char **argv)
 {
     static rounds r;
-    char text[64];
+    char text[96];
     job j = { .w = *w };
     prepare(&j);
-    if (start(&j, argv) < 0 || !j.to || !j.from) return 1;
-    int gone = !fgets(text, sizeof text, j.from) || theirs(&j) < 0;
+    ours(&j);
+    if (!start(&j, argv)) return 77;
+    const double cosine = least_cosine(&j);
+    int gone = rival_timed(&j.peer, "go\n") < 0;
     ours(&j);
     for (int i = 0; i < ROUNDS && !gone; i++) {
         const double before = mni_clock_seconds();
         ours(&j);
         r.ours[i] = mni_clock_seconds() - before;
-        r.theirs[i] = theirs(&j);
+        r.theirs[i] = rival_timed(&j.peer, "go\n");
         r.ratio[i] = r.theirs[i] / r.ours[i];
         gone = r.theirs[i] < 0;
     }
-    fclose(j.to);
-    fclose(j.from);
-    while (wait(NULL) > 0) continue;
+    rival_end(&j.peer);
     mni_model_free(j.model);
     mann_pool_free(j.pool);
     free(j.input);
     free(j.out);
     if (gone) return 77;
-    snprintf(text, sizeof text, "nn.embed %s %d batch=%d threads=%d", w->network, w->size,
-             w->batch, w->threads);
+    snprintf(text, sizeof text, "nn.embed %s %d batch=%d cosine=%.7f", w->network,
+             w->size, w->batch, cosine);
+    r.threads = w->threads;
     rounds_sort(&r);
     rounds_print(&r, "pytorch", text, w->batch * w->repeats, "image/s");
     return 0;

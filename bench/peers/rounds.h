@@ -13,7 +13,10 @@
 #define BENCH_ROUNDS 15         /* long work may ask for fewer, before it includes this */
 #endif
 enum { ROUNDS = BENCH_ROUNDS };
-typedef struct rounds { double ours[ROUNDS], theirs[ROUNDS], ratio[ROUNDS]; } rounds;
+typedef struct rounds {
+    double ours[ROUNDS], theirs[ROUNDS], ratio[ROUNDS];
+    int threads;                        /* 0 counts as 1 */
+} rounds;
 
 static inline int rounds_ascending(const void *a, const void *b)
 {
@@ -50,15 +53,15 @@ static inline void rounds_run(rounds *r, void (*ours)(void *ctx),
 }
 
 static inline void rounds_line(const char *who, const char *workload,
-                               const double *sorted, double work, const char *unit,
-                               double share)
+                               const double *sorted, int threads, double work,
+                               const char *unit, double share)
 {
     char cpu[128];
     const char *const commit = getenv("BENCH_COMMIT");
     const double median = sorted[ROUNDS / 2];
     mni_cpu_name(cpu, sizeof cpu);
-    printf("%s,%s,%s,,1,%s,%.6g,%.3f,%.4g,%s,%.3f\n",
-           commit && *commit ? commit : "unknown", cpu, who, workload, median,
+    printf("%s,%s,%s,,%d,%s,%.6g,%.3f,%.4g,%s,%.3f\n",
+           commit && *commit ? commit : "unknown", cpu, who, threads, workload, median,
            (sorted[ROUNDS - 1] - sorted[0]) / median, work / median, unit, share);
     fflush(stdout);
 }
@@ -67,8 +70,10 @@ static inline void rounds_line(const char *who, const char *workload,
 static inline void rounds_print(const rounds *r, const char *rival, const char *workload,
                                 double work, const char *unit)
 {
-    rounds_line("metricann", workload, r->ours, work, unit, r->ratio[ROUNDS / 2]);
-    rounds_line(rival, workload, r->theirs, work, unit, 1.0);
+    const int threads = r->threads ? r->threads : 1;
+    rounds_line("metricann", workload, r->ours, threads, work, unit,
+                r->ratio[ROUNDS / 2]);
+    rounds_line(rival, workload, r->theirs, threads, work, unit, 1.0);
 }
 
 #endif

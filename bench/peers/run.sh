@@ -28,6 +28,9 @@ build() {
 gemm() {
     build gemm cblas.h -lopenblas bench/peers/gemm.c ||
         { left_out gemm "wants cblas.h and OpenBLAS (libopenblas-dev)"; return; }
+    # It knows its CPUs by model: one newer than itself gets AVX2 kernels, unless told.
+    grep -q avx512f /proc/cpuinfo 2> /dev/null && : "${OPENBLAS_CORETYPE:=SKYLAKEX}" &&
+        export OPENBLAS_CORETYPE
     OPENBLAS_NUM_THREADS=1 "$bin/gemm" | tail -n +2
 }
 
@@ -67,11 +70,29 @@ hnsw() {
     "$bin/hnsw" "$data/base.bvecs" "$data/query.fvecs" --rows "${HNSW_ROWS:-100000}"
 }
 
+network() {
+    "$python" -c 'import torch' 2> /dev/null ||
+        { left_out network "wants Python with PyTorch (python3-torch)"; return; }
+    build network stdio.h "" bench/peers/network.c || return
+    "$bin/network" "$python" bench/peers/network_torch.py || left_out network "PyTorch has gone"
+}
+
+photo() {
+    "$python" -c 'import torch, PIL' 2> /dev/null ||
+        { left_out photo "wants Python with PyTorch and Pillow"; return; }
+    build photo stdio.h "" bench/peers/photo.c bench/photos.c || return
+    for threads in 1 2; do
+        "$bin/photo" "$python" bench/peers/photo_torch.py $threads && continue
+        [ $? = 78 ] && left_out photo "wants photos (bench/README.md)" || left_out photo "PyTorch has gone"
+        return
+    done
+}
+
 echo "commit,cpu,who,simd,threads,workload,seconds,spread,value,unit,share"
-[ $# -gt 0 ] || set -- gemm jpeg png resize input hnsw
+[ $# -gt 0 ] || set -- gemm jpeg png resize input network photo hnsw
 for peer in "$@"; do
     case $peer in
-    gemm | jpeg | png | resize | input | hnsw) $peer ;;
-    *) echo "run.sh: no peer $peer; there are gemm, jpeg, png, resize, input, hnsw" >&2; exit 2 ;;
+    gemm | jpeg | png | resize | input | network | photo | hnsw) $peer ;;
+    *) echo "run.sh: no peer $peer; there are gemm, jpeg, png, resize, input, network, photo, hnsw" >&2; exit 2 ;;
     esac
 done

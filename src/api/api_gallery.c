@@ -148,6 +148,24 @@ mann_status mann_gallery_add_images(mann_gallery *g, const mann_dataset *set,
     return s;
 }
 
+mann_status mann_gallery_sync(mann_gallery *g, const mann_dataset *set, int gone,
+                              mann_pool *p, const mann_hooks *h, mann_sync_report *report,
+                              mann_error *err)
+{
+    mann_sync_report mine = { 0 };
+    MNI_NEED(g, "mann_gallery_sync");
+    MNI_NEED(set, "mann_gallery_sync");
+    mni_photos photos = mni_photos_of(set);
+    mann_status s = mni_gallery_sync(g, &photos, gone, p, h, &mine, err);
+    if (report && mine.struct_size) {
+        mann_status given =
+            mni_give_sized(report, &mine, sizeof mine, "mann_gallery_sync",
+                           s == MANN_OK ? err : NULL);
+        if (s == MANN_OK) s = given;
+    }
+    return s;
+}
+
 mann_status mann_gallery_remove(mann_gallery *g, const uint64_t *ids, size_t n,
                                 size_t *removed, mann_error *err)
 {
@@ -191,6 +209,77 @@ mann_status mann_gallery_verify(mann_gallery *g, const mann_hooks *h, mann_error
 {
     MNI_NEED(g, "mann_gallery_verify");
     return mni_gallery_verify(g, h, err);
+}
+
+/* --- records as a whole ------------------------------------------------------------- */
+
+mann_status mann_gallery_put(mann_gallery *g, const mann_record *records, size_t n,
+                             mann_error *err)
+{
+    MNI_NEED(g, "mann_gallery_put");
+    if (n == 0) return MANN_OK;
+    MNI_NEED(records, "mann_gallery_put");
+    mni_new_row *rows = mni_alloc(n, sizeof *rows);
+    if (!rows) return mni_fail(err, MANN_E_NOMEM, "mann_gallery_put: %zu records", n);
+    mann_status s = MANN_OK;
+    for (size_t i = 0; i < n && s == MANN_OK; i++) {
+        const mann_record *r = &records[i];
+        if (!r->vector)
+            s = mni_fail(err, MANN_E_ARG, "mann_gallery_put: record %zu has no vector",
+                         i);
+        rows[i] = (mni_new_row){ .klass = r->class_name, .source = r->source,
+                                 .vector = r->vector, .content_hash = r->content_hash,
+                                 .time = r->time, .id = r->id, .has_id = 1 };
+    }
+    if (s == MANN_OK) s = mni_gallery_add(g, rows, n, NULL, err);
+    mni_free(rows);
+    return s;
+}
+
+mann_status mann_gallery_save_model(mann_gallery *g, const char *path, mann_error *err)
+{
+    MNI_NEED(g, "mann_gallery_save_model");
+    MNI_NEED(path, "mann_gallery_save_model");
+    return mni_gallery_save_model(g, path, err);
+}
+
+/* --- whole galleries ---------------------------------------------------------------- */
+
+mann_status mann_gallery_copy(mann_gallery *g, const char *path,
+                              int (*keep)(void *user, const mann_record *r), void *user,
+                              mann_pool *p, const mann_hooks *h, mann_error *err)
+{
+    MNI_NEED(g, "mann_gallery_copy");
+    MNI_NEED(path, "mann_gallery_copy");
+    return mni_gallery_copy(g, path, keep, user, p, h, err);
+}
+
+mann_status mann_gallery_merge(mann_gallery *g, mann_gallery *from, const mann_hooks *h,
+                               mann_add_report *report, mann_error *err)
+{
+    mann_add_report mine = { 0 };
+    MNI_NEED(g, "mann_gallery_merge");
+    MNI_NEED(from, "mann_gallery_merge");
+    if (g == from)
+        return mni_fail(err, MANN_E_ARG, "mann_gallery_merge: a gallery into itself");
+    const mann_status s = mni_gallery_merge(g, from, h, &mine, err);
+    if (!report || !mine.struct_size) return s;
+    const mann_status given = mni_give_sized(report, &mine, sizeof mine,
+                                             "mann_gallery_merge",
+                                             s == MANN_OK ? err : NULL);
+    return s == MANN_OK ? given : s;
+}
+
+mann_status mann_gallery_repair(const char *path, const char *to, const char *index,
+                                mann_pool *p, const mann_hooks *h,
+                                mann_repair_report *report, mann_error *err)
+{
+    mann_repair_report mine = { 0 };
+    MNI_NEED(path, "mann_gallery_repair");
+    MNI_NEED(to, "mann_gallery_repair");
+    MNI_TRY(mni_gallery_repair(mni_vfs_posix(), path, to, index, p, h, &mine, err));
+    if (!report) return MANN_OK;
+    return mni_give_sized(report, &mine, sizeof mine, "mann_gallery_repair", err);
 }
 
 /* --- search ------------------------------------------------------------------------- */

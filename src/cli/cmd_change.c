@@ -3,20 +3,20 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "cli/changing.h"
 #include "cli/gallery_new.h"
 #include "cli/inputs.h"
 #include "os/vfs.h"
 
-static int open_to_write(mni_cli *c, mann_gallery **g)
+int mni_cli_open_to_write(mni_cli *c, mann_gallery **g)
 {
     mann_status s = mni_cli_gallery(c, c->options.files[0], MANN_OPEN_WRITE, g);
     if (s == MANN_OK) return MNI_EXIT_OK;
     return mni_cli_fail(c, MNI_FROM_INPUT, s);
 }
 
-/* One sentence or one object: what was changed, and how much is there now. */
-static int report(mni_cli *c, mann_gallery *g, const char *key, uint64_t n,
-                  const char *sentence)
+int mni_cli_report_change(mni_cli *c, mann_gallery *g, const mni_count *counts, size_t n,
+                          const char *sentence)
 {
     mann_gallery_info info = { .struct_size = sizeof info };
     mann_status s = mann_gallery_describe(g, &info, &c->err);
@@ -27,8 +27,10 @@ static int report(mni_cli *c, mann_gallery *g, const char *key, uint64_t n,
         mni_json_object(&j);
         mni_json_key(&j, "gallery");
         mni_json_string(&j, c->options.files[0]);
-        mni_json_key(&j, key);
-        mni_json_u64(&j, n);
+        for (size_t i = 0; i < n; i++) {
+            mni_json_key(&j, counts[i].key);
+            mni_json_u64(&j, counts[i].n);
+        }
         mni_json_key(&j, "rows");
         mni_json_u64(&j, info.n_rows);
         mni_json_key(&j, "classes");
@@ -48,7 +50,7 @@ static int report(mni_cli *c, mann_gallery *g, const char *key, uint64_t n,
 
 /* A long tail or much that is dead slows every search down: then the change ends with a
  * compaction. What was changed is durable before it begins. */
-static int close_change(mni_cli *c, mann_gallery *g, int code)
+int mni_cli_close_change(mni_cli *c, mann_gallery *g, int code)
 {
     mann_gallery_info info = { .struct_size = sizeof info };
     mann_pool *pool;
@@ -63,6 +65,13 @@ static int close_change(mni_cli *c, mann_gallery *g, int code)
     }
     mann_gallery_free(g);
     return s == MANN_OK ? code : mni_cli_fail(c, MNI_FROM_OUTPUT, s);
+}
+
+static int report(mni_cli *c, mann_gallery *g, const char *key, uint64_t n,
+                  const char *sentence)
+{
+    const mni_count one = { key, n };
+    return mni_cli_report_change(c, g, &one, 1, sentence);
 }
 
 /* --- add ---------------------------------------------------------------------------- */
@@ -157,11 +166,11 @@ int mni_cmd_add(mni_cli *c)
         return mni_cli_usage(c, "what to add? a DATASET, --class NAME IMAGE..., or "
                                 "--vectors FILE is missing");
     mann_gallery *g;
-    int code = open_to_write(c, &g);
+    int code = mni_cli_open_to_write(c, &g);
     if (code != MNI_EXIT_OK) return code;
     mann_gallery_limit(g, mni_opt_u64(&c->options, MNI_OPT_MEM));
     code = vectors ? add_vectors(c, g, vectors) : add_photos(c, g);
-    return close_change(c, g, code);
+    return mni_cli_close_change(c, g, code);
 }
 
 /* --- remove, relabel ---------------------------------------------------------------- */
@@ -214,7 +223,7 @@ int mni_cmd_remove(mni_cli *c)
         return mni_cli_usage(c, "what to remove? --class NAME or --id N is missing");
     mann_gallery *g;
     size_t gone = 0;
-    int code = open_to_write(c, &g);
+    int code = mni_cli_open_to_write(c, &g);
     if (code != MNI_EXIT_OK) return code;
     if (mni_opt_given(o, MNI_OPT_CLASS)) code = remove_classes(c, g, &gone);
     if (code == MNI_EXIT_OK && mni_opt_given(o, MNI_OPT_ID))
@@ -223,7 +232,7 @@ int mni_cmd_remove(mni_cli *c)
     snprintf(sentence, sizeof sentence, "removed %zu record%s", gone,
              gone == 1 ? "" : "s");
     if (code == MNI_EXIT_OK) code = report(c, g, "removed", gone, sentence);
-    return close_change(c, g, code);
+    return mni_cli_close_change(c, g, code);
 }
 
 typedef struct gather {
@@ -266,7 +275,7 @@ int mni_cmd_relabel(mni_cli *c)
     mann_gallery *g;
     uint64_t *ids = NULL;
     size_t n = 0;
-    int code = open_to_write(c, &g);
+    int code = mni_cli_open_to_write(c, &g);
     if (code != MNI_EXIT_OK) return code;
     mann_status s = from ? mni_cli_need_class(c, g, from) : MANN_OK;
     if (s == MANN_OK)
@@ -278,7 +287,7 @@ int mni_cmd_relabel(mni_cli *c)
              n == 1 ? "" : "s", to);
     code = s == MANN_OK ? report(c, g, "relabelled", n, sentence)
                         : mni_cli_fail(c, MNI_FROM_USER, s);
-    return close_change(c, g, code);
+    return mni_cli_close_change(c, g, code);
 }
 
 /* --- compact ------------------------------------------------------------------------ */
@@ -289,7 +298,7 @@ int mni_cmd_compact(mni_cli *c)
     mann_pool *pool;
     mann_gallery_info before = { .struct_size = sizeof before },
                       after = { .struct_size = sizeof after };
-    int code = open_to_write(c, &g);
+    int code = mni_cli_open_to_write(c, &g);
     if (code != MNI_EXIT_OK) return code;
     mann_status s = mni_cli_pool(c, &pool);
     mann_gallery_limit(g, mni_opt_u64(&c->options, MNI_OPT_MEM));

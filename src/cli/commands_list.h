@@ -78,6 +78,16 @@ COMMAND(RELABEL, relabel, "relabel", "rename",
     "record 17 was filed under the wrong name\n"
     "metricann relabel gallery.mann --from mug --class cup\n"
     "rename a class\n")
+COMMAND(SYNC, sync, "sync", "mirror follow", "GALLERY DATASET", 2, 2,
+    "make a gallery hold what a folder of photos holds",
+    "New photos are embedded and added. A file that was moved or renamed is known by its "
+    "content and only gets its new path and class; one whose content changed gets a new "
+    "vector. Records whose photo is nowhere any more are listed, and removed with "
+    "--remove. Stopped at any photo, the next run goes on; a second run changes nothing.",
+    "metricann sync gallery.mann photos/\n"
+    "after photos were added, renamed or edited\n"
+    "metricann sync gallery.mann photos/ --remove\n"
+    "and forget those that were deleted\n")
 COMMAND(COMPACT, compact, "compact", "optimize optimise vacuum", "GALLERY", 1, 1,
     "fold added records into the index, drop removed ones",
     "Rewrites the gallery in one piece: the journal is folded in, removed records are "
@@ -115,6 +125,65 @@ COMMAND(BENCH, bench, "bench", "benchmark", "ann [--base F --queries F]", 1, 1,
     "metricann bench ann --base b.fvecs --queries q.fvecs --truth t.ivecs --index "
     "HNSW32\n"
     "one kind on data of your own\n")
+COMMAND(SNAPSHOT, snapshot, "snapshot", "backup", "GALLERY -o FILE", 1, 1,
+    "copy a gallery as it is now, while others use it",
+    "One file with everything: the journal is folded in, removed records are left out, "
+    "the index comes along. Searches and readers go on meanwhile.",
+    "metricann snapshot gallery.mann -o backup/monday.mann\n"
+    "a copy to keep\n"
+    "metricann snapshot gallery.mann -o backup/latest.mann --force\n"
+    "replacing the one that was there, in one step\n")
+COMMAND(RESTORE, restore, "restore", "", "SNAPSHOT -o GALLERY", 1, 1,
+    "put a snapshot in the place of a gallery",
+    "Every byte of the snapshot is checked before anything is written. What stood there "
+    "is replaced in one step, its journal goes.",
+    "metricann restore backup/monday.mann -o gallery.mann --force\n"
+    "back to Monday\n"
+    "metricann restore /media/stick/gallery.mann -o gallery.mann\n"
+    "from another machine\n")
+COMMAND(MERGE, merge, "merge", "union join", "GALLERY GALLERY... -o FILE", 2, MANY,
+    "make one gallery of several of the same model",
+    "Classes meet by their names. Photos that are in several (same content, same class) "
+    "are taken once. Ids are kept as long as they are not taken.",
+    "metricann merge north.mann south.mann -o all.mann\n"
+    "two halves, built apart\n"
+    "metricann merge shards/*.mann -o all.mann --json\n"
+    "what split made\n")
+COMMAND(SPLIT, split, "split", "shard", "GALLERY --shards N -o DIR", 1, 1,
+    "divide a gallery into shards by class",
+    "DIR/shard_001_of_004.mann and so on. The shard of a class follows from its name "
+    "alone; class numbers are the same in all shards.",
+    "metricann split gallery.mann --shards 4 -o shards/\n"
+    "four shards\n"
+    "metricann split gallery.mann --shards 2 -o shards/ --force\n"
+    "replacing those that are there\n")
+COMMAND(REPAIR, repair, "repair", "recover", "GALLERY -o FILE", 1, 1,
+    "save what can be saved from a damaged gallery",
+    "Every record that its checksums vouch for goes into a new gallery; what is derived "
+    "from them is made anew. Says what was lost, and exits with status 1 then. The "
+    "damaged gallery is only read.",
+    "metricann repair gallery.mann -o saved.mann\n"
+    "after verify found damage\n"
+    "metricann repair gallery.mann -o saved.mann --index Flat --json\n"
+    "without building a large index, counts as JSON\n")
+COMMAND(EXPORT, export, "export", "dump", "GALLERY -o DIR", 1, 1,
+    "write a gallery as files that every program reads",
+    "DIR gets records.jsonl (id, class, path, content, time), vectors.npy with the same "
+    "rows, labels.txt (a class a line), gallery.json, and model.mann if there is one. "
+    "With --since only what changed since that snapshot, for import on another machine.",
+    "metricann export gallery.mann -o plain/\n"
+    "everything, for other programs\n"
+    "metricann export gallery.mann --since monday.mann -o delta/\n"
+    "what has to be carried to a copy that is as of Monday\n")
+COMMAND(IMPORT, import, "import", "load", "DIR -o GALLERY", 1, 1,
+    "make a gallery of what export wrote, or bring a copy up to date",
+    "A delta (export --since) is put into the gallery that is there; it is refused "
+    "unless that is in the very state the delta began at, and the state at the end is "
+    "checked.",
+    "metricann import plain/ -o gallery.mann\n"
+    "a gallery again, with the ids it had\n"
+    "metricann import delta/ -o copy.mann\n"
+    "the copy holds what the original holds\n")
 COMMAND(EVAL, eval, "eval", "evaluate test", "GALLERY DATASET", 0, 2,
     "measure how well a gallery recognises the photos of a data set",
     "Every photo of DATASET is asked of the gallery; a photo that is itself in the "

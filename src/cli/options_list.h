@@ -26,11 +26,20 @@ OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "DIR", "", 0, 0, C(SYNTH),
     "folder to draw into; made if it is not there")
 OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "FILE", "", 0, 0, C(CONVERT), "out output-file",
     "file to write; its name says the format")
+OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "FILE", "", 0, 0,
+    C(SNAPSHOT) | C(RESTORE) | C(MERGE) | C(REPAIR), "out output-file",
+    "the gallery to write")
+OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "DIR", "", 0, 0, C(EXPORT), "out out-dir",
+    "folder for the files; made if it is not there")
+OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "GALLERY", "", 0, 0, C(IMPORT),
+    "out output-file", "the gallery to make, or to bring up to date")
+OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "DIR", "", 0, 0, C(SPLIT), "out out-dir",
+    "folder for the shards; made if it is not there")
 OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "FILE", "final_model.mann", 0, 0, C(TRAIN),
     "out output-file model-out save-path",
     "the model to write")
 OPTION(MODEL, "model", 'm', PATH, "MODEL", "", 0, 0,
-    C(EXTRACT) | C(BUILD) | C(SEARCH) | C(ADD) | C(EVAL),
+    C(EXTRACT) | C(BUILD) | C(SEARCH) | C(ADD) | C(SYNC) | C(EVAL) | C(IMPORT),
     "weights checkpoint model-path model-file",
     "a model file, or 'pixels' for the built-in thumbnail model; not needed where the "
     "gallery has its own")
@@ -40,8 +49,8 @@ OPTION(PRECISION, "precision", 0, CHOICE, "f32=float32=fp32|bf16=bfloat16|int8=i
     "what the network computes with; a gallery keeps to the one it was made with (and "
     "uses it unasked)")
 OPTION(GALLERY, "gallery", 0, PATH, "GALLERY", "", 0, 0,
-    C(SEARCH) | C(ADD) | C(REMOVE) | C(RELABEL) | C(COMPACT) | C(EVAL) | C(VERIFY) |
-        C(TUNE),
+    C(SEARCH) | C(ADD) | C(REMOVE) | C(RELABEL) | C(COMPACT) | C(SYNC) | C(EVAL) |
+        C(VERIFY) | C(TUNE),
     "db database index-file index-path",
     "the gallery, instead of naming it as the first file")
 OPTION(DATA, "data", 0, MANY, "PATH", "", 0, 0,
@@ -99,7 +108,7 @@ OPTION_AGAIN(METRIC, "metric", 0, CHOICE,
     "cosine=cos=angular|l2=euclidean=euclid=l2sq|ip=dot=inner=inner-product=innerproduct",
     "cosine", 0, 0, C(EVAL), "distance space similarity metric-type",
     "with --base: measure of closeness")
-OPTION(INDEX, "index", 'i', STRING, "SPEC", "auto", 0, 0, C(BUILD) | C(PLAN),
+OPTION(INDEX, "index", 'i', STRING, "SPEC", "auto", 0, 0, C(BUILD) | C(PLAN) | C(IMPORT),
     "index-type index-spec factory index-factory",
     "kind of index: auto, Flat, SQ8, HNSW16, IVF1024,Flat, IVF1024,PQ32, "
     "IVF1024,PQ32x4fs, OPQ32,IVF1024,PQ32")
@@ -113,7 +122,7 @@ OPTION_AGAIN(TRUTH, "truth", 0, PATH, "FILE", "", 0, 0, C(BENCH),
     "ground-truth groundtruth",
     "rows of the true neighbours of each query (.ivecs .npy .ibin)")
 OPTION(MEM, "mem", 0, SIZE, "SIZE", "0", 0, 0,
-    C(BUILD) | C(COMPACT) | C(ADD) | C(PLAN) | C(BENCH),
+    C(BUILD) | C(COMPACT) | C(ADD) | C(SYNC) | C(PLAN) | C(BENCH),
     "memory mem-limit max-memory ram",
     "memory that building may take beside the vectors (64M, 2G); more is refused with "
     "exit status 6; 0: any")
@@ -121,6 +130,9 @@ OPTION(COUNT, "count", 0, U64, "N", "0", 0, 2147483647, C(PLAN), "n-rows num-row
     "plan for so many rows")
 OPTION(RECALL, "recall", 0, FLOAT, "SHARE", "0.95", 0.01, 1, C(TUNE), "target-recall",
     "share of the k nearest rows that is to be found")
+OPTION_AGAIN(INDEX, "index", 'i', STRING, "SPEC", "", 0, 0, C(REPAIR),
+    "index-type index-spec factory index-factory",
+    "kind of index of the new gallery; default the one it had")
 OPTION(TYPE, "type", 0, CHOICE, "flat|hnsw|ivf=ivfflat=ivf-flat|ivfpq=ivf-pq", "", 0, 0,
     C(BUILD), "kind algo algorithm",
     "the same in words, together with --M, --nlist, --pq-m")
@@ -307,6 +319,20 @@ OPTION(KEEP, "keep", 0, U32, "N", "3", 1, 4294967295.0, C(TRAIN), "keep-checkpoi
     "newest checkpoints that stay")
 OPTION(RESUME, "resume", 0, FLAG, "", "no", 0, 0, C(TRAIN), "continue",
     "go on from the newest checkpoint in --ckpt-dir, with the same settings")
+OPTION(REMOVE, "remove", 0, FLAG, "", "no", 0, 0, C(SYNC), "delete prune",
+    "remove records whose photo is nowhere any more; not while a folder that photos came "
+    "from is away")
+OPTION(FORCE, "force", 'f', FLAG, "", "no", 0, 0, C(SYNC), "",
+    "with --remove: also while such a folder is away")
+OPTION_AGAIN(FORCE, "force", 'f', FLAG, "", "no", 0, 0,
+    C(SNAPSHOT) | C(RESTORE) | C(MERGE) | C(SPLIT), "overwrite",
+    "replace what is there")
+OPTION_AGAIN(FORCE, "force", 'f', FLAG, "", "no", 0, 0, C(IMPORT), "",
+    "put a delta into a gallery in another state: an import that was interrupted")
+OPTION(SINCE, "since", 0, PATH, "SNAPSHOT", "", 0, 0, C(EXPORT), "base-snapshot from",
+    "only what changed since this snapshot")
+OPTION(SHARDS, "shards", 0, U32, "N", "2", 1, 4096, C(SPLIT), "parts n-shards",
+    "how many shards")
 OPTION(AFRESH, "afresh", 0, FLAG, "", "no", 0, 0, C(TRAIN), "overwrite restart",
     "throw away the checkpoints in --ckpt-dir and begin anew")
 

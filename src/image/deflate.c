@@ -35,8 +35,8 @@ enum {
 /* One Huffman code: lengths per symbol, and the bits already reversed, as deflate sends
  * them. */
 typedef struct code {
-    uint16_t bits[N_FIXED];
     uint8_t length[N_FIXED];
+    uint16_t bits[N_FIXED];
 } code;
 
 typedef struct packer {
@@ -212,19 +212,19 @@ static void code_lengths(uint8_t *length, const uint32_t *count, unsigned n,
 }
 
 /* Canonical codes (RFC 1951, 3.2.2), reversed because Huffman bits are sent first bit
- * first. */
-static void code_bits(code *c, unsigned n)
+ * first. Two arrays and not the struct of both: there GCC 12 for aarch64 works out the
+ * place of bits[s] from that of length[s], then forgets that the struct is written to,
+ * and leaves out the call. */
+static void code_bits(uint16_t *bits, const uint8_t *length, unsigned n)
 {
     unsigned count[MAX_CODE + 1] = { 0 }, next[MAX_CODE + 1] = { 0 };
-    for (unsigned s = 0; s < n; s++) count[c->length[s]]++;
+    for (unsigned s = 0; s < n; s++) count[length[s]]++;
     count[0] = 0;
     for (unsigned l = 1; l <= MAX_CODE; l++) next[l] = (next[l - 1] + count[l - 1]) << 1;
-    /* size_t, because with unsigned GCC 12.2 for aarch64 takes this function for one that
-     * writes nothing, and leaves out the calls (-O1 and above; -fno-ivopts cures it). */
-    for (size_t s = 0; s < n; s++) {
-        unsigned v = c->length[s] ? next[c->length[s]]++ : 0, r = 0;
-        for (unsigned i = 0; i < c->length[s]; i++, v >>= 1) r = r << 1 | (v & 1);
-        c->bits[s] = (uint16_t)r;
+    for (unsigned s = 0; s < n; s++) {
+        unsigned v = length[s] ? next[length[s]]++ : 0, r = 0;
+        for (unsigned i = 0; i < length[s]; i++, v >>= 1) r = r << 1 | (v & 1);
+        bits[s] = (uint16_t)r;
     }
 }
 
@@ -239,7 +239,7 @@ static void code_make(code *c, uint32_t *count, unsigned n, unsigned limit)
             used++;
         }
     code_lengths(c->length, count, n, limit);
-    code_bits(c, n);
+    code_bits(c->bits, c->length, n);
 }
 
 /* RFC 1951, 3.2.6. Symbols 286 and 287 are never sent but take part in the
@@ -249,8 +249,8 @@ static void code_fixed(code *literal, code *distance)
     for (unsigned s = 0; s < N_FIXED; s++)
         literal->length[s] = s < 144 ? 8 : s < 256 ? 9 : s < 280 ? 7 : 8;
     memset(distance->length, 5, N_DISTANCE);
-    code_bits(literal, N_FIXED);
-    code_bits(distance, N_DISTANCE);
+    code_bits(literal->bits, literal->length, N_FIXED);
+    code_bits(distance->bits, distance->length, N_DISTANCE);
 }
 
 /* --- one block ---------------------------------------------------------------------- */
@@ -352,11 +352,19 @@ static uint8_t *reserve(mni_buf *b, size_t n)
     return b->failed ? NULL : b->bytes + b->n_bytes;
 }
 
+/* Whole bytes that wait. */
+static void flush_bytes(packer *p)
+{
+    for (; p->n_acc >= 8; p->n_acc -= 8, p->acc >>= 8)
+        mni_buf_u8(p->out, (uint8_t)p->acc);
+}
+
 /* A token is at most 15 + 5 + 15 + 13 = 48 bits; up to 7 wait from before: eight bytes
  * are written each time, of which the whole ones count. */
 static void write_tokens(packer *p, const code *literal, const code *distance,
                          uint64_t n_bits)
 {
+    flush_bytes(p);
     uint8_t *const start = reserve(p->out, (size_t)(n_bits / 8 + 24)), *to = start;
     if (!start) return;
     uint64_t acc = p->acc;

@@ -336,12 +336,14 @@ static const char *codes_text(mni_codes c)
 
 static void text_of_lists(const mni_spec *s, char *out, size_t size)
 {
-    char number[16] = "", piece_number[16] = "";
+    /* both bounds are the parser's; said again, so that the longest text is known */
+    const uint32_t pieces = s->pieces <= MNI_MAX_PIECES ? s->pieces : MNI_MAX_PIECES;
+    char number[16] = "", piece_number[8] = "";
     if (s->lists) snprintf(number, sizeof number, "%lu", (unsigned long)s->lists);
     else if (s->rows_a_list)
         snprintf(number, sizeof number, "(n/%lu)", (unsigned long)s->rows_a_list);
-    if (s->pieces)
-        snprintf(piece_number, sizeof piece_number, "%lu", (unsigned long)s->pieces);
+    if (pieces)
+        snprintf(piece_number, sizeof piece_number, "%lu", (unsigned long)pieces);
     if (s->family == MNI_IVF)
         snprintf(out, size, "IVF%s,%s%s", number,
                  s->codes ? codes_text(s->codes) : "Flat", s->refine ? ",RFlat" : "");

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "nn/infer_run.h"
 #include "nn/layers.h"
+#include "os/huge.h"
 
 /* --- layers ------------------------------------------------------------------------- */
 
@@ -115,7 +116,10 @@ mann_status mni_infer_init(mni_infer *f, const mni_resnet_config *c, mann_error 
         s = place(f, err);
         f->packed = mni_alloc_aligned(f->packed_floats, sizeof *f->packed, 0);
     }
-    if (s == MANN_OK && f->packed) return MANN_OK;
+    if (s == MANN_OK && f->packed) {
+        mni_huge_advise(f->packed, f->packed_floats * sizeof *f->packed);
+        return MANN_OK;
+    }
     mni_infer_fini(f);
     return mni_fail(err, MANN_E_NOMEM, "model: %zu packed weights", f->packed_floats);
 }

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "nn/layers.h"
 #include "nn/scratch.h"
+#include "os/huge.h"
 
 enum {
     MOST_IMAGES = 16, BACK_FLOATS = 4 << 20,    /* of a group, and what its back takes */
@@ -65,8 +66,11 @@ static work *work_take(const mni_infer *f, size_t n_groups, size_t group_floats,
     }
     work *w = mni_alloc(1, sizeof *w);
     if (w && mni_scratch_init(&w->groups, n_groups, group_floats) &&
-        mni_scratch_init(&w->tiles, threads, f->tile_floats))
+        mni_scratch_init(&w->tiles, threads, f->tile_floats)) {
+        mni_huge_advise(w->groups.floats,
+                        w->groups.n * w->groups.piece * sizeof *w->groups.floats);
         return w;
+    }
     work_free(w);
     return NULL;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "kern/crc32c.h"
 #include "recog/meta.h"
 #include "recog/state.h"
 
@@ -28,8 +29,8 @@ void mni_meta_encode(const mni_meta *m, uint8_t out[MNI_META_BYTES])
     mni_put32(out + 68, bits);
 }
 
-static mann_status meta_decode(mni_meta *m, const uint8_t *p, const char *name,
-                               mann_error *err)
+mann_status mni_meta_decode(mni_meta *m, const uint8_t *p, const char *name,
+                            mann_error *err)
 {
     uint32_t bits = mni_get32(p + 68);
     *m = (mni_meta){
@@ -62,6 +63,14 @@ static mann_status meta_decode(mni_meta *m, const uint8_t *p, const char *name,
     return MANN_OK;
 }
 
+uint32_t mni_record_crc(const uint8_t *record, const void *vector, size_t n_bytes,
+                        const float *scale)
+{
+    uint32_t crc = mni_crc32c(0, record, MNI_RECORD_CRC);
+    crc = mni_crc32c(crc, vector, n_bytes);
+    return scale ? mni_crc32c(crc, scale, sizeof *scale) : crc;
+}
+
 mni_dtype mni_store_dtype(uint32_t store)
 {
     return store == MANN_STORE_F16    ? MNI_F16
@@ -78,7 +87,7 @@ static mann_status view_u32(const mni_reader *r, const char tag[4], uint64_t n,
     return MANN_OK;
 }
 
-static mann_status view_vectors(mni_base *b, mann_error *err)
+mann_status mni_base_view_vectors(mni_base *b, mann_error *err)
 {
     mni_section s;
     mni_dtype dtype = mni_store_dtype(b->meta.store);
@@ -100,7 +109,7 @@ static mann_status view_sections(mni_base *b, mann_error *err)
     const mni_reader *r = b->reader;
     mni_section s;
     MNI_TRY(mni_reader_need(r, "META", MNI_BYTES, MNI_META_BYTES, &s, err));
-    MNI_TRY(meta_decode(&b->meta, s.data, mni_reader_name(r), err));
+    MNI_TRY(mni_meta_decode(&b->meta, s.data, mni_reader_name(r), err));
     uint64_t n = b->meta.n_rows, c = b->meta.n_classes;
     MNI_TRY(mni_reader_need(r, "RECS", MNI_BYTES, n * MNI_RECORD_BYTES, &s, err));
     b->records = s.data;
@@ -112,7 +121,7 @@ static mann_status view_sections(mni_base *b, mann_error *err)
     MNI_TRY(view_u32(r, "IDIX", n, &b->by_id, err));
     MNI_TRY(view_u32(r, "CLOF", c + 1, &b->class_at, err));
     MNI_TRY(view_u32(r, "CLRW", n, &b->class_rows, err));
-    MNI_TRY(view_vectors(b, err));
+    MNI_TRY(mni_base_view_vectors(b, err));
     mni_reader_find(r, "MODL", &b->model);
     mni_reader_find(r, "ROOT", &b->roots);
     if (mni_reader_find(r, MNI_CALIB_TAG, &s))
@@ -141,6 +150,8 @@ void mni_base_release(mni_base *b)
 {
     if (!b || atomic_fetch_sub(&b->refs, 1) != 1) return;
     mni_ann_free(b->ann);
+    for (size_t i = 0; i < sizeof b->mended / sizeof *b->mended; i++)
+        mni_free(b->mended[i]);
     mni_reader_free(b->reader);
     mni_free(b);
 }

@@ -400,7 +400,7 @@ mann_status mni_gallery_add(mni_gallery *g, const mni_new_row *rows, size_t n,
     return s;
 }
 
-/* --- remove, relabel ---------------------------------------------------------------- */
+/* --- remove ------------------------------------------------------------------------ */
 
 static mann_status remove_row(mni_change *c, uint32_t row, mni_buf *buf, mann_error *err)
 {
@@ -475,55 +475,5 @@ mann_status mni_gallery_remove_class(mni_gallery *g, const char *klass, size_t *
     mni_mutex_unlock(&g->writing);
     mni_buf_fini(&buf);
     if (s == MANN_OK && removed) *removed = count;
-    return s;
-}
-
-/* The row dies and comes back at the end of the tail, with its id and another class: base
- * rows are in a mapped file that nobody writes to. */
-mann_status mni_change_relabel(mni_change *c, uint32_t row, uint32_t klass,
-                               mann_error *err)
-{
-    mni_record r;
-    float *vector = mni_alloc(c->next->base->meta.dim, sizeof *vector);
-    if (!vector) return mni_fail(err, MANN_E_NOMEM, "%s: a row", c->g->path);
-    mni_state_record(c->next, row, &r);
-    mni_state_vector(c->next, row, vector);
-    mann_status s = mni_change_kill(c, row, err);
-    if (s == MANN_OK)
-        s = mni_change_add(c, r.id, r.content_hash, r.time, klass, r.source,
-                           r.source_chars, vector, err);
-    mni_free(vector);
-    return s;
-}
-
-mann_status mni_gallery_relabel(mni_gallery *g, const uint64_t *ids, size_t n,
-                                const char *klass, mann_error *err)
-{
-    mni_change c = { 0 };
-    mni_buf buf = { 0 };
-    uint32_t number = 0, row;
-    MNI_TRY(mni_gallery_must_write(g, err));
-    if (n == 0) return MANN_OK;     /* a class that no record names would be forgotten */
-    mni_mutex_lock(&g->writing);
-    mann_status s = mni_change_begin(&c, g, err);
-    if (s == MANN_OK) {
-        s = mni_change_class(&c, klass, strlen(klass), &number, err);
-        for (size_t i = 0; i < n && s == MANN_OK; i++) {
-            if (!mni_state_find_id(c.next, ids[i], &row)) {
-                if (mni_state_find_id(g->state, ids[i], &row)) continue;     /* twice */
-                s = mni_fail(err, MANN_E_NOT_FOUND, "%s: no record with id %llu", g->path,
-                             (unsigned long long)ids[i]);
-                break;
-            }
-            buf.n_bytes = 0;
-            mni_buf_u64(&buf, ids[i]);
-            mni_change_put_text(&buf, klass);
-            s = mni_change_journal(g, MNI_RECORD_RELABEL, &buf, err);
-            if (s == MANN_OK) s = mni_change_relabel(&c, row, number, err);
-        }
-        s = mni_change_finish(&c, s, err);
-    }
-    mni_mutex_unlock(&g->writing);
-    mni_buf_fini(&buf);
     return s;
 }

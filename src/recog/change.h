@@ -1,5 +1,5 @@
 /* change.h - the two halves of every change: prepare what may fail, then publish what
- * cannot. Private to change.c and replay.c. SPDX-License-Identifier: MIT */
+ * cannot. Private to change.c, relabel.c, replay.c. SPDX-License-Identifier: MIT */
 #ifndef MNI_RECOG_CHANGE_H
 #define MNI_RECOG_CHANGE_H
 
@@ -8,7 +8,7 @@
 /* Journal record types. Part of the file format. */
 enum {
     MNI_RECORD_ADD = 1, MNI_RECORD_REMOVE = 2, MNI_RECORD_RELABEL = 3,
-    MNI_RECORD_ROOT = 4, MNI_RECORD_KNOB = 5
+    MNI_RECORD_ROOT = 4, MNI_RECORD_KNOB = 5, MNI_RECORD_MOVE = 6
 };
 
 typedef struct mni_change {
@@ -30,9 +30,12 @@ mann_status mni_change_kill(mni_change *c, uint32_t row, mann_error *err);
 mann_status mni_change_add(mni_change *c, uint64_t id, uint64_t content_hash,
                            uint64_t time, uint32_t klass, const char *source,
                            size_t n_chars, const float *vector, mann_error *err);
-/* The row dies and comes back at the end of the tail with its id, in class `klass`. */
+/* The row dies and comes back at the end of the tail with its id and vector, in class
+ * `klass`; move: also with another source (relabel.c). */
 mann_status mni_change_relabel(mni_change *c, uint32_t row, uint32_t klass,
                                mann_error *err);
+mann_status mni_change_move(mni_change *c, uint32_t row, uint32_t klass,
+                            const char *source, size_t n_chars, mann_error *err);
 
 /* Journal records: text with its length (NULL: none); append one record. */
 void mni_change_put_text(mni_buf *b, const char *text);

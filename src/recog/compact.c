@@ -11,8 +11,9 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "base/text.h"
 #include "index/kinds.h"
-#include "recog/gallery.h"
+#include "recog/change.h"
 
 /* Everything about the new base that is computed before the first byte is written. */
 typedef struct plan {
@@ -27,6 +28,8 @@ typedef struct plan {
     uint32_t *from;                 /* n: row of the old base, or MNI_NEW_ROW */
     mni_ann *ann;
     mni_calib calib;
+    mni_keep_row_fn keep;           /* NULL: every live row */
+    void *keep_user;
 } plan;
 
 static void plan_fini(plan *p)
@@ -42,6 +45,32 @@ static void plan_fini(plan *p)
 static mann_status no_memory(mann_error *err)
 {
     return mni_fail(err, MANN_E_NOMEM, "gallery: not enough memory to write it anew");
+}
+
+/* Does the row go into the new base? -1: out of memory. */
+static int wanted(const plan *p, uint32_t row, float *vector, mni_text *name,
+                  mni_text *source)
+{
+    mni_record r;
+    uint32_t n;
+    if (!mni_state_alive(p->state, row)) return 0;
+    if (!p->keep) return 1;
+    mni_state_record(p->state, row, &r);
+    mni_state_vector(p->state, row, vector);
+    mni_text_clear(name);
+    mni_text_clear(source);
+    mni_text_add_n(source, r.source, r.source_chars);
+    if (r.klass != MANN_NO_CLASS) {
+        const char *chars = mni_state_name(p->state, r.klass, &n);
+        mni_text_add_n(name, chars, n);
+    }
+    if (name->failed || source->failed) return -1;
+    const mann_record out = {
+        .id = r.id, .content_hash = r.content_hash, .time = r.time, .klass = r.klass,
+        .class_name = r.klass == MANN_NO_CLASS ? NULL : mni_text_get(name),
+        .source = mni_text_get(source), .vector = vector
+    };
+    return p->keep(p->keep_user, &out) != 0;
 }
 
 /* Rows, their codes, their classes. */
@@ -61,8 +90,12 @@ static mann_status gather(plan *p, mann_error *err)
         mni_free(vector);
         return no_memory(err);
     }
+    mni_text name = { 0 }, source = { 0 };
+    int keep = 0;
     for (uint32_t row = 0; row < total && p->n < s->n_live; row++) {
-        if (!mni_state_alive(s, row)) continue;
+        keep = wanted(p, row, vector, &name, &source);
+        if (keep < 0) break;
+        if (!keep) continue;
         uint8_t *code = p->codes + (size_t)p->n * row_bytes;
         /* codes are copied, so that nothing is rounded twice */
         if (row < s->base->rows.n) {
@@ -77,7 +110,11 @@ static mann_status gather(plan *p, mann_error *err)
         p->klass[p->n] = mni_state_class(s, row);
         p->rows[p->n++] = row;
     }
+    mni_text_fini(&name);
+    mni_text_fini(&source);
     mni_free(vector);
+    if (keep < 0) return no_memory(err);
+    p->meta.n_rows = p->n;
     p->view = (mni_rows){ .data = p->codes,
                           .scale = p->scales,
                           .n = p->n,
@@ -114,6 +151,7 @@ static mann_status calibrate(plan *p, mni_pool *pool, mann_error *err)
 
 static void write_records(plan *p, mni_writer *w)
 {
+    const size_t row_bytes = p->view.dim * mni_dtype_bytes(p->view.dtype);
     uint64_t at = 0;
     p->meta.stamp = mni_mix64(p->n + 1);
     mni_writer_begin(w, "RECS", MNI_BYTES, MNI_ALIGN_PAGE);
@@ -127,6 +165,9 @@ static void write_records(plan *p, mni_writer *w)
         mni_put64(out + 24, at);
         mni_put32(out + 32, r.source_chars);
         mni_put32(out + 40, p->klass[i]);
+        mni_put32(out + MNI_RECORD_CRC,
+                  mni_record_crc(out, p->codes + i * row_bytes, row_bytes,
+                                 p->scales ? &p->scales[i] : NULL));
         mni_writer_put(w, out, sizeof out);
         at += r.source_chars;
         p->meta.stamp = mni_hash_bytes(out, sizeof out, p->meta.stamp);
@@ -406,26 +447,47 @@ static mann_status write_copy(mni_gallery *g, plan *p, const char *path, mann_er
     return s;
 }
 
-mann_status mni_gallery_build(mni_gallery *g, const char *path, const char *spec,
+/* Under `writing`. */
+static mann_status write_anew(mni_gallery *g, plan *p, const char *path, const char *spec,
                               mni_measure measure, mni_pool *pool, const mann_hooks *h,
                               mann_error *err)
 {
     const int in_place = is_own(g, path);
-    if (in_place && !g->writable)
-        return mni_fail(err, MANN_E_READ_ONLY, "%s: was opened for reading only",
-                        g->path);
-    mni_mutex_lock(&g->writing);
     mann_status s = mni_gallery_follow(g, err);
     mni_state *state = mni_gallery_state(g);
-    plan p = { .state = state };
-    if (s == MANN_OK) s = make_plan(g, &p, spec, measure, pool, h, err);
+    p->state = state;
+    if (s == MANN_OK) s = make_plan(g, p, spec, measure, pool, h, err);
     if (s == MANN_OK) {
         g->behind = in_place;
-        s = in_place ? write_base(g, &p, g->path, err) : write_copy(g, &p, path, err);
+        s = in_place ? write_base(g, p, g->path, err) : write_copy(g, p, path, err);
     }
-    plan_fini(&p);
+    plan_fini(p);
     mni_state_release(state);
-    if (s == MANN_OK && in_place) s = publish_base(g, err);
+    return s == MANN_OK && in_place ? publish_base(g, err) : s;
+}
+
+mann_status mni_gallery_build(mni_gallery *g, const char *path, const char *spec,
+                              mni_measure measure, mni_pool *pool, const mann_hooks *h,
+                              mann_error *err)
+{
+    plan p = { .keep = NULL };
+    if (is_own(g, path)) MNI_TRY(mni_gallery_must_write(g, err));
+    mni_mutex_lock(&g->writing);
+    const mann_status s = write_anew(g, &p, path, spec, measure, pool, h, err);
+    mni_mutex_unlock(&g->writing);
+    return s;
+}
+
+mann_status mni_gallery_copy(mni_gallery *g, const char *path, mni_keep_row_fn keep,
+                             void *user, mni_pool *pool, const mann_hooks *h,
+                             mann_error *err)
+{
+    plan p = { .keep = keep, .keep_user = user };
+    if (is_own(g, path))
+        return mni_fail(err, MANN_E_EXISTS, "%s: is the gallery itself", path);
+    mni_mutex_lock(&g->writing);
+    const mann_status s =
+        write_anew(g, &p, path, NULL, MNI_MEASURE_NO, pool, h, err);
     mni_mutex_unlock(&g->writing);
     return s;
 }

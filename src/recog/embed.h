@@ -48,4 +48,10 @@ mann_status mni_embed_photos(const mni_model *m, const mni_recipe *recipe,
                              const mann_hooks *h, mni_phase_seconds *seconds,
                              mann_error *err);
 
+/* Folds the tail into the file when it has grown large enough to pay (enrol.c). */
+mann_status mni_gallery_fold_if_due(mni_gallery *g, mni_pool *pool, const mann_hooks *h,
+                                    mann_error *err);
+/* Tells of a photo that was skipped, and why. */
+void mni_note_skipped(const mann_hooks *h, const char *path, const mni_photo *p);
+
 #endif

@@ -91,24 +91,22 @@ static int is_present(void *ctx, uint64_t i, uint64_t content_hash)
     return mni_idmap_get(&e->present, key_of(e, i, content_hash), &one);
 }
 
-static void note_bad(const enrolment *e, uint64_t i, const mni_photo *p)
+void mni_note_skipped(const mann_hooks *h, const char *path, const mni_photo *p)
 {
     char sentence[512];
-    const char *klass;
-    if (!e->hooks || !e->hooks->note) return;
-    const char *path = e->set->path(e->set->ctx, i, &klass);
+    if (!h || !h->note) return;
     snprintf(sentence, sizeof sentence, "skipped %s: %s", path, p->error.text);
-    e->hooks->note(e->hooks->user, MANN_NOTE_WARNING, sentence);
+    h->note(h->user, MANN_NOTE_WARNING, sentence);
 }
 
-static mann_status fold_if_large(enrolment *e, mann_error *err)
+mann_status mni_gallery_fold_if_due(mni_gallery *g, mni_pool *pool, const mann_hooks *h,
+                                    mann_error *err)
 {
-    mni_state *s = mni_gallery_state(e->g);
-    const int large = mni_state_fold_due(s);
+    mni_state *s = mni_gallery_state(g);
+    const int due = mni_state_fold_due(s);
     mni_state_release(s);
-    return large ? mni_gallery_build(e->g, NULL, NULL, MNI_MEASURE_NO, e->pool, e->hooks,
-                                     err)
-                 : MANN_OK;
+    if (!due) return MANN_OK;
+    return mni_gallery_build(g, NULL, NULL, MNI_MEASURE_NO, pool, h, err);
 }
 
 /* One group becomes one change: one sync for up to 256 photos. */
@@ -124,9 +122,10 @@ static mann_status add_group(void *ctx, uint64_t first, size_t n, const mni_phot
     for (size_t i = 0; s == MANN_OK && i < n; i++) {
         const mni_photo *p = &photos[i];
         uint64_t key = key_of(e, first + i, p->content_hash);
+        const char *klass;
         uint32_t one;
         if (p->result == MNI_PHOTO_BAD) {
-            note_bad(e, first + i, p);
+            mni_note_skipped(e->hooks, e->set->path(e->set->ctx, first + i, &klass), p);
             e->report.n_skipped++;
         } else if (p->result == MNI_PHOTO_KNOWN ||
                    mni_idmap_get(&e->present, key, &one)) {
@@ -144,7 +143,7 @@ static mann_status add_group(void *ctx, uint64_t first, size_t n, const mni_phot
     mni_free(rows);
     if (s == MANN_OK) {
         e->report.n_added += n_rows;
-        s = fold_if_large(e, err);
+        s = mni_gallery_fold_if_due(e->g, e->pool, e->hooks, err);
     }
     e->report.write_seconds += mni_clock_seconds() - start;
     return s;

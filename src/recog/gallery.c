@@ -201,6 +201,17 @@ mann_status mni_gallery_use_model(mni_gallery *g, const mni_model *m, mann_error
     return s;
 }
 
+mann_status mni_gallery_save_model(mni_gallery *g, const char *path, mann_error *err)
+{
+    mni_state *s = mni_gallery_state(g);
+    const mni_section *m = &s->base->model;
+    const mann_status status =
+        m->n_bytes ? mni_replace_file(g->vfs, path, m->data, (size_t)m->n_bytes, err)
+                   : mni_fail(err, MANN_E_NOT_FOUND, "%s: carries no model", g->path);
+    mni_state_release(s);
+    return status;
+}
+
 /* --- open --------------------------------------------------------------------------- */
 
 /* The lock file goes with its owner; who locked it just when it went opens it anew. */
@@ -330,10 +341,19 @@ static mann_status open_once(mni_gallery **out, const mni_vfs *v, const char *pa
         g->has_lock = s == MANN_OK;
         if (s != MANN_OK) goto fail;
     }
-    s = mni_base_open(&b, v, path, flags & MANN_OPEN_VERIFY ? MNI_READ_VERIFY : 0, err);
+    mni_mended mended = { 0 };
+    s = flags & MNI_OPEN_MEND
+            ? mni_base_mend(&b, &mended, v, path, err)
+            : mni_base_open(&b, v, path, flags & MANN_OPEN_VERIFY ? MNI_READ_VERIFY : 0,
+                            err);
     if (s != MANN_OK) goto fail;
     s = first_state(&g->state, b, err);
-    if (s != MANN_OK) goto fail;
+    if (s == MANN_OK && mended.dead) {
+        g->state->dead = mended.dead;
+        g->state->n_live -= mended.dead->n_dead;
+    }
+    if (s != MANN_OK) { mni_dead_release(mended.dead); goto fail; }
+    g->mended = mended;
     g->next_id = b->meta.next_id;
     s = load_roots(g, b, err);
     if (s == MANN_OK) s = load_model(g, b, err);

@@ -13,7 +13,26 @@
 
 typedef struct mann_gallery mni_gallery;
 
-enum { MNI_MAX_ROOTS = 16 };
+enum {
+    MNI_MAX_ROOTS = 16,
+    MNI_OPEN_MEND = 1 << 8      /* flag of open, beside MANN_OPEN_*: what can be saved */
+};
+
+/* (mend.c) A base whose bytes are not all vouched for: rows that are not are dead, what
+ * is derived is made anew, class names that are lost are called lost-class-N. */
+typedef struct mni_mended {
+    mni_dead *dead;                     /* NULL: every row is sound; taken by the state */
+    uint64_t rows_lost, paths_lost, names_lost;
+    int model_lost, calibration_lost, roots_lost, index_lost;
+    char index[64];                     /* what the index was; "": nobody knows */
+} mni_mended;
+mann_status mni_base_mend(mni_base **out, mni_mended *m, const mni_vfs *v,
+                          const char *path, mann_error *err);
+/* What can be saved of the gallery at `path`, and of its journal, becomes a new one at
+ * `to`. */
+mann_status mni_gallery_repair(const mni_vfs *v, const char *path, const char *to,
+                               const char *spec, mni_pool *pool, const mann_hooks *h,
+                               mann_repair_report *report, mann_error *err);
 
 struct mann_gallery {
     const mni_vfs *vfs;                 /* borrowed */
@@ -39,6 +58,7 @@ struct mann_gallery {
     size_t live_cap;
     uint64_t journal_bytes;             /* also read under `lock` */
     mni_journal_report replayed;        /* what open found in the journal */
+    mni_mended mended;                  /* with MNI_OPEN_MEND: what was lost */
 };
 
 mann_status mni_gallery_create(mni_gallery **out, const mni_vfs *v, const char *path,
@@ -84,6 +104,11 @@ mann_status mni_gallery_remove_class(mni_gallery *g, const char *klass, size_t *
                                      mann_error *err);
 mann_status mni_gallery_relabel(mni_gallery *g, const uint64_t *ids, size_t n,
                                 const char *klass, mann_error *err);
+/* Another class (NULL: none) and another path for each; ids that are not there are passed
+ * over. */
+typedef struct mni_moved { uint64_t id; const char *klass, *source; } mni_moved;
+mann_status mni_gallery_move(mni_gallery *g, const mni_moved *moved, size_t n,
+                             mann_error *err);
 mann_status mni_gallery_add_root(mni_gallery *g, const char *folder, mann_error *err);
 /* Replay of one journal record into g->state, single-threaded (at open). */
 mann_status mni_gallery_replay(void *gallery, uint32_t type, const void *bytes,
@@ -123,6 +148,16 @@ mann_status mni_gallery_build(mni_gallery *g, const char *path, const char *spec
                               mni_measure measure, mni_pool *pool, const mann_hooks *h,
                               mann_error *err);
 
+/* (copy.c) A gallery of the rows that pass (keep NULL: of all), at another name. Classes
+ * keep their numbers, also those that have no rows there. */
+typedef int (*mni_keep_row_fn)(void *user, const mann_record *r);
+mann_status mni_gallery_copy(mni_gallery *g, const char *path, mni_keep_row_fn keep,
+                             void *user, mni_pool *pool, const mann_hooks *h,
+                             mann_error *err);
+mann_status mni_gallery_save_model(mni_gallery *g, const char *path, mann_error *err);
+mann_status mni_gallery_merge(mni_gallery *g, mni_gallery *from, const mann_hooks *h,
+                              mann_add_report *report, mann_error *err);
+
 /* --- search (search.c, identify.c) -------------------------------------------------- */
 mann_status mni_gallery_search(mni_gallery *g, mann_matrix queries, const mann_search *s,
                                mni_pool *pool, mann_hit *hits, mann_answer *answers,
@@ -160,5 +195,9 @@ typedef struct mni_photos {
 mann_status mni_gallery_enrol(mni_gallery *g, const mni_photos *photos, mni_pool *pool,
                               const mann_hooks *h, mann_add_report *report,
                               mann_error *err);
+/* (sync.c) The gallery comes to hold what the set holds. */
+mann_status mni_gallery_sync(mni_gallery *g, const mni_photos *photos, int gone,
+                             mni_pool *pool, const mann_hooks *h,
+                             mann_sync_report *report, mann_error *err);
 
 #endif

@@ -8,6 +8,7 @@
  *   RELABEL  u64 id, text class
  *   ROOT     text folder
  *   KNOB     u32 default of ef or nprobe
+ *   MOVE     u64 id, text class, text source
  *   text:    u32 bytes (all ones: none), then the bytes
  *
  * SPDX-License-Identifier: MIT */
@@ -98,6 +99,21 @@ static mann_status replay_add(mni_change *c, mni_cursor *in, mann_error *err)
     return s;
 }
 
+static mann_status replay_move(mni_change *c, mni_cursor *in, mann_error *err)
+{
+    uint32_t n_class, n_source, row, klass = MANN_NO_CLASS;
+    int no_class, none;
+    const uint64_t id = mni_cursor_u64(in);
+    const char *name = take_text(in, &n_class, &no_class);
+    const char *source = take_text(in, &n_source, &none);
+    if (in->bad || none)
+        return mni_fail(err, MANN_E_FORMAT, "%s: a record of the journal is too short",
+                        c->g->path);
+    if (!no_class) MNI_TRY(mni_change_class(c, name, n_class, &klass, err));
+    if (!mni_state_find_id(c->next, id, &row)) return MANN_OK;
+    return mni_change_move(c, row, klass, source, n_source, err);
+}
+
 static mann_status replay_one(mni_change *c, uint32_t type, mni_cursor *in,
                               mann_error *err)
 {
@@ -113,6 +129,7 @@ static mann_status replay_one(mni_change *c, uint32_t type, mni_cursor *in,
         if (!in->bad && knob <= MNI_MAX_KNOB) c->next->knob = knob;
         return MANN_OK;
     }
+    if (type == MNI_RECORD_MOVE) return replay_move(c, in, err);
     if (type != MNI_RECORD_REMOVE && type != MNI_RECORD_RELABEL)
         return mni_fail(err, MANN_E_VERSION,
                         "%s: the journal holds a record of kind %u, which this version "

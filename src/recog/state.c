@@ -101,7 +101,7 @@ uint64_t mni_state_id(const mni_state *s, uint32_t row)
 }
 
 /* 0 id u64 | 8 content hash u64 | 16 time u64 | 24 place in HEAP u64 | 32 source bytes
- * u32 | 36 key bytes u32 | 40 class u32 | 44 flags u32 */
+ * u32 | 36 key bytes u32 | 40 class u32 | 44 checksum u32 */
 void mni_state_record(const mni_state *s, uint32_t row, mni_record *out)
 {
     if (row >= s->base->rows.n) {

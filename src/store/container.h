@@ -67,7 +67,10 @@ typedef struct mni_section {
 } mni_section;
 
 /* check every CRC; files under 64 MiB are always checked whole */
-enum { MNI_READ_VERIFY = 1 };
+enum {
+    MNI_READ_VERIFY = 1,
+    MNI_READ_DAMAGED = 2        /* for repair: header and table must be sound, no more */
+};
 
 mann_status mni_reader_open(mni_reader **out, const mni_vfs *v, const char *path,
                             unsigned flags, mann_error *err);
@@ -89,6 +92,10 @@ mann_status mni_reader_need(const mni_reader *r, const char tag[4], mni_dtype dt
                             uint64_t count, mni_section *out, mann_error *err);
 /* MANN_E_FORMAT naming both kinds unless the file is of this one. */
 mann_status mni_reader_is(const mni_reader *r, mni_file_is kind, mann_error *err);
+/* Which chunks of 64 KiB of a section do their checksums not vouch for? *bad (owned,
+ * mni_free) has a 1 for each; *n_chunks of them. The section must be there. */
+mann_status mni_reader_damage(const mni_reader *r, const char tag[4], uint8_t **bad,
+                              uint64_t *n_chunks, mann_error *err);
 /* every byte, padding too */
 mann_status mni_reader_verify(const mni_reader *r, mann_error *err);
 uint32_t    mni_reader_n_sections(const mni_reader *r);

@@ -1,0 +1,303 @@
+/* cmd_import.c - what export wrote becomes a gallery again; a delta brings a copy up to
+ * date. See cmd_export.c for the files. SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/exported.h"
+#include "cli/gallery_new.h"
+
+enum { GROUP = 4096 };          /* records of one commit */
+#define MAX_TEXT (UINT64_C(1) << 34)
+
+typedef struct import {
+    mni_cli *c;
+    const char *dir;
+    mni_json_doc head;
+    uint64_t state, since;
+    int is_delta;
+    mann_vectors *file;
+    mann_matrix m;
+    char *lines;
+    size_t n_bytes;
+} import;
+
+static mann_status bad(import *x, const char *file, size_t line, const char *what)
+{
+    return mni_fail(&x->c->err, MANN_E_FORMAT, "%s/%s: line %zu: %s", x->dir, file, line,
+                    what);
+}
+
+static mann_status read_text(import *x, const char *name, char **out, size_t *n)
+{
+    mni_text path = { 0 };
+    mni_path_join(&path, x->dir, name);
+    mann_status s = mni_read_file(mni_vfs_posix(), mni_text_get(&path), MAX_TEXT,
+                                  (uint8_t **)out, n, &x->c->err);
+    mni_text_fini(&path);
+    return s;
+}
+
+/* --- the head ----------------------------------------------------------------------- */
+
+static const mni_json_node *head_get(const import *x, const char *key, mni_json_kind kind)
+{
+    const mni_json_node *n = mni_json_get(&x->head, x->head.nodes, key);
+    return n && n->kind == kind ? n : NULL;
+}
+
+static mann_status read_head(import *x)
+{
+    char *text;
+    size_t n;
+    MNI_TRY(read_text(x, "gallery.json", &text, &n));
+    mann_status s = mni_json_parse(&x->head, text, n, &x->c->err);
+    mni_free(text);
+    if (s != MANN_OK) return s;
+    const mni_json_node *format = head_get(x, "format", MNI_JSON_NUMBER),
+                        *state = head_get(x, "state", MNI_JSON_STRING),
+                        *since = head_get(x, "since", MNI_JSON_STRING);
+    if (!format || !state || !mni_hex64_parse(state->text, &x->state) ||
+        (since && !mni_hex64_parse(since->text, &x->since)))
+        return bad(x, "gallery.json", 1, "not what export writes");
+    if (format->u64 != MNI_EXPORT_FORMAT)
+        return bad(x, "gallery.json", 1, "of a newer version of export");
+    x->is_delta = since != NULL;
+    return MANN_OK;
+}
+
+/* Position of a word in a table of names that start at 1. */
+static uint32_t number_of(const char *word, const char *(*name)(uint32_t), uint32_t most)
+{
+    for (uint32_t i = 1; i <= most; i++)
+        if (strcmp(name(i), word) == 0) return i;
+    return 0;
+}
+
+static mann_status create(import *x, const char *path, mann_gallery **g)
+{
+    mann_gallery_config config;
+    mann_model *m = NULL;
+    mni_text model = { 0 };
+    mni_stat st;
+    const mni_vfs *v = mni_vfs_posix();
+    const mni_json_node *metric = head_get(x, "metric", MNI_JSON_STRING),
+                        *store = head_get(x, "store", MNI_JSON_STRING),
+                        *rate = head_get(x, "false_accept", MNI_JSON_NUMBER);
+    mann_gallery_config_fill(&config, sizeof config);
+    config.metric = metric ? number_of(metric->text, mni_metric_name, MANN_COSINE) : 0;
+    config.store = store ? number_of(store->text, mni_store_name, MANN_STORE_INT8) : 0;
+    if (!config.metric || !config.store)
+        return bad(x, "gallery.json", 1, "metric or store is not known");
+    if (rate) config.false_accept = (float)rate->number;
+    config.dim = (uint32_t)x->m.cols;
+    mni_path_join(&model, x->dir, "model.mann");
+    const char *name = mni_opt_text(&x->c->options, MNI_OPT_MODEL);
+    if (!name && v->ops->stat(v, mni_text_get(&model), &st, NULL) == MANN_OK)
+        name = mni_text_get(&model);
+    mann_status s = name ? mni_cli_model(x->c, name, &m) : MANN_OK;
+    config.model = m;
+    if (s == MANN_OK) s = mann_gallery_create(g, path, &config, &x->c->err);
+    mann_model_free(m);
+    mni_text_fini(&model);
+    return s;
+}
+
+/* --- records ------------------------------------------------------------------------ */
+
+typedef struct batch {
+    mann_record records[GROUP];
+    mni_json_doc docs[GROUP];           /* own the texts */
+    size_t n;
+} batch;
+
+static mann_status flush(import *x, mann_gallery *g, batch *b)
+{
+    mann_status s =
+        b->n ? mann_gallery_put(g, b->records, b->n, &x->c->err) : MANN_OK;
+    for (size_t i = 0; i < b->n; i++) mni_json_doc_fini(&b->docs[i]);
+    b->n = 0;
+    return s;
+}
+
+static mann_status take_line(import *x, batch *b, const char *line, size_t n, size_t row)
+{
+    mni_json_doc *doc = &b->docs[b->n];
+    mann_record *r = &b->records[b->n];
+    if (row >= x->m.rows)
+        return bad(x, "records.jsonl", row + 1, "vectors.npy has fewer rows");
+    mann_error json = { MANN_OK, "" };
+    if (mni_json_parse(doc, line, n, &json) != MANN_OK)
+        return bad(x, "records.jsonl", row + 1, json.text);
+    b->n++;                             /* from here on flush frees it */
+    const mni_json_node *id = mni_json_get(doc, doc->nodes, "id"),
+                        *klass = mni_json_get(doc, doc->nodes, "class"),
+                        *path = mni_json_get(doc, doc->nodes, "path"),
+                        *content = mni_json_get(doc, doc->nodes, "content"),
+                        *time = mni_json_get(doc, doc->nodes, "time");
+    *r = (mann_record){ .source = "" };
+    if (!id || !id->is_u64) return bad(x, "records.jsonl", row + 1, "no id");
+    r->id = id->u64;
+    if (klass && klass->kind == MNI_JSON_STRING) r->class_name = klass->text;
+    if (path && path->kind == MNI_JSON_STRING) r->source = path->text;
+    if (content && content->kind == MNI_JSON_STRING &&
+        !mni_hex64_parse(content->text, &r->content_hash))
+        return bad(x, "records.jsonl", row + 1, "content is not 16 hexadecimal digits");
+    if (time && time->is_u64) r->time = time->u64;
+    r->vector = x->m.data + row * (x->m.stride ? x->m.stride : x->m.cols);
+    return MANN_OK;
+}
+
+static mann_status put_records(import *x, mann_gallery *g, size_t *n_rows)
+{
+    batch *b = mni_alloc(1, sizeof *b);
+    const char *at = x->lines, *end = x->lines + x->n_bytes;
+    size_t row = 0;
+    mann_status s = b ? MANN_OK : mni_fail(&x->c->err, MANN_E_NOMEM, "import");
+    while (s == MANN_OK && at < end) {
+        const char *stop = memchr(at, '\n', (size_t)(end - at));
+        if (!stop) stop = end;
+        if (stop > at) s = take_line(x, b, at, (size_t)(stop - at), row++);
+        at = stop + 1;
+        if (s == MANN_OK && b->n == GROUP) {
+            s = flush(x, g, b);
+            if (mni_talk_step(&x->c->talk, "import", row, x->m.rows))
+                s = mni_fail(&x->c->err, MANN_E_CANCELLED, "stopped after %zu records",
+                             row);
+        }
+    }
+    if (s == MANN_OK && row != x->m.rows)
+        s = bad(x, "records.jsonl", row + 1, "vectors.npy has more rows");
+    if (b) {
+        const mann_status last = s == MANN_OK ? flush(x, g, b) : s;
+        for (size_t i = 0; i < b->n; i++) mni_json_doc_fini(&b->docs[i]);
+        s = last;
+    }
+    mni_free(b);
+    *n_rows = row;
+    return s;
+}
+
+static mann_status remove_gone(import *x, mann_gallery *g, size_t *removed)
+{
+    char *text;
+    size_t n, count = 0, cap = 0, line = 0;
+    uint64_t *ids = NULL, id;
+    MNI_TRY(read_text(x, "removed.txt", &text, &n));
+    mann_status s = MANN_OK;
+    for (char *at = text, *stop; s == MANN_OK && *at; at = stop + 1) {
+        stop = strchr(at, '\n');
+        if (!stop) stop = at + strlen(at) - 1;
+        else *stop = '\0';
+        line++;
+        if (!mni_parse_u64(at, &id)) s = bad(x, "removed.txt", line, "not an id");
+        else if (!mni_grow((void **)&ids, &cap, count + 1, sizeof *ids))
+            s = mni_fail(&x->c->err, MANN_E_NOMEM, "list of ids");
+        else ids[count++] = id;
+    }
+    if (s == MANN_OK && count)
+        s = mann_gallery_remove(g, ids, count, removed, &x->c->err);
+    mni_free(ids);
+    mni_free(text);
+    return s;
+}
+
+/* What a failed import began is of no use to anybody. */
+static void forget(const char *path)
+{
+    const mni_vfs *v = mni_vfs_posix();
+    mni_text journal = { 0 };
+    mni_text_f(&journal, "%s-journal", path);
+    v->ops->remove(v, path, NULL);
+    v->ops->remove(v, mni_text_get(&journal), NULL);
+    mni_text_fini(&journal);
+}
+
+/* --- the command -------------------------------------------------------------------- */
+
+/* A delta fits one state only; a run that was interrupted is taken up with --force, and
+ * the state at the end tells whether all is well. */
+static mann_status check_since(import *x, mann_gallery *g, const char *path)
+{
+    mni_known_records now;
+    char is[17], wanted[17];
+    MNI_TRY(mni_known_of(x->c, g, &now));
+    const uint64_t state = now.state;
+    mni_known_fini(&now);
+    if (state == x->since || mni_opt_flag(&x->c->options, MNI_OPT_FORCE)) return MANN_OK;
+    mni_hex64(is, state);
+    mni_hex64(wanted, x->since);
+    return mni_fail(&x->c->err, MANN_E_MISMATCH,
+                    "%s is in state %s, this delta begins at %s; an interrupted import "
+                    "goes on with --force",
+                    path, is, wanted);
+}
+
+static mann_status check_state(import *x, mann_gallery *g, const char *path)
+{
+    mni_known_records now;
+    MNI_TRY(mni_known_of(x->c, g, &now));
+    const uint64_t state = now.state;
+    mni_known_fini(&now);
+    if (state == x->state) return MANN_OK;
+    return mni_fail(&x->c->err, MANN_E_MISMATCH,
+                    "%s: does not hold what was exported: other records were there, or "
+                    "its storage rounds differently",
+                    path);
+}
+
+static mann_status import_into(import *x, mann_gallery **g, const char *path, size_t *n,
+                               size_t *removed)
+{
+    mni_text vectors = { 0 };
+    MNI_TRY(read_head(x));
+    mni_path_join(&vectors, x->dir, "vectors.npy");
+    mann_status s = mann_vectors_read(&x->file, mni_text_get(&vectors), &x->c->err);
+    mni_text_fini(&vectors);
+    if (s != MANN_OK) return s;
+    x->m = mann_vectors_matrix(x->file);
+    MNI_TRY(read_text(x, "records.jsonl", &x->lines, &x->n_bytes));
+    MNI_TRY(x->is_delta ? mann_gallery_open(g, path, MANN_OPEN_WRITE, &x->c->err)
+                        : create(x, path, g));
+    if (x->is_delta) MNI_TRY(check_since(x, *g, path));
+    MNI_TRY(put_records(x, *g, n));
+    if (x->is_delta) MNI_TRY(remove_gone(x, *g, removed));
+    return check_state(x, *g, path);
+}
+
+int mni_cmd_import(mni_cli *c)
+{
+    const char *out = mni_opt_text(&c->options, MNI_OPT_OUTPUT);
+    import x = { .c = c, .dir = c->options.files[0] };
+    mann_gallery *g = NULL;
+    mann_pool *pool;
+    size_t n = 0, removed = 0;
+    if (!out) return mni_cli_usage(c, "where to? -o GALLERY is missing");
+    mann_status s = import_into(&x, &g, out, &n, &removed);
+    if (s == MANN_OK) s = mni_cli_pool(c, &pool);
+    if (s == MANN_OK && !x.is_delta)
+        s = mann_gallery_build(g, NULL, mni_opt_text(&c->options, MNI_OPT_INDEX), pool,
+                               &c->hooks, &c->err);
+    const int code = s == MANN_OK ? MNI_EXIT_OK : mni_cli_fail(c, MNI_FROM_INPUT, s);
+    if (code == MNI_EXIT_OK && mni_cli_json(c)) {
+        mni_json j;
+        mni_out_json(c, &j);
+        mni_json_object(&j);
+        mni_json_key(&j, "gallery");
+        mni_json_string(&j, out);
+        mni_json_key(&j, "records");
+        mni_json_u64(&j, n);
+        mni_json_key(&j, "removed");
+        mni_json_u64(&j, removed);
+        mni_json_end(&j);
+        mni_text_char(&c->out, '\n');
+    } else if (code == MNI_EXIT_OK && !mni_cli_quiet(c)) {
+        mni_out_name(&c->out, out);
+        mni_text_f(&c->out, ": %zu record%s put in, %zu removed\n", n, mni_s(n), removed);
+    }
+    mann_gallery_free(g);
+    if (g && s != MANN_OK && !x.is_delta) forget(out);
+    mann_vectors_free(x.file);
+    mni_json_doc_fini(&x.head);
+    mni_free(x.lines);
+    return code;
+}
