@@ -74,6 +74,16 @@ static void low_line(const char *preset, uint32_t size, size_t n, mni_precision 
     mni_model_free(f32.model);
 }
 
+static void add_products(void *ctx, const mni_layer *l)
+{
+    const double taps = l->kind == MNI_CONV     ? l->kernel * l->kernel
+                        : l->kind == MNI_LINEAR ? 1
+                                                : 0;
+    *(double *)ctx += taps * l->c_in * l->c_out * l->h_out * l->w_out;
+}
+
+/* A step in turn with the FMA peak of the same threads; GFLOP/s are nominal, Winograd
+ * does with fewer. */
 static void line(const char *what, const char *preset, uint32_t size, size_t n,
                  uint32_t threads)
 {
@@ -89,10 +99,17 @@ static void line(const char *what, const char *preset, uint32_t size, size_t n,
     j.out = bench_floats(n * mni_resnet_dim(&c));
     j.labels = bench_memory(n * sizeof *j.labels);
     for (size_t i = 0; i < n; i++) j.labels[i] = (uint32_t)(i / 4);
-    const bench_time t = bench_run(train_step, &j, 2.0);
-    snprintf(name, sizeof name, "nn.%s %s %u batch=%zu", what, preset, (unsigned)size, n);
-    BENCH_LINE(name, mni_kern_nn_best()->name, threads, t, (double)n / t.median,
-               "images/s", BENCH_NO_SHARE);
+    bench_peak peak = bench_peak_new(mni_cpu_allowed(), j.pool);
+    bench_time t[2];
+    bench_in_turn((const bench_rival[]){ { bench_peak_run, &peak }, { train_step, &j } },
+                  2, 2.0, t);
+    double products = 0;        /* of the definition, forward, dx and dw */
+    mni_resnet_each_layer(&c, add_products, &products);
+    const double flops = 3 * 2 * products * (double)n;
+    snprintf(name, sizeof name, "nn.%s %s %u batch=%zu images/s=%.4g", what, preset,
+             (unsigned)size, n, (double)n / t[1].median);
+    BENCH_LINE(name, mni_kern_nn_best()->name, threads, t[1],
+               flops / t[1].median * 1e-9, "GFLOP/s", t[1].speed * flops / peak.flops);
     mni_free(j.input); mni_free(j.out); mni_free(j.labels);
     mni_network_free(j.net);
     mann_pool_free(j.pool);

@@ -1,3 +1,4 @@
+/* long: the whole public surface in one file, on purpose */
 /* metricann.h - few-shot image recognition in one library: the whole public surface, in
  * chapters.
  *
@@ -224,8 +225,24 @@ typedef struct mann_train_config {
     /* data set; NULL: `train` and `val` folders, or classes held out */
     const char *validation;
     const char *checkpoint_dir, *log_path, *curves_path;    /* NULL: none */
+    /* Most memory that may be taken (see mann_train_plan); 0: any. The cache shrinks to
+     * what is left; where even that does not do: MANN_E_BUDGET, and nothing was read. */
+    uint64_t mem_bytes;
 } mann_train_config;
 void        mann_train_config_fill(mann_train_config *c, size_t size);
+/* What mann_train(m, .., c, p, ..) takes at most beside m, p and the data set's list of
+ * files: fixed_bytes, and cache_bytes of decoded photos. More than c->mem_bytes:
+ * MANN_E_BUDGET, with *out filled all the same. c: NULL for the defaults. */
+typedef struct mann_train_cost {
+    uint32_t struct_size, batch;                /* images of a batch */
+    uint64_t activation_bytes;                  /* of one batch, kept for the way back */
+    uint64_t weight_bytes;      /* weights, gradients, momentum; two copies of m */
+    uint64_t work_bytes;                        /* of threads, batches, examinations */
+    uint64_t fixed_bytes;                       /* the sum of these */
+    uint64_t cache_bytes;                       /* at most; what mem_bytes leaves of it */
+} mann_train_cost;
+mann_status mann_train_plan(const mann_model *m, const mann_train_config *c,
+                            mann_pool *p, mann_train_cost *out, mann_error *err);
 typedef struct mann_train_report {
     uint32_t struct_size;
     /* done, counted from 1; 0: no validation, the last weights */

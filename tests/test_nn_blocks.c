@@ -4,6 +4,9 @@
  * SPDX-License-Identifier: MIT */
 #include <math.h>
 #include <string.h>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 #include "base/mem.h"
 #include "harness.h"
@@ -186,10 +189,40 @@ static void an_image_alone_and_in_company(void)
     }
 }
 
+/* The planned bytes are those that are taken: counted by the C library, where it can. */
+static void plan_is_what_is_taken(void)
+{
+#if defined(__GLIBC__) && (__GLIBC__ > 2 || __GLIBC_MINOR__ >= 33)
+    for (size_t i = 0; i < N_CASES; i++)
+        for (uint32_t threads = 1; threads <= 3; threads += 2) {
+            mann_pool *pool;
+            mni_network *net;
+            mni_network_size size;
+            CHECK_OK(mann_pool_new(&pool, threads, NULL));
+            CHECK_OK(mni_network_plan(&cases[i].c, cases[i].n, threads, &size, NULL));
+            const struct mallinfo2 before = mallinfo2();
+            CHECK_OK(mni_network_new(&net, &cases[i].c, cases[i].n, pool, NULL));
+            const struct mallinfo2 after = mallinfo2();
+            const size_t took = after.uordblks + after.hblkhd - before.uordblks -
+                                before.hblkhd;
+            CHECK_EQ(mni_network_arena_bytes(net), size.arena);
+            mni_network_free(net);
+            mann_pool_free(pool);
+            if (took == 0) test_skip("this C library does not count its bytes");
+            if (took < size.all || took > size.all + size.all / 100 + (128 << 10))
+                test_fail(__FILE__, __LINE__, "net %zu, %u threads: %zu bytes planned, "
+                          "%zu taken", i, (unsigned)threads, size.all, took);
+        }
+#else
+    test_skip("this C library does not count its bytes");
+#endif
+}
+
 const test_case nn_blocks_tests[];
 const test_case nn_blocks_tests[] = {
     { "fast_equals_plain", fast_equals_plain, 0 },
     { "same_bits_for_any_threads", same_bits_for_any_threads, 0 },
     { "an_image_alone_and_in_company", an_image_alone_and_in_company, 0 },
+    { "plan_is_what_is_taken", plan_is_what_is_taken, 0 },
     { 0 }
 };

@@ -452,6 +452,36 @@ static void no_memory(void)
     world_free(&w);
 }
 
+/* Less memory than a batch needs: refused before a file is read. A little more: the
+ * cache is small, and the result the same to the bit. */
+static void memory_limit(void)
+{
+    mann_error e;
+    world w;
+    mann_train_report r;
+    mann_train_cost cost;
+    mni_model *m = small_model(1), *small = small_model(1);
+    const size_t n = mni_resnet_n_params(mni_model_resnet(m));
+    world_new(&w, 6, 4);
+    CHECK_FINE(train(&w, m, 1, &r, &e), e);
+    CHECK_OK(mni_train_cost(small, &w.c, 1, &cost, NULL));
+    CHECK_EQ(cost.fixed_bytes,
+             cost.activation_bytes + cost.weight_bytes + cost.work_bytes);
+    CHECK_EQ(cost.cache_bytes, w.c.cache_bytes);
+    w.c.resume = MANN_TRAIN_AFRESH;
+    w.c.mem_bytes = cost.fixed_bytes - 1;
+    CHECK_IS(train(&w, small, 1, &r, &e), MANN_E_BUDGET);
+    CHECK(strstr(e.text, "batches of 18 images need"));
+    w.c.mem_bytes = cost.fixed_bytes + 5000;
+    CHECK_OK(mni_train_cost(small, &w.c, 1, &cost, NULL));
+    CHECK_EQ(cost.cache_bytes, 5000);
+    CHECK_FINE(train(&w, small, 1, &r, &e), e);
+    CHECK(memcmp(mni_model_params(m), mni_model_params(small), n * sizeof(float)) == 0);
+    mni_model_free(m);
+    mni_model_free(small);
+    world_free(&w);
+}
+
 extern const test_case train_loop_tests[];
 const test_case train_loop_tests[] = { { "learns", learns, 1 },
                                        { "same_bits", same_bits, 0 },
@@ -461,5 +491,6 @@ const test_case train_loop_tests[] = { { "learns", learns, 1 },
                                        { "not_a_number", not_a_number, 0 },
                                        { "collapse", collapse, 0 },
                                        { "validations", validations, 0 },
+                                       { "memory_limit", memory_limit, 0 },
                                        { "no_memory", no_memory, 1 },
                                        { NULL, NULL, 0 } };

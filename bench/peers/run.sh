@@ -77,6 +77,13 @@ network() {
     "$bin/network" "$python" bench/peers/network_torch.py || left_out network "PyTorch has gone"
 }
 
+train() {
+    "$python" -c 'import torch' 2> /dev/null ||
+        { left_out train "wants Python with PyTorch (python3-torch)"; return; }
+    build train stdio.h "" bench/peers/train.c || return
+    "$bin/train" "$python" bench/peers/train_torch.py || left_out train "PyTorch has gone"
+}
+
 photo() {
     "$python" -c 'import torch, PIL' 2> /dev/null ||
         { left_out photo "wants Python with PyTorch and Pillow"; return; }
@@ -89,10 +96,10 @@ photo() {
 }
 
 echo "commit,cpu,who,simd,threads,workload,seconds,spread,value,unit,share"
-[ $# -gt 0 ] || set -- gemm jpeg png resize input network photo hnsw
+[ $# -gt 0 ] || set -- gemm jpeg png resize input network train photo hnsw
 for peer in "$@"; do
     case $peer in
-    gemm | jpeg | png | resize | input | network | photo | hnsw) $peer ;;
-    *) echo "run.sh: no peer $peer; there are gemm, jpeg, png, resize, input, network, photo, hnsw" >&2; exit 2 ;;
+    gemm | jpeg | png | resize | input | network | train | photo | hnsw) $peer ;;
+    *) echo "run.sh: no peer $peer; there are gemm, jpeg, png, resize, input, network, train, photo, hnsw" >&2; exit 2 ;;
     esac
 done

@@ -64,17 +64,38 @@ static mann_status check(const mann_train_config *c, mann_error *err)
     return real("validation_share", c->validation_share, 0, 0.9f, err);
 }
 
+static mann_status take(const mann_train_config *c, mann_train_config *mine,
+                        const char *who, mann_error *err)
+{
+    *mine = mni_train_defaults();
+    if (c) MNI_TRY(mni_take_sized(mine, sizeof *mine, c, who, err));
+    complete(mine);
+    return check(mine, err);
+}
+
+mann_status mann_train_plan(const mann_model *m, const mann_train_config *c,
+                            mann_pool *p, mann_train_cost *out, mann_error *err)
+{
+    mann_train_config mine;
+    mann_train_cost cost;
+    MNI_NEED(m, "mann_train_plan");
+    MNI_NEED(out, "mann_train_plan");
+    MNI_TRY(take(c, &mine, "mann_train_plan", err));
+    const mann_status s = mni_train_cost(m, &mine, mni_pool_threads(p), &cost, err);
+    if (s != MANN_OK && s != MANN_E_BUDGET) return s;
+    MNI_TRY(mni_give_sized(out, &cost, sizeof cost, "mann_train_plan", err));
+    return s;
+}
+
 mann_status mann_train(mann_model *m, const mann_dataset *set, const mann_train_config *c,
                        mann_pool *p, const mann_hooks *h, mann_train_report *report,
                        mann_error *err)
 {
-    mann_train_config mine = mni_train_defaults();
+    mann_train_config mine;
     mann_train_report r;
     MNI_NEED(m, "mann_train");
     MNI_NEED(set, "mann_train");
-    if (c) MNI_TRY(mni_take_sized(&mine, sizeof mine, c, "mann_train", err));
-    complete(&mine);
-    MNI_TRY(check(&mine, err));
+    MNI_TRY(take(c, &mine, "mann_train", err));
     MNI_TRY(mni_train(m, set, &mine, mni_vfs_posix(), p, h, &r, err));
     return report ? mni_give_sized(report, &r, sizeof r, "mann_train", err) : MANN_OK;
 }

@@ -89,6 +89,9 @@ unsigned mni_out_columns(const char *text);     /* letters in `text` */
  * adds "\n". */
 void mni_out_json(mni_cli *c, mni_json *j);
 
+/* `plan --backbone` (cmd_train.c). */
+int mni_cmd_plan_training(mni_cli *c);
+
 /* --- opening things (common.c) ------------------------------------------------------ */
 /* MODEL as the options say it: "pixels" or a file. */
 mann_status mni_cli_model(mni_cli *c, const char *name, mann_model **out);

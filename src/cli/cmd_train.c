@@ -32,17 +32,22 @@ static void take_choices(const mni_options *o, mann_train_config *t)
                                                   : MANN_TRAIN_KEEP;
 }
 
-static void take_numbers(const mni_options *o, mann_train_config *t)
+static void take_sizes(const mni_options *o, mann_train_config *t)
 {
     const uint32_t batch = mni_opt_u32(o, MNI_OPT_BATCH);
+    t->images_per_class = mni_opt_u32(o, MNI_OPT_IMAGES_PER_CLASS);
+    t->classes_per_batch =
+        batch ? batch / t->images_per_class : mni_opt_u32(o, MNI_OPT_CLASSES_PER_BATCH);
+    t->mem_bytes = mni_opt_u64(o, MNI_OPT_MEM);
+}
+
+static void take_numbers(const mni_options *o, mann_train_config *t)
+{
     t->epochs = mni_opt_u32(o, MNI_OPT_EPOCHS);
     t->steps_per_epoch = mni_opt_u32(o, MNI_OPT_STEPS_PER_EPOCH);
     t->patience = mni_opt_u32(o, MNI_OPT_PATIENCE);
     t->warmup_steps = mni_opt_u32(o, MNI_OPT_WARMUP);
     t->keep_checkpoints = mni_opt_u32(o, MNI_OPT_KEEP);
-    t->images_per_class = mni_opt_u32(o, MNI_OPT_IMAGES_PER_CLASS);
-    t->classes_per_batch =
-        batch ? batch / t->images_per_class : mni_opt_u32(o, MNI_OPT_CLASSES_PER_BATCH);
     t->learning_rate = (float)mni_opt_float(o, MNI_OPT_LR);
     t->momentum = (float)mni_opt_float(o, MNI_OPT_MOMENTUM);
     t->weight_decay = (float)mni_opt_float(o, MNI_OPT_WEIGHT_DECAY);
@@ -53,7 +58,10 @@ static void take_numbers(const mni_options *o, mann_train_config *t)
     t->seed = mni_opt_u64(o, MNI_OPT_SEED);
 }
 
-static mann_status new_model(mni_cli *c, mann_model **out)
+static const char too_small[] =
+    "--batch must hold at least two classes of --images-per-class";
+
+static mann_status new_model(mni_cli *c, uint64_t seed, mann_model **out)
 {
     const mni_options *o = &c->options;
     const uint32_t size = mni_opt_u32(o, MNI_OPT_SIZE);
@@ -61,7 +69,7 @@ static mann_status new_model(mni_cli *c, mann_model **out)
     snprintf(name, sizeof name, size ? "%s@%u" : "%s", mni_opt_text(o, MNI_OPT_BACKBONE),
              size);
     return mann_model_new(out, name, mni_opt_u32(o, MNI_OPT_DIM),
-                          mni_opt_u64(o, MNI_OPT_SEED), &c->err);
+                          seed, &c->err);
 }
 
 static void report(mni_cli *c, const char *path, const mann_train_report *r)
@@ -158,9 +166,8 @@ int mni_cmd_train(mni_cli *c)
     mann_train_config_fill(&t, sizeof t);
     take_choices(o, &t);
     take_numbers(o, &t);
-    if (t.classes_per_batch < 2)
-        return mni_cli_usage(
-            c, "--batch must hold at least two classes of --images-per-class");
+    take_sizes(o, &t);
+    if (t.classes_per_batch < 2) return mni_cli_usage(c, "%s", too_small);
     t.validation = mni_opt_text(o, MNI_OPT_VAL);
     t.checkpoint_dir = mni_opt_text(o, MNI_OPT_CKPT_DIR);
     mni_path_join(&log, t.checkpoint_dir, "train_log.jsonl");
@@ -168,7 +175,7 @@ int mni_cmd_train(mni_cli *c)
     t.log_path = mni_text_get(&log);
     t.curves_path = mni_text_get(&curves);
     mann_status s = log.failed || curves.failed ? mni_fail(&c->err, MANN_E_NOMEM, "path")
-                                                : new_model(c, &m);
+                                                : new_model(c, t.seed, &m);
     int code = s == MANN_OK ? MNI_EXIT_OK : mni_cli_fail(c, MNI_FROM_USER, s);
     if (s == MANN_OK) {
         s = can_write(mni_opt_text(o, MNI_OPT_OUTPUT), &c->err);
@@ -179,4 +186,62 @@ int mni_cmd_train(mni_cli *c)
     mni_text_fini(&curves);
     if (code == MNI_EXIT_OK) report(c, mni_opt_text(o, MNI_OPT_OUTPUT), &r);
     return code;
+}
+
+/* --- plan --backbone ---------------------------------------------------------------- */
+
+typedef struct part { const char *key, *name; uint64_t bytes; } part;
+
+static void tell_cost(mni_cli *c, const mann_train_cost *p, int fits)
+{
+    const part parts[] = {
+        { "activation_bytes", "activations", p->activation_bytes },
+        { "weight_bytes", "weights", p->weight_bytes },
+        { "work_bytes", "work", p->work_bytes },
+        { "fixed_bytes", "together", p->fixed_bytes },
+        { "cache_bytes", "photos", p->cache_bytes },
+    };
+    const size_t n = sizeof parts / sizeof *parts;
+    mni_json j;
+    if (mni_cli_json(c)) {
+        mni_out_json(c, &j);
+        mni_json_object(&j);
+        mni_json_key(&j, "batch");
+        mni_json_u64(&j, p->batch);
+        for (size_t i = 0; i < n; i++) {
+            mni_json_key(&j, parts[i].key);
+            mni_json_u64(&j, parts[i].bytes);
+        }
+        mni_json_key(&j, "fits");
+        mni_json_bool(&j, fits);
+        mni_json_end(&j);
+        mni_text_char(&c->out, '\n');
+        return;
+    }
+    mni_text_f(&c->out, "training %s in batches of %u\n",
+               mni_opt_text(&c->options, MNI_OPT_BACKBONE), (unsigned)p->batch);
+    for (size_t i = 0; i < n; i++) {
+        char bytes[24];
+        mni_format_bytes(bytes, sizeof bytes, parts[i].bytes);
+        mni_text_f(&c->out, "  %-12s%s%s\n", parts[i].name,
+                   i + 1 == n ? "beside that at most " : "", bytes);
+    }
+}
+
+int mni_cmd_plan_training(mni_cli *c)
+{
+    mann_train_config t;
+    mann_train_cost cost = { .struct_size = sizeof cost };
+    mann_model *m = NULL;
+    mann_pool *pool;
+    mann_train_config_fill(&t, sizeof t);
+    take_sizes(&c->options, &t);
+    if (t.classes_per_batch < 2) return mni_cli_usage(c, "%s", too_small);
+    mann_status s = new_model(c, t.seed, &m);
+    if (s == MANN_OK) s = mni_cli_pool(c, &pool);
+    if (s == MANN_OK) s = mann_train_plan(m, &t, pool, &cost, &c->err);
+    mann_model_free(m);
+    if (s != MANN_OK && s != MANN_E_BUDGET) return mni_cli_fail(c, MNI_FROM_USER, s);
+    tell_cost(c, &cost, s == MANN_OK);
+    return s == MANN_OK ? MNI_EXIT_OK : mni_cli_fail(c, MNI_FROM_USER, s);
 }

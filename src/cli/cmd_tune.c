@@ -162,6 +162,7 @@ int mni_cmd_plan(mni_cli *c)
     const mni_options *o = &c->options;
     mann_cost plan = { .struct_size = sizeof plan };
     shape s;
+    if (mni_opt_given(o, MNI_OPT_BACKBONE)) return mni_cmd_plan_training(c);
     int code = find_shape(c, &s);
     if (code != MNI_EXIT_OK) return code;
     mann_status st = mann_plan(mni_opt_text(o, MNI_OPT_INDEX), s.rows, s.dim, s.store,

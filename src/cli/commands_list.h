@@ -106,15 +106,19 @@ COMMAND(TUNE, tune, "tune", "", "GALLERY [--recall 0.95]", 1, 1,
     "later searches find 99 % of the 10 nearest rows\n"
     "metricann tune gallery.mann --vectors asked.npy -k 1\n"
     "on queries of your own, for the single nearest\n")
-COMMAND(PLAN, plan, "plan", "estimate", "[FILE] [--count N --dim N] [--index SPEC]", 0, 1,
-    "say what an index would cost before building it",
+COMMAND(PLAN, plan, "plan", "estimate",
+    "[FILE] [--count N --dim N] [--index SPEC] [--backbone NAME]", 0, 1,
+    "say what an index or a training would cost before it is begun",
     "Memory, file size, counted work and a rough time. FILE is a gallery or a file of "
     "vectors; without it --count and --dim say how many. With --mem an index that needs "
-    "more is refused (exit status 6); auto chooses one that fits.",
+    "more is refused (exit status 6); auto chooses one that fits. With --backbone: the "
+    "memory that training that network takes.",
     "metricann plan --count 1000000 --dim 128 --index HNSW16\n"
     "a million rows in a graph\n"
     "metricann plan base.fvecs --mem 64M\n"
-    "what 'auto' would build within 64 MiB beside the vectors\n")
+    "what 'auto' would build within 64 MiB beside the vectors\n"
+    "metricann plan --backbone mini --size 64 --batch 96\n"
+    "the memory of a training\n")
 COMMAND(BENCH, bench, "bench", "benchmark", "ann [--base F --queries F]", 1, 1,
     "measure kinds of index on this machine",
     "One line per kind: time to build, bytes beside the vectors, time of a query (one "

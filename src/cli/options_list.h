@@ -126,6 +126,10 @@ OPTION(MEM, "mem", 0, SIZE, "SIZE", "0", 0, 0,
     "memory mem-limit max-memory ram",
     "memory that building may take beside the vectors (64M, 2G); more is refused with "
     "exit status 6; 0: any")
+OPTION_AGAIN(MEM, "mem", 0, SIZE, "SIZE", "0", 0, 0, C(TRAIN),
+    "memory mem-limit max-memory ram",
+    "memory that training may take (512M, 2G): fewer decoded photos are kept, and a "
+    "batch that cannot fit is refused with exit status 6; 0: any")
 OPTION(COUNT, "count", 0, U64, "N", "0", 0, 2147483647, C(PLAN), "n-rows num-rows",
     "plan for so many rows")
 OPTION(RECALL, "recall", 0, FLOAT, "SHARE", "0.95", 0.01, 1, C(TUNE), "target-recall",
@@ -193,7 +197,8 @@ OPTION(OUT_DIR, "out", 0, PATH, "DIR", "", 0, 0, C(SEARCH),
     "write DIR/batch_search_results.json and a contact sheet PNG per query")
 OPTION(BATCH, "batch", 0, U32, "N", "64", 1, 65536, C(SEARCH), "batch-size bs",
     "photos embedded together; answers do not depend on it")
-OPTION_AGAIN(BATCH, "batch", 0, U32, "N", "", 4, 65536, C(TRAIN), "batch-size bs",
+OPTION_AGAIN(BATCH, "batch", 0, U32, "N", "", 4, 65536, C(TRAIN) | C(PLAN),
+    "batch-size bs",
     "images in a batch, in place of --classes-per-batch")
 OPTION_AGAIN(BATCH, "batch", 0, U32, "N", "64", 1, 65536, C(EXTRACT) | C(ADD) | C(EVAL),
     "batch-size bs",
@@ -240,7 +245,7 @@ OPTION(VIEWS, "views", 0, U32, "N", "6", 1, 1000000, C(SYNTH),
 OPTION(SIZE, "size", 0, U32, "PIXELS", "96", 8, 1024, C(SYNTH),
     "image-size img-size resolution",
     "width and height")
-OPTION_AGAIN(SIZE, "size", 0, U32, "PIXELS", "", 8, 1024, C(TRAIN),
+OPTION_AGAIN(SIZE, "size", 0, U32, "PIXELS", "", 8, 1024, C(TRAIN) | C(PLAN),
     "image-size img-size resolution input-size",
     "side of the network's input; default the backbone's own (mini 64, resnet 224)")
 OPTION(CONDITIONS, "conditions", 0, LIST,
@@ -267,7 +272,8 @@ OPTION(VAL_SHARE, "val-share", 0, FLOAT, "X", "0.1", 0.001, 0.9, C(TRAIN),
     "share of the classes that is held out; at least 8 classes, at most half of them")
 OPTION(BACKBONE, "backbone", 0, CHOICE, "micro|mini|resnet18|resnet34|resnet50",
        "mini", 0, 0,
-    C(TRAIN), "arch architecture network", "the network to train")
+    C(TRAIN) | C(PLAN), "arch architecture network",
+    "the network to train; plan: say what training it would take")
 OPTION(DIM, "dim", 0, U32, "N", "", 1, 16384, C(TRAIN), "embedding-dim embed-dim emb-dim",
     "numbers in a vector; default the backbone's own (mini 128, resnet 512)")
 OPTION_AGAIN(DIM, "dim", 0, U32, "N", "0", 0, 1048576, C(PLAN), "d dimension",
@@ -301,9 +307,10 @@ OPTION(CLIP, "clip", 0, FLOAT, "X", "0", 0, 1e9, C(TRAIN), "clip-norm grad-clip"
 OPTION(WARMUP, "warmup", 0, U32, "N", "", 1, 16777216, C(TRAIN), "warmup-steps",
     "steps in which the rate climbs; default 200, at most a tenth of all")
 OPTION(CLASSES_PER_BATCH, "classes-per-batch", 'P', U32, "N", "24", 2, 32768,
-       C(TRAIN), "",
+       C(TRAIN) | C(PLAN), "",
     "classes in a batch")
-OPTION(IMAGES_PER_CLASS, "images-per-class", 'K', U32, "N", "4", 2, 32768, C(TRAIN), "",
+OPTION(IMAGES_PER_CLASS, "images-per-class", 'K', U32, "N", "4", 2, 32768,
+       C(TRAIN) | C(PLAN), "",
     "images of each")
 OPTION(AUGMENT, "augment", 0, CHOICE, "all|glyph|photo|none=no=off", "all", 0, 0,
        C(TRAIN),

@@ -59,5 +59,7 @@ void        mni_infer_fold(mni_infer *f, const float *params, const float *stats
 /* out: n x dim unit vectors. Fails only for memory. Many threads may call at once. */
 mann_status mni_infer_forward(const mni_infer *f, const float *input, size_t n,
                               mni_pool *pool, float *out, mann_error *err);
+/* Working memory of a forward of n images. */
+size_t      mni_infer_work_bytes(const mni_infer *f, size_t n, size_t threads);
 
 #endif

@@ -312,3 +312,11 @@ mann_status mni_infer_forward(const mni_infer *f, const float *input, size_t n,
     work_give(f, w);
     return MANN_OK;
 }
+
+size_t mni_infer_work_bytes(const mni_infer *f, size_t n, size_t threads)
+{
+    const size_t each = group_of(f, n, n < threads ? 1 : threads);
+    const size_t running = n < threads ? 1 : min_of(threads, mni_chunk_count(n, each));
+    return (running * (f->front_floats + f->back_floats * each) +
+            threads * f->tile_floats) * sizeof(float);
+}

@@ -153,6 +153,13 @@ mann_status mni_model_forward(const mni_model *m, const float *input, size_t n,
     return MANN_OK;
 }
 
+size_t mni_model_bytes(const mni_model *m, size_t n, size_t threads)
+{
+    if (!m->is_resnet) return 0;
+    return (m->n_params + m->n_stats + m->infer.packed_floats) * sizeof(float) +
+           (n ? mni_infer_work_bytes(&m->infer, n, threads) : 0);
+}
+
 /* --- weights ------------------------------------------------------------------------ */
 
 const mni_resnet_config *mni_model_resnet(const mni_model *m)

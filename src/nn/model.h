@@ -39,6 +39,9 @@ mni_model_shape mni_model_shape_of(const mni_model *m);
 mann_status mni_model_forward(const mni_model *m, const float *input, size_t n,
                               mni_pool *pool, float *out, mann_error *err);
 
+/* What a ResNet takes, and beside it a forward in f32 of n images. */
+size_t mni_model_bytes(const mni_model *m, size_t n, size_t threads);
+
 /* Replaces the attachment `tag` (4 letters); n_bytes 0 removes it. Bytes are copied. */
 mann_status mni_model_attach(mni_model *m, const char tag[4], const void *bytes,
                              size_t n_bytes, mann_error *err);

@@ -97,6 +97,42 @@ static int take_memory(mni_blocks_run *b, const mni_network *net)
                             (2 + MNI_READERS) * b->piece + b->wino_floats);
 }
 
+/* What take_memory takes, without taking it (the test compares them). */
+static size_t floats_of(const mni_blocks_run *b, const mni_resnet_config *c,
+                        size_t threads)
+{
+    const mni_nodes *g = &b->g;
+    const size_t n = b->max_batch, dim = mni_resnet_dim(c);
+    return g->arena_floats * n + g->packed_floats + g->coef_floats +
+           b->partial_floats * (MNI_GROUPS + 1) + 3 * most_channels(g) +
+           2 * n * (g->tail[0].c_out + 2 * dim) +
+           (g->tail[1].kind ? mni_linear_scratch(&g->tail[1], n) : 1) +
+           threads * ((2 + MNI_READERS) * b->piece + b->wino_floats);
+}
+
+/* The nodes, and the sizes that follow from them. */
+static mann_status plan(mni_blocks_run *b, const mni_resnet_config *c, size_t max_batch,
+                        mann_error *err)
+{
+    b->max_batch = max_batch;
+    MNI_TRY(mni_nodes_init(&b->g, c, err));
+    b->piece = piece_of(&b->g);
+    b->partial_floats = partial_of(&b->g);
+    b->wino_floats = wino_of(&b->g);
+    return MANN_OK;
+}
+
+mann_status mni_blocks_plan(const mni_resnet_config *c, size_t max_batch, size_t threads,
+                            mni_network_size *out, mann_error *err)
+{
+    mni_blocks_run b = { .max_batch = 0 };
+    MNI_TRY(plan(&b, c, max_batch, err));
+    out->arena = b.g.arena_floats * max_batch * sizeof(float);
+    out->all = floats_of(&b, c, threads) * sizeof(float);
+    mni_nodes_fini(&b.g);
+    return MANN_OK;
+}
+
 mann_status mni_blocks_new(mni_blocks_run **out, const mni_network *net, mann_error *err)
 {
     *out = NULL;
@@ -106,17 +142,11 @@ mann_status mni_blocks_new(mni_blocks_run **out, const mni_network *net, mann_er
     b->grad = mni_kern_grad_best();
     b->norm = mni_kern_norm_best();
     b->ew = mni_kern_ew_best();
-    b->max_batch = net->max_batch;
-    mann_status s = mni_nodes_init(&b->g, &net->config, err);
-    if (s == MANN_OK) {
-        b->piece = piece_of(&b->g);
-        b->partial_floats = partial_of(&b->g);
-        b->wino_floats = wino_of(&b->g);
-        if (!take_memory(b, net))
-            s = mni_fail(err, MANN_E_NOMEM,
-                         "network: batch of %zu images: %zu MiB of activations",
-                         net->max_batch, mni_blocks_arena_bytes(b) >> 20);
-    }
+    mann_status s = plan(b, &net->config, net->max_batch, err);
+    if (s == MANN_OK && !take_memory(b, net))
+        s = mni_fail(err, MANN_E_NOMEM,
+                     "network: batch of %zu images: %zu MiB of activations",
+                     net->max_batch, mni_blocks_arena_bytes(b) >> 20);
     if (s != MANN_OK) { mni_blocks_free(b); return s; }
     *out = b;
     return MANN_OK;

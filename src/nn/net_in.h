@@ -50,6 +50,8 @@ void         mni_planes_backward(mni_network *net, const float *d_embeddings);
 mann_status  mni_blocks_new(mni_blocks_run **out, const mni_network *net,
                             mann_error *err);
 void         mni_blocks_free(mni_blocks_run *b);
+mann_status  mni_blocks_plan(const mni_resnet_config *c, size_t max_batch, size_t threads,
+                             mni_network_size *out, mann_error *err);
 size_t       mni_blocks_arena_bytes(const mni_blocks_run *b);
 const float *mni_blocks_forward(mni_network *net, mni_mode mode);
 void         mni_blocks_backward(mni_network *net, const float *d_embeddings);

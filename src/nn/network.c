@@ -59,6 +59,16 @@ mann_status mni_network_new_plain(mni_network **out, const mni_resnet_config *c,
     return make(out, c, max_batch, pool, 1, err);
 }
 
+mann_status mni_network_plan(const mni_resnet_config *c, size_t max_batch, size_t threads,
+                             mni_network_size *out, mann_error *err)
+{
+    MNI_TRY(mni_resnet_check(c, err));
+    MNI_TRY(mni_blocks_plan(c, max_batch, threads, out, err));
+    out->all += 3 * mni_resnet_n_params(c) * sizeof(float) +
+                mni_resnet_n_stats(c) * (2 * sizeof(float) + max_batch * sizeof(double));
+    return MANN_OK;
+}
+
 void mni_network_free(mni_network *net)
 {
     if (!net) return;

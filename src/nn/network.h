@@ -45,6 +45,10 @@ mann_status mni_network_new(mni_network **out, const mni_resnet_config *c,
 mann_status mni_network_new_plain(mni_network **out, const mni_resnet_config *c,
                                   size_t max_batch, mni_pool *pool, mann_error *err);
 void        mni_network_free(mni_network *net);
+/* Bytes that mni_network_new takes, before it does: all, and of them the activations. */
+typedef struct mni_network_size { size_t all, arena; } mni_network_size;
+mann_status mni_network_plan(const mni_resnet_config *c, size_t max_batch, size_t threads,
+                             mni_network_size *out, mann_error *err);
 void        mni_network_init(mni_network *net, uint64_t seed);      /* He; momentum 0 */
 
 const mni_resnet_config *mni_network_config(const mni_network *net);

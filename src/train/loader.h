@@ -31,6 +31,13 @@ typedef struct mni_loader_config {
 } mni_loader_config;
 
 typedef struct mni_loader mni_loader;
+
+/* One loader thread for four that compute: filling a batch takes a small part of the
+ * time of a step. One that computes fills its batches itself. */
+static inline uint32_t mni_loader_threads(size_t threads)
+{
+    return threads < 2 ? 0 : (uint32_t)(threads + 3) / 4;
+}
 mann_status mni_loader_new(mni_loader **out, const mni_loader_config *c, mann_error *err);
 void mni_loader_free(mni_loader *l); /* stops its threads at the end of their batch */
 /* The batch of the next step, in order; valid until the next call. After n_steps:

@@ -7,8 +7,6 @@
 #include "base/bytes.h"
 #include "base/mem.h"
 
-enum { MOST_VAL_IMAGES = 2048 }; /* examined each epoch */
-
 mann_train_config mni_train_defaults(void)
 {
     return (mann_train_config){
@@ -83,12 +81,13 @@ static mann_status read_data(mni_trainer *t, const mni_dataset *set, mann_error 
                            c->cache_bytes, t->pool, t->hooks, err));
     if (t->val_part) {
         MNI_TRY(mni_split(&t->cache, 0, c->seed, &t->list, NULL, err));
-        MNI_TRY(mni_cache_init(&t->val_cache, t->val_part, &t->recipe, c->cache_bytes,
-                               t->pool, t->hooks, err));
-        s = mni_examiners(&t->val_cache, MOST_VAL_IMAGES, &out, err);
+        MNI_TRY(mni_cache_init(&t->val_cache, t->val_part, &t->recipe,
+                               c->cache_bytes - t->cache.kept_bytes, t->pool, t->hooks,
+                               err));
+        s = mni_examiners(&t->val_cache, MNI_MOST_VAL_IMAGES, &out, err);
     } else {
         s = mni_split(&t->cache, c->validation_share, c->seed, &t->list, &out, err);
-        if (s == MANN_OK) mni_class_list_thin(&out, MOST_VAL_IMAGES);
+        if (s == MANN_OK) mni_class_list_thin(&out, MNI_MOST_VAL_IMAGES);
     }
     if (s == MANN_OK)
         s = mni_exam_init(&t->exam, t->val_part ? &t->val_cache : &t->cache, &out,
@@ -184,18 +183,16 @@ static mann_status make_network(mni_trainer *t, mann_error *err)
     return MANN_OK;
 }
 
-/* One loader thread for four that compute: filling a batch takes a small part of the
- * time of a step. */
 static mann_status start_loader(mni_trainer *t, mann_error *err)
 {
-    const uint32_t threads = mni_pool_threads(t->pool);
     const mni_loader_config c = { .cache = &t->cache,
                                   .sampler = t->sampler,
                                   .augment = mni_augment_preset(t->config.augment),
                                   .seed = t->config.seed,
                                   .first_step = t->state.step,
                                   .n_steps = t->schedule.n_steps,
-                                  .n_threads = threads < 2 ? 0 : (threads + 3) / 4 };
+                                  .n_threads =
+                                      mni_loader_threads(mni_pool_threads(t->pool)) };
     return mni_loader_new(&t->loader, &c, err);
 }
 
@@ -224,6 +221,8 @@ mann_status mni_trainer_init(mni_trainer *t, const mni_model *m, const mni_datas
     *t = (mni_trainer){ .config = *c, .vfs = v, .pool = pool, .hooks = h, .start = m };
     t->state.miner = c->miner;
     MNI_TRY(check_model(t, err));
+    MNI_TRY(mni_train_cost(m, c, mni_pool_threads(pool), &t->cost, err));
+    t->config.cache_bytes = t->cost.cache_bytes;
     if (c->checkpoint_dir) MNI_TRY(v->ops->mkdir(v, c->checkpoint_dir, err));
     MNI_TRY(read_data(t, set, err));
     MNI_TRY(choose_steps(t, err));

@@ -129,11 +129,10 @@ mann_status mni_train_log_epoch(mni_trainer *t, const mni_epoch *e, mann_error *
 void mni_train_summary(mni_trainer *t)
 {
     const mni_model_shape shape = mni_model_shape_of(t->start);
-    const uint64_t weights = 3 * sizeof(float) * (uint64_t)mni_network_n_params(t->net);
-    const uint64_t bytes = mni_network_arena_bytes(t->net) + weights +
-                           t->cache.kept_bytes + t->val_cache.kept_bytes;
-    char memory[32];
-    mni_format_bytes(memory, sizeof memory, bytes);
+    char memory[32], photos[32];
+    mni_format_bytes(memory, sizeof memory, t->cost.fixed_bytes);
+    mni_format_bytes(photos, sizeof photos,
+                     t->cache.kept_bytes + t->val_cache.kept_bytes);
     mni_train_note(t, MANN_NOTE_INFO, "%s: %llu parameters, input %u x %u, vectors of %u",
                    shape.architecture, (unsigned long long)shape.n_parameters,
                    (unsigned)shape.input_size, (unsigned)shape.input_size,
@@ -150,9 +149,11 @@ void mni_train_summary(mni_trainer *t)
         t->cache.n_bad + t->val_cache.n_bad);
     mni_train_note(
         t, MANN_NOTE_INFO,
-        "%u epochs of %u steps, batches of %u classes x %u images, %s of memory",
+        "%u epochs of %u steps, batches of %u classes x %u images; memory: at most %s, "
+        "and %s of decoded photos",
         (unsigned)t->config.epochs, (unsigned)t->config.steps_per_epoch,
-        (unsigned)t->sampler.classes, (unsigned)t->sampler.images, memory);
+        (unsigned)t->sampler.classes, (unsigned)t->sampler.images, memory,
+        photos);
     if (t->exam.list.n_classes < 2)
         mni_train_note(t, MANN_NOTE_WARNING,
                        "too few classes to hold some out: the last weights are taken, "

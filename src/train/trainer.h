@@ -2,6 +2,7 @@
  * share.
  *
  *   prepare.c      data sets, split, network, loader: all that is made before step 1
+ *   memory.c       what that takes, counted before
  *   loop.c         steps, epochs, best and patience, faults and their answers
  *   checkpoint.c   the state on disk, and back
  *   train_log.c    what is told: notes, JSON lines
@@ -25,8 +26,13 @@ mann_status mni_train(mni_model *m, const mni_dataset *set, const mann_train_con
                       const mni_vfs *v, mni_pool *pool, const mann_hooks *h,
                       mann_train_report *out, mann_error *err);
 mann_train_config mni_train_defaults(void);
+/* As mann_train_plan. memory.c says what is counted. */
+mann_status mni_train_cost(const mni_model *m, const mann_train_config *c, size_t threads,
+                           mann_train_cost *out, mann_error *err);
 
 /* --- inside of train/ ------------------------------------------------------------- */
+
+enum { MNI_MOST_VAL_IMAGES = 2048 }; /* examined each epoch */
 
 #define MNI_BEST_TAG "TRBE" /* in best_model.mann: u64 key of its training */
 
@@ -55,6 +61,7 @@ typedef struct mni_trainer {
     const mni_vfs *vfs;
     mni_pool *pool;
     const mann_hooks *hooks;
+    mann_train_cost cost;
     const mni_model *start; /* the caller's: initial weights, and the shape of all */
     mni_model *work; /* a copy: of now, for validation and checkpoints */
     mni_model *best; /* a copy: of the best epoch */

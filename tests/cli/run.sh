@@ -98,6 +98,7 @@ start=$PWD
 if [ $# = 0 ]; then set -- "$here"/*.case; fi
 for file in "$@"; do
     case $file in /*) ;; *) file=$start/$file ;; esac
+    [ -f "$file" ] || { echo "no case $file"; exit 2; }
     run_case "$file"
 done
 echo "$passed passed, $failed failed, $skipped skipped"
