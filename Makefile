@@ -76,7 +76,8 @@ KERN = src/kern/crc32c.c src/kern/dist_c.c src/kern/dist_avx2.c src/kern/dist_av
 	src/kern/jpeg_c.c src/kern/jpeg_avx2.c src/kern/jpeg_neon.c src/kern/kern_jpeg.c \
 	src/kern/i8_c.c src/kern/i8_avx2.c src/kern/i8_avx512.c src/kern/i8_neon.c \
 	src/kern/code_c.c src/kern/code_avx2.c src/kern/code_avx512.c src/kern/code_vnni.c \
-	src/kern/code_neon.c
+	src/kern/code_neon.c \
+	src/kern/pq_c.c src/kern/pq_avx2.c src/kern/pq_avx512.c src/kern/pq_neon.c
 
 # --- L2 image: bytes -> pixels -> network input -----------------------------------------------------------------
 # decoders
@@ -110,6 +111,7 @@ NN = src/nn/resnet.c src/nn/conv.c src/nn/norm.c src/nn/relu.c src/nn/pooling.c 
 INDEX = src/index/rows.c src/index/spec.c src/index/ann.c src/index/ann_search.c \
 	src/index/flat.c src/index/tune.c src/index/bare.c src/index/bare_change.c \
 	src/index/bare_file.c src/index/code8.c src/index/centres.c src/index/kmeans.c \
+	src/index/flat_crowd.c src/index/pq.c src/index/opq.c src/index/ivfpq.c src/index/ivfpq_search.c \
 	src/index/lists.c src/index/shortlist.c src/index/ivf.c src/index/ivf_tune.c \
 	src/index/ivf_change.c src/index/ivf_file.c src/index/ivf_search.c \
 	src/index/hnsw.c src/index/hnsw_grid.c src/index/hnsw_search.c src/index/hnsw_link.c \
@@ -151,7 +153,7 @@ CLI = src/cli/program.c $(CLI_PARTS)
 TEST_MAIN = tests/main.c
 TEST_BASE = tests/test_base.c tests/test_text.c tests/test_json.c tests/test_os.c tests/test_vfs.c
 TEST_KERN = tests/test_kern_conv.c tests/test_kern_wino.c tests/test_kern_grad.c \
-	tests/test_kern_dist.c tests/test_kern_i8.c tests/test_kern_nn.c tests/test_kern_png.c \
+	tests/test_kern_dist.c tests/test_kern_i8.c tests/test_kern_pq.c tests/test_kern_nn.c tests/test_kern_png.c \
 	tests/test_kern_jpeg.c tests/test_kern_code.c tests/test_kern_img.c tests/test_kern_low.c
 TEST_IMAGE_IN = tests/decode_help.c tests/test_png.c tests/test_jpeg.c tests/test_jpeg_ways.c \
 	tests/test_bmp.c tests/test_formats.c \
@@ -259,7 +261,7 @@ lint: libmetricann.a
 # The kernels at every level of this machine, one after the other.
 test-kern: tests/run
 	@for cap in scalar avx2 avx512 avx512vnni neon; do echo "METRICANN_SIMD=$$cap"; \
-		METRICANN_SIMD=$$cap ./tests/run --fast 'kern*' || exit 1; done
+		METRICANN_SIMD=$$cap ./tests/run --fast 'kern*' nn_low || exit 1; done
 
 test-san: all tests/run-san
 	ASAN_OPTIONS=allocator_may_return_null=1 ./tests/run-san --fast

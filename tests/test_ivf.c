@@ -15,6 +15,12 @@ static const mni_dtype dtypes[] = { MNI_F32, MNI_F16, MNI_I8 };
 static const char *const exact_specs[] = { "SQ8", "IVF30,Flat", "IVF,Flat", "IVF7,SQ8" };
 enum { ALL = 1 << 20, N_EXACT = sizeof exact_specs / sizeof *exact_specs };
 
+static int every_third(void *ctx, uint32_t row)
+{
+    (void)ctx;
+    return row % 3 == 0;
+}
+
 /* All lists: byte for byte what Flat says, for every metric, type, dimension and k. */
 static void whole_is_flat(void)
 {
@@ -32,6 +38,40 @@ static void whole_is_flat(void)
                     CHECK_OK(mni_ann_check(a, &s.rows, NULL));
                     mni_ann_free(a);
                 }
+                mni_free(q);
+                ann_set_free(&s);
+            }
+}
+
+/* Flat takes many queries at a time by bytes: byte for byte what it says to each. */
+static void crowd_is_one_by_one(void)
+{
+    enum { Q = 600, K = 7 };
+    static const uint32_t dims[] = { 1, 30, 67 };
+    for (size_t d = 0; d < 3; d++)
+        for (int m = 0; m < 3; m++)
+            for (int t = 0; t < 3; t++) {
+                ann_set s = ann_set_new(dtypes[t], metrics[m], 400, dims[d], 40 + d);
+                float *q = ann_set_queries(&s, Q, 41);
+                mni_ann *a = ann_built("Flat", &s, NULL);
+                mni_near *many = mni_alloc(Q, K * sizeof *many), one[K];
+                size_t *found = mni_alloc(Q, sizeof *found), n;
+                mni_scratch *scratch;
+                mni_ann_params p = { .k = K };
+                if (d == 1) p.keep = every_third;
+                CHECK_OK(mni_scratch_new(&scratch, NULL));
+                CHECK_OK(mni_ann_search_batch(a, &s.rows, q, Q, &p, NULL, many, found,
+                                              NULL));
+                for (size_t i = 0; i < Q; i++) {
+                    CHECK_OK(mni_ann_search(a, &s.rows, q + i * dims[d], &p, scratch, one,
+                                            &n, NULL));
+                    CHECK_EQ(n, found[i]);
+                    CHECK(memcmp(one, many + i * K, n * sizeof *one) == 0);
+                }
+                mni_scratch_free(scratch);
+                mni_free(many);
+                mni_free(found);
+                mni_ann_free(a);
                 mni_free(q);
                 ann_set_free(&s);
             }
@@ -87,12 +127,6 @@ static void same_for_any_threads(void)
         mann_pool_free(pool);
     }
     ann_set_free(&s);
-}
-
-static int every_third(void *ctx, uint32_t row)
-{
-    (void)ctx;
-    return row % 3 == 0;
 }
 
 static int only_one(void *ctx, uint32_t row) { return row == *(const uint32_t *)ctx; }
@@ -454,6 +488,7 @@ static void hostile_files(void)
 const test_case ivf_tests[];
 const test_case ivf_tests[] = {
     { "whole_is_flat", whole_is_flat, 0 },
+    { "crowd_is_one_by_one", crowd_is_one_by_one, 0 },
     { "rough_rows_are_exact", rough_rows_are_exact, 0 },
     { "default_probes_reach_recall", default_probes_reach_recall, 0 },
     { "same_for_any_threads", same_for_any_threads, 0 },

@@ -20,6 +20,7 @@ static const mni_ann_ops *const kinds[] = {
     &mni_flat_ops,
     &mni_sq8_ops,
     &mni_ivf_ops,
+    &mni_ivfpq_ops,
     &mni_hnsw_ops,
 };
 enum { N_KINDS = sizeof kinds / sizeof kinds[0] };

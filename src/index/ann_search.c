@@ -121,13 +121,14 @@ static int may_have_missed(const mni_rows *rows, const mni_ann_params *p, size_t
     return found < p->k && found < most;
 }
 
-/* At most MNI_ANN_GROUP queries. The heaps grow in the caller's own output. */
+/* At most MNI_ANN_GROUP queries, or MNI_ANN_CROWD if the kind takes them. The heaps grow
+ * in the caller's own output. */
 static mann_status search_group(const mni_ann *a, const mni_rows *rows,
                                 const float *queries, size_t n, const mni_ann_params *p,
                                 mni_scratch *scratch, mni_near *out, size_t *n_out,
                                 mann_error *err)
 {
-    mni_topk best[MNI_ANN_GROUP];
+    mni_topk best[MNI_ANN_CROWD];
     mni_ann_params with = *p;
     const int walks = a->ops->knob != NULL;     /* others look at every row anyway */
     const uint32_t kept = walks && p->k ? probes_kept(rows, p) : PROBES;
@@ -190,8 +191,9 @@ static void search_chunk(void *ctx, size_t begin, size_t end, size_t chunk)
     const batch *b = ctx;
     mni_scratch *scratch;
     mann_status s = mni_scratch_new(&scratch, &b->error[chunk]);
-    for (size_t at = begin; s == MANN_OK && at < end; at += MNI_ANN_GROUP) {
-        size_t n = end - at < MNI_ANN_GROUP ? end - at : MNI_ANN_GROUP;
+    const size_t group = b->a->ops->crowd ? MNI_ANN_CROWD : MNI_ANN_GROUP;
+    for (size_t at = begin; s == MANN_OK && at < end; at += group) {
+        size_t n = end - at < group ? end - at : group;
         s = search_group(b->a, b->rows, b->queries + at * b->rows->dim, n, b->p, scratch,
                          b->out + at * b->p->k, b->n_out + at, &b->error[chunk]);
     }
@@ -202,8 +204,12 @@ static void search_chunk(void *ctx, size_t begin, size_t end, size_t chunk)
 /* Queries of a chunk: enough groups that the scratch is worth making, few enough that no
  * thread waits for another. Answers do not depend on it, so it may depend on the number
  * of threads. */
-static size_t chunk_size(size_t n, uint32_t threads)
+static size_t chunk_size(size_t n, uint32_t threads, int crowd)
 {
+    if (crowd) {
+        const size_t each = (n + threads - 1) / threads;
+        return each < MNI_ANN_CROWD ? each : MNI_ANN_CROWD;
+    }
     size_t grain = n / (4 * (size_t)threads) / MNI_ANN_GROUP * MNI_ANN_GROUP;
     if (grain > 0) return grain;
     grain = (n + threads - 1) / threads;
@@ -216,7 +222,7 @@ mann_status mni_ann_search_batch(const mni_ann *a, const mni_rows *rows,
                                  mann_error *err)
 {
     if (n == 0) return MANN_OK;
-    const size_t grain = chunk_size(n, mni_pool_threads(pool)),
+    const size_t grain = chunk_size(n, mni_pool_threads(pool), a->ops->crowd),
                  n_chunks = mni_chunk_count(n, grain);
     batch b = {
         .a = a, .rows = rows, .queries = queries, .p = p, .out = out, .n_out = n_out

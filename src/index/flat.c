@@ -5,10 +5,9 @@
  * loops:
  *
  *            rows ->   block 0      block 1      block 2
- *     query 0         scan, keep   scan, keep    ...           a block is read from
- * memory once and query 1         scan, keep   scan, keep                  stays in the
- * cache while all queries query 2         scan, keep   scan, keep                  of the
- * group look at it
+ *     query 0         scan, keep   scan, keep    ...       a block is read from memory
+ *     query 1         scan, keep   scan, keep              once and stays in the cache
+ *     query 2         scan, keep   scan, keep              while the group looks at it
  *
  * One query alone runs at the speed of memory; a group is limited by arithmetic. The bits
  * are the same, since a kernel's answer for a row does not depend on its neighbours
@@ -19,6 +18,7 @@
  * is full of near rows refuses the far ones without a call. Filtered rows never take a
  * place, so k kept rows are found wherever they are. SPDX-License-Identifier: MIT */
 #include "base/mem.h"
+#include "index/flat_crowd.h"
 #include "index/kinds.h"
 
 static int accepts(const char *spec, char canonical[MNI_ANN_SPEC])
@@ -111,7 +111,9 @@ static mann_status search(const mni_ann *a, const mni_rows *rows, const float *q
                           mni_topk *best, mann_error *err)
 {
     const uint32_t at_once = rows_at_once(rows);
-    (void)a; (void)err;
+    (void)a;
+    if (n_queries > MNI_ANN_GROUP)
+        return mni_flat_crowd(rows, queries, n_queries, p, scratch, best, err);
     for (uint32_t at = 0; at < rows->n; ) {
         uint32_t n = rows->n - at < at_once ? rows->n - at : at_once;
         mni_rows_scan_many(rows, queries, n_queries, at, at + n, scratch->distance);
@@ -130,7 +132,8 @@ static mann_status search(const mni_ann *a, const mni_rows *rows, const float *q
 static void release(mni_ann *a) { mni_free(a); }
 
 const mni_ann_ops mni_flat_ops = {
-    .name = "Flat", .knob = NULL, .accepts = accepts, .cost = cost, .build = build,
+    .name = "Flat", .knob = NULL, .crowd = 1, .accepts = accepts, .cost = cost,
+    .build = build,
     .fold = fold, .add = add_nothing, .remove = remove_nothing, .own = own_nothing,
     .open = open_view, .write = write_nothing, .check = check_nothing, .search = search,
     .report = report_nothing, .free = release

@@ -42,7 +42,49 @@ void mni_ivf_free(mni_ann *a)
     mni_free(v->around);
     mni_centres_fini(&v->centres);
     mni_lists_fini(&v->lists);
+    mni_pq_free(v->pq);
     mni_free(v);
+}
+
+size_t mni_ivf_code_bytes(const mni_ivf *v)
+{
+    return v->pq ? mni_pq_block_bytes(v->pq) : mni_code8_block_bytes(v->dim);
+}
+
+size_t mni_ivf_unit(const mni_ivf *v)
+{
+    return !v->pq ? 4 : v->pq->width == 16 ? 0 : 1;
+}
+
+mann_status mni_ivf_lists(mni_ivf *v, const uint32_t *sizes, mann_error *err)
+{
+    return mni_lists_new(&v->lists, v->n_lists, sizes, mni_ivf_code_bytes(v),
+                         mni_ivf_unit(v), MNI_IVF_FILL, err);
+}
+
+mann_status mni_ivf_room_init(mni_ivf_room *r, const mni_ivf *v, mann_error *err)
+{
+    const size_t dim = v->dim;
+    *r = (mni_ivf_room){ .list = MNI_NO_ROW };
+    r->r = mni_alloc(v->pq ? 4 : 1, dim * sizeof *r->r);
+    r->codes = mni_alloc(v->pq ? v->pq->pieces : 1, 1);
+    if (!r->r || !r->codes) {
+        mni_ivf_room_fini(r);
+        return mni_fail(err, MANN_E_NOMEM, "index: room for the codes of a row");
+    }
+    if (v->pq) {
+        r->turned = r->r + dim;
+        r->kept = r->turned + dim;
+        r->centre = r->kept + dim;
+    }
+    return MANN_OK;
+}
+
+void mni_ivf_room_fini(mni_ivf_room *r)
+{
+    mni_free(r->r);
+    mni_free(r->codes);
+    *r = (mni_ivf_room){ 0 };
 }
 
 /* --- rows to lists ----------------------------------------------------------------- */
@@ -111,11 +153,14 @@ static void residual(const mni_ivf *v, const mni_rows *rows, uint32_t list, uint
 }
 
 void mni_ivf_scale(mni_ivf *v, const mni_rows *rows, uint32_t list,
-                   const uint32_t *which, uint32_t n, float *r)
+                   const uint32_t *which, uint32_t n, mni_ivf_room *room)
 {
+    float *r = room->r;
     const float *c = v->centre + (size_t)list * v->dim;
     double length = 0;
     float most = 0;
+    v->around[list] = (mni_around8){ 0 };
+    if (v->pq) return;
     for (uint32_t i = 0; i < n; i++) {
         residual(v, rows, list, which[i], r);
         const float s = mni_code8_scale(r, v->dim);
@@ -127,14 +172,20 @@ void mni_ivf_scale(mni_ivf *v, const mni_rows *rows, uint32_t list,
 }
 
 void mni_ivf_put(mni_ivf *v, const mni_rows *rows, uint32_t list, uint32_t at,
-                 uint32_t row, float *r)
+                 uint32_t row, mni_ivf_room *room)
 {
+    float *r = room->r;
     uint8_t *block = mni_list_block(&v->lists, list, at / MNI_LIST_ROWS);
     const uint32_t slot = at % MNI_LIST_ROWS;
     const float *c = v->centre + (size_t)list * v->dim, *m = v->centres.middle;
     mni_around8 *around = &v->around[list];
     double size = 0, across = 0;
     residual(v, rows, list, row, r);
+    mni_block_rows(block)[slot] = row;
+    if (v->pq) {
+        mni_ivfpq_put(v, list, at, room);
+        return;
+    }
     for (uint32_t d = 0; d < v->dim; d++) {
         size += (double)r[d] * r[d];
         across += ((double)c[d] - m[d]) * r[d];
@@ -145,7 +196,6 @@ void mni_ivf_put(mni_ivf *v, const mni_rows *rows, uint32_t list, uint32_t at,
                 reach = (float)(sqrt(size) * 1.000001);
     if (!(wrong <= around->error)) around->error = wrong;
     if (!(reach <= around->reach)) around->reach = reach;
-    mni_block_rows(block)[slot] = row;
     mni_block_plus(block)[slot] =
         v->metric == MANN_INNER ? 0.0f : (float)(size + 2 * across);
 }
@@ -160,14 +210,16 @@ typedef struct filling {
 static void fill_lists(void *ctx, size_t begin, size_t end, size_t chunk)
 {
     const filling *f = ctx;
-    float *r = mni_alloc(f->v->dim, sizeof *r);
-    f->failed[chunk] = !r;
-    for (uint32_t l = (uint32_t)begin; r && l < end; l++) {
+    mni_ivf_room room;
+    const int fine = mni_ivf_room_init(&room, f->v, NULL) == MANN_OK;
+    f->failed[chunk] = !fine;
+    for (uint32_t l = (uint32_t)begin; fine && l < end; l++) {
         const uint32_t *which = f->order + f->first[l], n = f->first[l + 1] - f->first[l];
-        mni_ivf_scale(f->v, f->rows, l, which, n, r);
-        for (uint32_t i = 0; i < n; i++) mni_ivf_put(f->v, f->rows, l, i, which[i], r);
+        mni_ivf_scale(f->v, f->rows, l, which, n, &room);
+        for (uint32_t i = 0; i < n; i++)
+            mni_ivf_put(f->v, f->rows, l, i, which[i], &room);
     }
-    mni_free(r);
+    mni_ivf_room_fini(&room);
 }
 
 /* The lists, from list_of, which is taken. */
@@ -186,8 +238,7 @@ static mann_status make_lists(mni_ivf *v, const mni_rows *rows, uint32_t *list_o
         for (uint32_t i = 0; i < n; i++) sizes[list_of[i]]++;
         for (uint32_t l = 0; l < k; l++) first[l + 2] = first[l + 1] + sizes[l];
         for (uint32_t i = 0; i < n; i++) order[first[list_of[i] + 1]++] = i;
-        s = mni_lists_new(&v->lists, k, sizes, mni_code8_block_bytes(v->dim), 4,
-                          MNI_IVF_FILL, err);
+        s = mni_ivf_lists(v, sizes, err);
     }
     if (s == MANN_OK) {
         v->lists.list_of = list_of;
@@ -268,6 +319,7 @@ mann_status mni_ivf_build(mni_ann **out, const char *spec, const mni_ann_job *jo
     MNI_TRY(mni_ivf_new(&v, job->rows, n_lists, err));
     warn_few(v, &s, job);
     mann_status st = learn(v, job, err);
+    if (st == MANN_OK && s.family == MNI_IVFPQ) st = mni_ivfpq_learn(v, &s, job, err);
     uint32_t *list_of = mni_alloc((size_t)n + 1, sizeof *list_of);
     if (st == MANN_OK && !list_of)
         st = mni_fail(err, MANN_E_NOMEM, "index: lists of %lu rows", (unsigned long)n);
@@ -313,7 +365,11 @@ static void cost(const char *spec, const mni_rows *shape, mni_ann_cost *out)
     const uint32_t n = shape->n, dim = shape->dim;
     const double lists = s.family == MNI_FLAT ? 1 : mni_spec_lists(&s, n);
     const double learn = lists * MNI_IVF_ROWS < n ? lists * MNI_IVF_ROWS : n;
-    const double row = MNI_LIST_HEAD / MNI_LIST_ROWS + mni_code8_groups(dim) * 4.0;
+    const uint32_t pieces = mni_pq_pieces(s.pieces, s.bits ? s.bits : 8, dim);
+    const double code = s.family != MNI_IVFPQ ? mni_code8_groups(dim) * 4.0
+                                              : pieces * (s.bits / 8.0);
+    const double row = MNI_LIST_HEAD / MNI_LIST_ROWS + code;
+    const double width = s.bits == 4 ? 16 : 256;
     /* half a block a list stays empty; one list in 32 is looked at, four at least */
     const double probes = lists <= 4 ? lists : lists < 128 ? 4 : lists / 32;
     out->file_bytes = (uint64_t)((n + lists * MNI_LIST_ROWS / 2) * row +
@@ -321,10 +377,33 @@ static void cost(const char *spec, const mni_rows *shape, mni_ann_cost *out)
     out->build_bytes = out->file_bytes + (uint64_t)(learn * (dim * 5.0 + 60) + n * 12.0);
     out->build_distances = lists * (learn * MNI_IVF_ROUNDS + n) / 4.0;
     out->query_distances = lists / 4.0 + n * (probes / lists) / 4.0 + MNI_IVF_K * 4;
+    if (s.family != MNI_IVFPQ) return;
+    /* books; and every row is compared with all words of all pieces */
+    const double taught = n < MNI_PQ_LEARN ? n : MNI_PQ_LEARN > 256 * width
+                                             ? MNI_PQ_LEARN : 256 * width;
+    out->file_bytes += (uint64_t)(dim * width * 4.0 + (s.rotate ? dim * 4.0 * dim : 0));
+    out->build_bytes += (uint64_t)(taught * dim * (s.rotate ? 8.0 : 4.0));
+    out->build_distances += (n + taught * 6.0) * width;
+    out->query_distances = lists / 4.0 + width + n * (probes / lists) * code / dim / 4.0 +
+                           MNI_IVF_K * 8 + (s.rotate ? dim : 0);
 }
 
 const mni_ann_ops mni_ivf_ops = {
     .name = "IVF", .knob = "nprobe", .accepts = accepts_ivf, .cost = cost,
+    .build = mni_ivf_build, .fold = mni_ivf_fold, .add = mni_ivf_add,
+    .remove = mni_ivf_remove, .own = mni_ivf_own, .open = mni_ivf_open,
+    .write = mni_ivf_write, .check = mni_ivf_check, .search = mni_ivf_search,
+    .report = mni_ivf_report, .free = mni_ivf_free
+};
+
+static int accepts_pq(const char *spec, char canonical[MNI_ANN_SPEC])
+{
+    mni_spec s;
+    return mni_spec_is(MNI_IVFPQ, spec, &s, canonical);
+}
+
+const mni_ann_ops mni_ivfpq_ops = {
+    .name = "IVFPQ", .knob = "nprobe", .accepts = accepts_pq, .cost = cost,
     .build = mni_ivf_build, .fold = mni_ivf_fold, .add = mni_ivf_add,
     .remove = mni_ivf_remove, .own = mni_ivf_own, .open = mni_ivf_open,
     .write = mni_ivf_write, .check = mni_ivf_check, .search = mni_ivf_search,

@@ -45,17 +45,20 @@ mann_status mni_ivf_add(mni_ann *a, const mni_rows *rows, uint32_t first, mni_po
     const uint32_t n = rows->n - first;
     double sum = 0;
     uint32_t *list = mni_alloc(n, sizeof *list);
-    float *r = mni_alloc(v->dim, sizeof *r);
-    mann_status s = list && r ? mni_ivf_own(a, err)
-                              : mni_fail(err, MANN_E_NOMEM, "index: %lu rows to add",
-                                         (unsigned long)n);
+    mni_ivf_room r;
+    mann_status s = mni_ivf_room_init(&r, v, err);
+    r.later = 1;
+    if (s == MANN_OK)
+        s = list ? mni_ivf_own(a, err)
+                 : mni_fail(err, MANN_E_NOMEM, "index: %lu rows to add",
+                            (unsigned long)n);
     if (s == MANN_OK) s = mni_ivf_assign(v, rows, first, pool, list, &sum, err);
     if (s == MANN_OK) s = reserve(v, list, n, rows->n, err);
     for (uint32_t i = 0; s == MANN_OK && i < n; i++) {
         mni_list *to = &v->lists.list[list[i]];
         const uint32_t row = first + i;
-        if (to->n == 0) mni_ivf_scale(v, rows, list[i], &row, 1, r);
-        mni_ivf_put(v, rows, list[i], to->n++, row, r);
+        if (to->n == 0) mni_ivf_scale(v, rows, list[i], &row, 1, &r);
+        mni_ivf_put(v, rows, list[i], to->n++, row, &r);
         v->lists.list_of[row] = list[i];
     }
     if (s == MANN_OK) {
@@ -64,7 +67,7 @@ mann_status mni_ivf_add(mni_ann *a, const mni_rows *rows, uint32_t first, mni_po
         v->moved += sum;
     }
     mni_free(list);
-    mni_free(r);
+    mni_ivf_room_fini(&r);
     return s;
 }
 
@@ -142,7 +145,7 @@ static mann_status place(const mni_ivf *old, mni_ivf *v, const mni_ann_job *job,
 
 /* Old codes are copied, in their order; new rows come behind them. */
 static void fill(const mni_ivf *old, mni_ivf *v, const mni_rows *rows,
-                 const uint32_t *inverse, const uint32_t *list_of, float *r)
+                 const uint32_t *inverse, const uint32_t *list_of, mni_ivf_room *r)
 {
     uint8_t *done = (uint8_t *)(void *)v->lists.list_of;    /* a mark a row, for now */
     for (uint32_t l = 0; l < v->n_lists; l++) v->lists.list[l].n = 0;
@@ -182,8 +185,10 @@ static mann_status same_centres(const mni_ivf *old, const mni_rows *rows, mni_iv
     v->moved = old->moved;
     v->added = old->added;
     v->base.knob = old->base.knob;
-    const mann_status s = mni_centres_init(&v->centres, v->centre, v->n_lists, v->dim,
-                                           v->metric, old->centres.middle, err);
+    v->margin = old->margin;
+    mann_status s = mni_centres_init(&v->centres, v->centre, v->n_lists, v->dim,
+                                     v->metric, old->centres.middle, err);
+    if (s == MANN_OK && old->pq) s = mni_pq_copy(&v->pq, old->pq, err);
     if (s != MANN_OK) mni_ivf_free(&v->base);
     else *out = v;
     return s;
@@ -202,19 +207,20 @@ mann_status mni_ivf_fold(mni_ann **out, const mni_ann *a, const mni_ann_job *job
     uint32_t *sizes = mni_alloc(v->n_lists, sizeof *sizes);
     uint32_t *list_of = mni_alloc((size_t)n + 1, sizeof *list_of);
     uint32_t *keep = mni_alloc((size_t)n + 1, sizeof *keep);
-    float *r = mni_alloc(v->dim, sizeof *r);
-    mann_status s = inverse && sizes && list_of && keep && r
+    mni_ivf_room r = { 0 };
+    mann_status s = inverse && sizes && list_of && keep &&
+                            mni_ivf_room_init(&r, v, NULL) == MANN_OK
                         ? place(old, v, job, from, inverse, sizes, list_of, err)
                         : mni_fail(err, MANN_E_NOMEM, "index: lists of %lu rows",
                                    (unsigned long)n);
     if (s == MANN_OK)
-        s = mni_lists_new(&v->lists, v->n_lists, sizes, old->lists.code_bytes,
-                          old->lists.unit, MNI_IVF_FILL, err);
+        s = mni_ivf_lists(v, sizes, err);
     if (s == MANN_OK) {
         v->lists.list_of = keep;
         v->lists.cap_rows = (size_t)n + 1;
         keep = NULL;
-        fill(old, v, job->rows, inverse, list_of, r);
+        r.later = 1;
+        fill(old, v, job->rows, inverse, list_of, &r);
         *out = &v->base;
     } else {
         mni_ivf_free(&v->base);
@@ -223,6 +229,6 @@ mann_status mni_ivf_fold(mni_ann **out, const mni_ann *a, const mni_ann_job *job
     mni_free(sizes);
     mni_free(list_of);
     mni_free(keep);
-    mni_free(r);
+    mni_ivf_room_fini(&r);
     return s;
 }

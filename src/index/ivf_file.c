@@ -4,6 +4,7 @@
  *     "IVCE"  f32       centres: lists x dim
  *     "IVMI"  f32       m of code8.h: dim
  *     "IVAR"  f32       a list: scale, error, reach, |c|
+ *     "IVPB"  "IVPT"    of PQ, see ivfpq.c
  *     "IVLN"  u32       rows of each list
  *     "IVBK"  bytes     the blocks of list 0, of list 1, ... (lists.h); page-aligned
  *
@@ -15,12 +16,12 @@
 #include "base/mem.h"
 #include "index/ivf.h"
 
-enum { HEAD_BYTES = 64, CODE8 = 1 };
+enum { HEAD_BYTES = 64, CODE8 = 1, PQ = 2, TURNED = 1, LEARNED = 2 };
 
 static void put_head(const mni_ivf *v, uint8_t head[HEAD_BYTES])
 {
     memset(head, 0, HEAD_BYTES);
-    mni_put32(head, CODE8);
+    mni_put32(head, v->pq ? PQ : CODE8);
     mni_put32(head + 4, v->n_lists);
     mni_put32(head + 8, v->dim);
     mni_put32(head + 12, v->n_rows);
@@ -29,6 +30,11 @@ static void put_head(const mni_ivf *v, uint8_t head[HEAD_BYTES])
     mni_put64(head + 24, v->added);
     memcpy(head + 32, &v->error, sizeof v->error);
     memcpy(head + 40, &v->moved, sizeof v->moved);
+    if (!v->pq) return;
+    memcpy(head + 48, &v->margin, sizeof v->margin);
+    mni_put32(head + 52, v->pq->pieces);
+    mni_put32(head + 56, v->pq->width == 16 ? 4 : 8);
+    mni_put32(head + 60, (v->pq->turn ? TURNED : 0u) | (v->pq->learned ? LEARNED : 0u));
 }
 
 void mni_ivf_write(const mni_ann *a, mni_writer *w)
@@ -44,6 +50,7 @@ void mni_ivf_write(const mni_ann *a, mni_writer *w)
                        v->dim * sizeof(float));
     mni_writer_section(w, "IVAR", MNI_F32, MNI_ALIGN_SECTION, v->around,
                        v->n_lists * sizeof *v->around);
+    if (v->pq) mni_ivfpq_write(v, w);
     mni_writer_begin(w, "IVLN", MNI_U32, MNI_ALIGN_SECTION);
     for (uint32_t i = 0; i < l->n; i++)
         mni_writer_put(w, &l->list[i].n, sizeof l->list[i].n);
@@ -55,8 +62,8 @@ void mni_ivf_write(const mni_ann *a, mni_writer *w)
     mni_writer_end(w);
 }
 
-static mann_status read_head(const mni_reader *r, const mni_rows *rows, mni_ivf **out,
-                             mann_error *err)
+static mann_status read_head(const mni_reader *r, const mni_rows *rows, int pq,
+                             mni_ivf **out, mann_error *err)
 {
     mni_section s;
     mni_ivf *v;
@@ -64,7 +71,7 @@ static mann_status read_head(const mni_reader *r, const mni_rows *rows, mni_ivf 
     const uint8_t *head = s.data;
     const uint32_t n_lists = mni_get32(head + 4), dim = mni_get32(head + 8),
                    n_rows = mni_get32(head + 12);
-    if (mni_get32(head) != CODE8)
+    if (mni_get32(head) != (pq ? PQ : CODE8))
         return mni_fail(err, MANN_E_FORMAT, "index: lists hold codes of kind %lu",
                         (unsigned long)mni_get32(head));
     if (dim != rows->dim || n_rows != rows->n)
@@ -86,7 +93,12 @@ static mann_status read_head(const mni_reader *r, const mni_rows *rows, mni_ivf 
     memcpy(&v->moved, head + 40, sizeof v->moved);
     if (v->base.knob == 0 || v->base.knob > n_lists) v->base.knob = 1;
     *out = v;
-    return MANN_OK;
+    if (!pq) return MANN_OK;
+    const uint32_t flags = mni_get32(head + 60);
+    memcpy(&v->margin, head + 48, sizeof v->margin);
+    if (!(v->margin > 0)) v->margin = INFINITY;
+    return mni_ivfpq_read(v, r, mni_get32(head + 52), mni_get32(head + 56),
+                          (flags & TURNED) != 0, (flags & LEARNED) != 0, err);
 }
 
 static mann_status read_lists(const mni_reader *r, mni_ivf *v, mann_error *err)
@@ -100,19 +112,20 @@ static mann_status read_lists(const mni_reader *r, mni_ivf *v, mann_error *err)
     memcpy(v->around, around.data, n * sizeof *v->around);
     MNI_TRY(mni_centres_init(&v->centres, v->centre, n, v->dim, v->metric, middle.data,
                              err));
-    return mni_lists_view(&v->lists, n, sizes.data, mni_code8_block_bytes(v->dim), 4,
-                          blocks.data, blocks.n_bytes, err);
+    return mni_lists_view(&v->lists, n, sizes.data, mni_ivf_code_bytes(v),
+                          mni_ivf_unit(v), blocks.data, blocks.n_bytes, err);
 }
 
 mann_status mni_ivf_open(mni_ann **out, const char *spec, const mni_reader *r,
                          const mni_rows *rows, mann_error *err)
 {
     mni_ivf *v = NULL;
-    (void)spec;
+    mni_spec said;
     *out = NULL;
-    MNI_TRY(read_head(r, rows, &v, err));
-    const mann_status s = read_lists(r, v, err);
-    if (s != MANN_OK) mni_ivf_free(&v->base);
+    MNI_TRY(mni_spec_parse(&said, spec, err));
+    mann_status s = read_head(r, rows, said.family == MNI_IVFPQ, &v, err);
+    if (s == MANN_OK) s = read_lists(r, v, err);
+    if (s != MANN_OK) mni_ivf_free(v ? &v->base : NULL);
     else *out = &v->base;
     return s;
 }
@@ -120,13 +133,20 @@ mann_status mni_ivf_open(mni_ann **out, const char *spec, const mni_reader *r,
 /* --- check -------------------------------------------------------------------------- */
 
 /* Does the code of a slot stand for its row, within what the list promises? */
-static int code_fits(const mni_ivf *v, const mni_rows *rows, uint32_t list,
-                     uint8_t *block, uint32_t slot, float *x)
+static int code_fits(const mni_ivf *v, const mni_rows *rows, uint32_t list, uint32_t at,
+                     mni_ivf_room *room)
 {
+    uint8_t *block = mni_list_block(&v->lists, list, at / MNI_LIST_ROWS);
+    const uint32_t slot = at % MNI_LIST_ROWS;
+    float *x = room->r;
     const float *c = v->centre + (size_t)list * v->dim, *m = v->centres.middle;
     const mni_around8 *a = &v->around[list];
     double error = 0, size = 0, across = 0;
     mni_rows_get(rows, mni_block_rows(block)[slot], x);
+    if (v->pq) {
+        for (uint32_t d = 0; d < v->dim; d++) x[d] -= c[d];
+        return mni_ivfpq_fits(v, list, at, room);
+    }
     for (uint32_t d = 0; d < v->dim; d++) {
         const int code = mni_block_codes(block)[(size_t)(d / 4) * MNI_I8_GROUP_BYTES +
                                                 slot * 4 + d % 4] - MNI_IVF_FILL;
@@ -146,10 +166,11 @@ mann_status mni_ivf_check(const mni_ann *a, const mni_rows *rows, mann_error *er
     const mni_ivf *v = mni_ivf_const(a);
     uint64_t found = 0;
     uint8_t *seen = mni_alloc((size_t)rows->n + 1, 1);
-    float *x = mni_alloc(v->dim, sizeof *x);
-    mann_status s = seen && x ? MANN_OK
-                              : mni_fail(err, MANN_E_NOMEM, "index: marks of %lu rows",
-                                         (unsigned long)rows->n);
+    mni_ivf_room room = { 0 };
+    mann_status s = seen && mni_ivf_room_init(&room, v, NULL) == MANN_OK
+                        ? MANN_OK
+                        : mni_fail(err, MANN_E_NOMEM, "index: marks of %lu rows",
+                                   (unsigned long)rows->n);
     for (uint32_t l = 0; s == MANN_OK && l < v->n_lists; l++)
         for (uint32_t at = 0; s == MANN_OK && at < v->lists.list[l].n; at++) {
             uint8_t *block = mni_list_block(&v->lists, l, at / MNI_LIST_ROWS);
@@ -159,7 +180,7 @@ mann_status mni_ivf_check(const mni_ann *a, const mni_rows *rows, mann_error *er
                              "index: list %lu has row %lu of %lu, or has it twice",
                              (unsigned long)l, (unsigned long)row,
                              (unsigned long)rows->n);
-            else if (!code_fits(v, rows, l, block, slot, x))
+            else if (!code_fits(v, rows, l, at, &room))
                 s = mni_fail(err, MANN_E_FORMAT, "index: the code of row %lu is not its "
                              "own", (unsigned long)row);
             else seen[row] = 1;
@@ -169,7 +190,7 @@ mann_status mni_ivf_check(const mni_ann *a, const mni_rows *rows, mann_error *er
         s = mni_fail(err, MANN_E_FORMAT, "index: %llu of %lu rows are in lists",
                      (unsigned long long)found, (unsigned long)rows->n);
     mni_free(seen);
-    mni_free(x);
+    mni_ivf_room_fini(&room);
     return s;
 }
 
@@ -187,7 +208,9 @@ size_t mni_ivf_report(const mni_ann *a, const mni_rows *rows, mni_ann_fact *fact
         largest = m > largest ? m : largest;
         empty += m == 0;
     }
-    const double bytes = (double)mni_lists_bytes(&v->lists) +
+    const double books = !v->pq ? 0 : v->dim * 4.0 * (v->pq->width +
+                                                      (v->pq->turn ? v->dim : 0u));
+    const double bytes = (double)mni_lists_bytes(&v->lists) + books +
                          v->n_lists * (v->dim * 5.0 + sizeof *v->around + 4);
     const mni_ann_fact all[] = {
         { "lists", v->n_lists },

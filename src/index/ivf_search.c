@@ -14,6 +14,7 @@ typedef struct room {
     mni_near *probe, *ends, *begin;
     int8_t *codes;
     float *v;
+    mni_ivfpq_room pq;
     mni_centres_work work;
 } room;
 
@@ -33,8 +34,11 @@ static mann_status room_for(const mni_ivf *v, size_t k, mni_scratch *scratch, ro
     const size_t probe = lines(v->n_lists * sizeof(mni_near));
     const size_t ends = lines(k * sizeof(mni_near)), x = lines(v->dim * sizeof(float));
     const size_t begin = lines(MNI_SHORT_ROWS * sizeof(mni_near));
-    const size_t need =
-        codes + probe + ends + begin + x + mni_centres_work_bytes(&v->centres);
+    const size_t tables = v->pq ? lines((size_t)v->pq->slots * v->pq->width) : 0;
+    const size_t floats =
+        v->pq ? lines((size_t)v->pq->pieces * (v->pq->width + 1) * sizeof(float)) : 0;
+    const size_t need = codes + probe + ends + begin + 2 * x + tables + floats +
+                        mni_centres_work_bytes(&v->centres);
     room *r = scratch->part;
     if (scratch->release != release_room) {
         if (scratch->release) scratch->release(scratch->part);
@@ -60,7 +64,11 @@ static mann_status room_for(const mni_ivf *v, size_t k, mni_scratch *scratch, ro
     r->ends = (mni_near *)(void *)(at += probe);
     r->begin = (mni_near *)(void *)(at += ends);
     r->v = (float *)(void *)(at += begin);
-    r->work = mni_centres_work_in(&v->centres, at + x);
+    r->pq.waiting = r->begin;
+    r->pq.turned = (float *)(void *)(at += x);
+    r->pq.floats = (float *)(void *)(at += x);
+    r->pq.tables = at += floats;
+    r->work = mni_centres_work_in(&v->centres, at + tables);
     *out = r;
     return MANN_OK;
 }
@@ -116,8 +124,12 @@ static void search_one(const mni_ivf *v, const mni_rows *rows, const float *quer
     mni_centres_round(&v->centres, query, 1, r->v, r->codes, &q8);
     mni_topk_init(&near, r->probe, nprobe);
     mni_centres_search(&v->centres, query, r->codes, &q8, &r->work, &near);
-    mni_topk_init(&s.ends, r->ends, best->k);
     const size_t n = mni_topk_sort(&near);
+    if (v->pq) {
+        mni_ivfpq_ask(v, rows, query, r->v, p, r->probe, n, &r->pq, best);
+        return;
+    }
+    mni_topk_init(&s.ends, r->ends, best->k);
     for (size_t i = 0; i < n; i++)
         scan_list(v, near.items[i].row, near.items[i].distance, &q8, r->codes, &s);
     mni_shortlist_finish(&s);

@@ -17,6 +17,7 @@
 
 enum {
     MNI_ANN_GROUP = 16, /* queries that share a pass */
+    MNI_ANN_CROWD = 512, /* the same, for kinds that gain by more */
     MNI_ANN_BLOCK = 256, /* rows that are measured at a time */
     MNI_ANN_FACTS = 16
 };
@@ -34,6 +35,7 @@ struct mni_scratch {
 typedef struct mni_ann_ops {
     const char *name;           /* as in "known are: Flat" */
     const char *knob;           /* "ef", "nprobe"; NULL: nothing to set */
+    int crowd;                  /* nonzero: search may get MNI_ANN_CROWD queries */
     /* 1 if `spec` names this kind; then the canonical spelling is in `canonical`. */
     int (*accepts)(const char *spec, char canonical[MNI_ANN_SPEC]);
     /* What it would cost, by counting; see mni_ann_cost. */
@@ -62,8 +64,9 @@ typedef struct mni_ann_ops {
                         const mni_rows *rows, mann_error *err);
     void (*write)(const mni_ann *a, mni_writer *w); /* its sections, after "ANNK" */
     mann_status (*check)(const mni_ann *a, const mni_rows *rows, mann_error *err);
-    /* n_queries <= MNI_ANN_GROUP prepared queries, packed; best[q] is an empty heap to be
-     * filled with rows that p->keep keeps. p->k is not asked again: best[q].k says it.
+    /* n_queries <= MNI_ANN_GROUP (or CROWD) prepared queries, packed; best[q] is an empty
+     * heap to be filled with rows that p->keep keeps. p->k is not asked again: best[q].k
+     * says it.
      * p->ef and p->nprobe are never 0 for a kind with that knob. The distances in the
      * heap are exact: those of mni_rows_scan. */
     mann_status (*search)(const mni_ann *a, const mni_rows *rows, const float *queries,
@@ -80,6 +83,7 @@ struct mni_ann {
     uint32_t knob;              /* default of the knob; 0 until ann.c has set it */
 };
 
-extern const mni_ann_ops mni_flat_ops, mni_sq8_ops, mni_ivf_ops, mni_hnsw_ops;
+extern const mni_ann_ops mni_flat_ops, mni_sq8_ops, mni_ivf_ops, mni_ivfpq_ops,
+    mni_hnsw_ops;
 
 #endif

@@ -18,6 +18,19 @@ void mni_block_clear(const mni_lists *l, uint8_t *block, int fill)
     memset(mni_block_codes(block), fill, l->code_bytes);
 }
 
+/* Half a byte every 16 bytes: slots 0..15 in the low halves, 16..31 in the high ones. */
+static void copy_halves(const mni_lists *l, uint8_t *to, unsigned slot,
+                        const uint8_t *from, unsigned from_slot)
+{
+    enum { STEP = MNI_LIST_ROWS / 2 };
+    const unsigned high = slot / STEP * 4, from_high = from_slot / STEP * 4;
+    for (size_t at = 0; at < l->code_bytes; at += STEP) {
+        const unsigned code = from[at + from_slot % STEP] >> from_high & 15;
+        uint8_t *two = &to[at + slot % STEP];
+        *two = (uint8_t)((*two & (15u << (4 - high))) | code << high);
+    }
+}
+
 void mni_slot_copy(const mni_lists *l, uint8_t *to, unsigned slot, uint8_t *from,
                    unsigned from_slot)
 {
@@ -26,6 +39,10 @@ void mni_slot_copy(const mni_lists *l, uint8_t *to, unsigned slot, uint8_t *from
     const uint8_t *b = mni_block_codes(from) + from_slot * unit;
     mni_block_rows(to)[slot] = mni_block_rows(from)[from_slot];
     mni_block_plus(to)[slot] = mni_block_plus(from)[from_slot];
+    if (unit == 0) {
+        copy_halves(l, mni_block_codes(to), slot, mni_block_codes(from), from_slot);
+        return;
+    }
     for (size_t at = 0; at < l->code_bytes; at += step)
         for (size_t j = 0; j < unit; j++) a[at + j] = b[at + j];
 }

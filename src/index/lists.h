@@ -25,7 +25,8 @@ typedef struct mni_list {
 typedef struct mni_lists {
     uint32_t n;
     size_t code_bytes;          /* of a block */
-    size_t unit;                /* codes of one row: `unit` bytes every 32 * unit */
+    size_t unit;                /* codes of one row: `unit` bytes every 32 * unit; 0: half
+                                   a byte every 16 bytes (kern_pq.h) */
     mni_list *list;             /* owned */
     uint8_t *whole;             /* owned: the one piece; NULL if borrowed */
     uint32_t *list_of;          /* owned: by row, once rows may change; else NULL */

@@ -31,6 +31,7 @@ unsigned mni_cpu_detect(void)
     if ((cpu & MNI_CPU_AVX512) && __builtin_cpu_supports("avx512vnni"))
         cpu |= MNI_CPU_VNNI;
     if ((cpu & MNI_CPU_VNNI) && __builtin_cpu_supports("avx512bf16")) cpu |= MNI_CPU_BF16;
+    if ((cpu & MNI_CPU_VNNI) && __builtin_cpu_supports("avx512vbmi")) cpu |= MNI_CPU_VBMI;
 #elif MNI_ARM64
     cpu |= MNI_CPU_NEON;
 #endif

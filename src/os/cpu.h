@@ -15,12 +15,13 @@
 #endif
 
 /* Levels, each meaning all of its parts: AVX2 = AVX2+FMA+F16C, AVX512 = F+BW+DQ+VL, VNNI
- * = VNNI on top of AVX512, BF16 likewise. */
+ * = VNNI on top of AVX512, BF16 and VBMI likewise. */
 enum {
     MNI_CPU_AVX2 = 1, MNI_CPU_AVX512 = 2, MNI_CPU_VNNI = 4, MNI_CPU_BF16 = 8,
     MNI_CPU_NEON = 16,
     MNI_CPU_SSE42 = 32,         /* crc32 instruction */
-    MNI_CPU_BMI2 = 64, MNI_CPU_CLMUL = 128      /* beside AVX2; counted to its level */
+    MNI_CPU_BMI2 = 64, MNI_CPU_CLMUL = 128,     /* beside AVX2; counted to its level */
+    MNI_CPU_VBMI = 256          /* bytes shuffled across a whole register */
 };
 
 unsigned mni_cpu_detect(void);                      /* what is there */
