@@ -172,12 +172,13 @@ void        mann_model_free(mann_model *m);
 /* How save keeps the weights (MANN_STORE_*): f32, or f16 at half the size. f16 rounds
  * them at once: the model becomes another one, with a fingerprint of its own. */
 mann_status mann_model_store_as(mann_model *m, uint32_t store, mann_error *err);
-/* What the network computes with. int8 is some 2 to 3 times as fast as f32 where the CPU
- * has AVX-512 VNNI, bf16 halves the memory of weights; both are emulated elsewhere.
- * Either makes another model of it, with a fingerprint of its own, saved and opened as
- * such: a gallery answers queries of its own precision only. int8 needs to know how
- * large numbers get: training measured it; a model from elsewhere is measured here, on
- * 32 drawn pictures. The pixels model has no weights: MANN_E_ARG. */
+/* What the network computes with. int8 is more than twice as fast as f32 where the CPU
+ * has AVX-512 VNNI; bf16 reads half of what f32 does, and is faster on large networks
+ * only. Both are emulated elsewhere, int8 with the same bits. Either makes another model
+ * of it, with a fingerprint of its own, saved and opened as such: a gallery answers
+ * queries of its own precision only. int8 needs to know how large numbers get: training
+ * measured it; a model from elsewhere is measured here, on 32 drawn pictures. The pixels
+ * model has no weights: MANN_E_ARG. */
 enum { MANN_PRECISION_F32 = 1, MANN_PRECISION_BF16, MANN_PRECISION_INT8 };
 mann_status mann_model_set_precision(mann_model *m, uint32_t precision, mann_error *err);
 uint32_t    mann_model_dim(const mann_model *m);

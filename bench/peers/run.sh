@@ -60,6 +60,16 @@ resize() {
     "$bin/resize" "$python" bench/peers/resize_pillow.py || left_out resize "Pillow has gone"
 }
 
+# hnswlib is a header of C++; about two minutes for 100,000 rows, HNSW_ROWS says another number
+hnsw() {
+    data=${METRICANN_DATA:-../shared/data}/vectors/sift500k
+    [ -f "$data/base.bvecs" ] || { left_out hnsw "wants $data"; return; }
+    c++ -O3 -march=native -c bench/peers/hnswlib_shim.cpp -o "$bin/hnswlib_shim.o" 2> /dev/null ||
+        { left_out hnsw "wants a C++ compiler and hnswlib.h (libhnswlib-dev)"; return; }
+    build hnsw stdio.h "$bin/hnswlib_shim.o -lstdc++" bench/peers/hnsw.c || return
+    "$bin/hnsw" "$data/base.bvecs" "$data/query.fvecs" --rows "${HNSW_ROWS:-100000}"
+}
+
 network() {
     "$python" -c 'import torch' 2> /dev/null ||
         { left_out network "wants Python with PyTorch (python3-torch)"; return; }
@@ -86,10 +96,10 @@ photo() {
 }
 
 echo "commit,cpu,who,simd,threads,workload,seconds,spread,value,unit,share"
-[ $# -gt 0 ] || set -- gemm jpeg png resize input network train photo
+[ $# -gt 0 ] || set -- gemm jpeg png resize input network train photo hnsw
 for peer in "$@"; do
     case $peer in
-    gemm | jpeg | png | resize | input | network | train | photo) $peer ;;
-    *) echo "run.sh: no peer $peer; there are gemm, jpeg, png, resize, input, network, train, photo" >&2; exit 2 ;;
+    gemm | jpeg | png | resize | input | network | train | photo | hnsw) $peer ;;
+    *) echo "run.sh: no peer $peer; there are gemm, jpeg, png, resize, input, network, train, photo, hnsw" >&2; exit 2 ;;
     esac
 done

@@ -14,7 +14,7 @@
  * links are gone over, those met before are filtered out, the codes of all others are
  * sent for, and then measured in one go. What is found next could have come earlier that
  * way, but a third of the steps have to wait (and recall at the same ef is a little
- * higher: README.md has the counts).
+ * higher: HNSW.md has the counts).
  *
  * The walk sees codes, not vectors. How far codes may be off is known (hnsw_grid.h):
  * nodes that may be among the k nearest are measured exactly, and that decides what is

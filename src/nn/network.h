@@ -41,7 +41,7 @@ typedef enum mni_mode {
 mann_status mni_network_new(mni_network **out, const mni_resnet_config *c,
                             size_t max_batch, mni_pool *pool, mann_error *err);
 /* The same network carried out layer by layer on plain NCHW maps (net_planes.c): the
- * lesson, and the oracle of the tests. Some three times slower. */
+ * lesson, and the oracle of the tests. Twice as slow. */
 mann_status mni_network_new_plain(mni_network **out, const mni_resnet_config *c,
                                   size_t max_batch, mni_pool *pool, mann_error *err);
 void        mni_network_free(mni_network *net);
