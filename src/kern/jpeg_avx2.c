@@ -73,9 +73,9 @@ MNI_AVX2 static MNI_INLINE void store_rows(uint8_t *out, size_t stride, __m256i 
 {
     const __m128i a = _mm256_castsi256_si128(v), b = _mm256_extracti128_si256(v, 1);
     _mm_storel_epi64((__m128i *)out, a);
-    _mm_storeh_pd((double *)(void *)(out + stride), _mm_castsi128_pd(a));
+    _mm_storel_epi64((__m128i *)(void *)(out + stride), _mm_unpackhi_epi64(a, a));
     _mm_storel_epi64((__m128i *)(out + 4 * stride), b);
-    _mm_storeh_pd((double *)(void *)(out + 5 * stride), _mm_castsi128_pd(b));
+    _mm_storel_epi64((__m128i *)(void *)(out + 5 * stride), _mm_unpackhi_epi64(b, b));
 }
 
 MNI_AVX2 static void idct8_avx2(uint8_t *out, size_t stride, const int16_t *coefs,
