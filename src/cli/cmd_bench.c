@@ -75,8 +75,15 @@ static mann_status read_truth(bench *b, const char *path, mann_error *err)
         return mni_fail(err, MANN_E_MISMATCH, "%s: %zu x %zu neighbours, wanted %zu x %u",
                         path, m.rows, m.cols, b->queries.rows, (unsigned)b->k);
     for (size_t q = 0; q < b->queries.rows; q++)
-        for (uint32_t i = 0; i < b->k; i++)
-            b->truth[q * b->k + i] = (uint64_t)m.data[q * stride + i];
+        for (uint32_t i = 0; i < b->k; i++) {
+            const float row = m.data[q * stride + i];
+            if (!(row >= 0 && row < (float)b->base.rows))
+                return mni_fail(err, MANN_E_MISMATCH,
+                                "%s: query %zu has neighbour %.0f, the base has %zu "
+                                "rows: a truth of another base",
+                                path, q, (double)row, b->base.rows);
+            b->truth[q * b->k + i] = (uint64_t)row;
+        }
     return MANN_OK;
 }
 

@@ -118,6 +118,9 @@ static int from_model(mni_cli *c, const char *in, const char *out)
     mann_model_info info = { .struct_size = sizeof info };
     mni_stat st;
     const int half = mni_opt_text(&c->options, MNI_OPT_STORE)[1] == '1';
+    if (mni_opt_text(&c->options, MNI_OPT_STORE)[0] == 'i')
+        return mni_cli_usage(c, "weights are kept as f32 or f16; --precision int8 makes "
+                                "a model that answers in int8");
     mann_status s = mni_cli_model(c, in, &m);
     if (s != MANN_OK) return mni_cli_fail(c, MNI_FROM_INPUT, s);
     s = mann_model_store_as(m, half ? MANN_STORE_F16 : MANN_STORE_F32, &c->err);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "cli/exported.h"
+#include "cli/paths.h"
 
 typedef struct export {
     mni_cli *c;
@@ -44,7 +45,7 @@ static void put_record(export *x, const mann_record *r)
     mni_json_u64(&j, r->time);
     mni_json_end(&j);
     mni_text_char(&x->records, '\n');
-    if (r->class_name) mni_text_add(&x->labels, r->class_name);
+    mni_tsv_field(&x->labels, r->class_name);
     mni_text_char(&x->labels, '\n');
 }
 
@@ -137,7 +138,10 @@ static mann_status write_all(export *x, mann_gallery *g, const mann_gallery_info
     mni_path_join(&path, dir, "model.mann");
     if (s == MANN_OK && !x->since) {
         s = mann_gallery_save_model(g, mni_text_get(&path), &c->err);
-        if (s == MANN_E_NOT_FOUND) s = MANN_OK;         /* only its fingerprint is here */
+        if (s == MANN_E_NOT_FOUND) {    /* nor may one of an earlier export stay */
+            v->ops->remove(v, mni_text_get(&path), NULL);
+            s = MANN_OK;
+        }
     }
     put_head(x, info, &head);
     if (s == MANN_OK) s = write_text(c, dir, "gallery.json", &head);

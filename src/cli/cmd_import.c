@@ -258,6 +258,22 @@ static mann_status import_into(import *x, mann_gallery **g, const char *path, si
     MNI_TRY(read_text(x, "records.jsonl", &x->lines, &x->n_bytes));
     MNI_TRY(x->is_delta ? mann_gallery_open(g, path, MANN_OPEN_WRITE, &x->c->err)
                         : create(x, path, g));
+    mann_gallery_info info = { .struct_size = sizeof info };
+    MNI_TRY(mann_gallery_describe(*g, &info, &x->c->err));
+    if (x->m.cols != info.dim)
+        return mni_fail(&x->c->err, MANN_E_MISMATCH,
+                        "%s/vectors.npy: %zu columns, but %s has vectors of %u", x->dir,
+                        (size_t)x->m.cols, path, (unsigned)info.dim);
+    const mni_json_node *print = head_get(x, "model", MNI_JSON_STRING);
+    uint64_t made_with = 0;
+    if (print && !mni_hex64_parse(print->text, &made_with))
+        return bad(x, "gallery.json", 1, "model is not 16 hexadecimal digits");
+    if (made_with != info.fingerprint)
+        return mni_fail(&x->c->err, MANN_E_MISMATCH,
+                        "%s: its vectors were made with model %s, not with %016llx; give "
+                        "the right one with --model",
+                        x->dir, print ? print->text : "none",
+                        (unsigned long long)info.fingerprint);
     if (x->is_delta) MNI_TRY(check_since(x, *g, path));
     MNI_TRY(put_records(x, *g, n));
     if (x->is_delta) MNI_TRY(remove_gone(x, *g, removed));
@@ -274,9 +290,13 @@ int mni_cmd_import(mni_cli *c)
     if (!out) return mni_cli_usage(c, "where to? -o GALLERY is missing");
     mann_status s = import_into(&x, &g, out, &n, &removed);
     if (s == MANN_OK) s = mni_cli_pool(c, &pool);
+    const mni_json_node *index = x.head.nodes ? head_get(&x, "index", MNI_JSON_STRING)
+                                              : NULL;
+    const char *spec = mni_opt_given(&c->options, MNI_OPT_INDEX) || !index
+                           ? mni_opt_text(&c->options, MNI_OPT_INDEX)
+                           : index->text;
     if (s == MANN_OK && !x.is_delta)
-        s = mann_gallery_build(g, NULL, mni_opt_text(&c->options, MNI_OPT_INDEX), pool,
-                               &c->hooks, &c->err);
+        s = mann_gallery_build(g, NULL, spec, pool, &c->hooks, &c->err);
     const int code = s == MANN_OK ? MNI_EXIT_OK : mni_cli_fail(c, MNI_FROM_INPUT, s);
     if (code == MNI_EXIT_OK && mni_cli_json(c)) {
         mni_json j;

@@ -106,6 +106,41 @@ int mni_cmd_restore(mni_cli *c)
 
 /* --- merge -------------------------------------------------------------------------- */
 
+/* The same file, by whatever name? */
+static int same_file(const char *a, const char *b)
+{
+    mni_stat x, y;
+    const mni_vfs *v = mni_vfs_posix();
+    return v->ops->stat(v, a, &x, NULL) == MANN_OK &&
+           v->ops->stat(v, b, &y, NULL) == MANN_OK && x.inode && x.inode == y.inode &&
+           x.device == y.device;
+}
+
+/* Everything that could refuse later is asked before anything is written. */
+static mann_status check_inputs(mni_cli *c, const char *out)
+{
+    const mni_options *o = &c->options;
+    mann_gallery_info first = { .struct_size = sizeof first };
+    for (size_t i = 0; i < o->n_files; i++) {
+        mann_gallery_info info = { .struct_size = sizeof info };
+        mann_gallery *g;
+        if (same_file(o->files[i], out))
+            return mni_fail(&c->err, MANN_E_EXISTS, "%s: is one of those to be merged",
+                            out);
+        MNI_TRY(mann_gallery_open(&g, o->files[i], MANN_OPEN_READ, &c->err));
+        const mann_status s = mann_gallery_describe(g, &info, &c->err);
+        mann_gallery_free(g);
+        if (s != MANN_OK) return s;
+        if (i == 0) first = info;
+        if (info.dim != first.dim || info.metric != first.metric ||
+            info.fingerprint != first.fingerprint)
+            return mni_fail(&c->err, MANN_E_MISMATCH,
+                            "%s and %s were made with different models", o->files[0],
+                            o->files[i]);
+    }
+    return MANN_OK;
+}
+
 int mni_cmd_merge(mni_cli *c)
 {
     const mni_options *o = &c->options;
@@ -115,7 +150,10 @@ int mni_cmd_merge(mni_cli *c)
     mann_add_report sum = { .n_added = 0 };
     int code = need_output(c, &out);
     if (code != MNI_EXIT_OK) return code;
-    mann_status s = mann_gallery_open(&from, o->files[0], MANN_OPEN_READ, &c->err);
+    mann_status s = check_inputs(c, out);
+    if (s != MANN_OK)
+        return mni_cli_fail(c, s == MANN_E_EXISTS ? MNI_FROM_USER : MNI_FROM_INPUT, s);
+    s = mann_gallery_open(&from, o->files[0], MANN_OPEN_READ, &c->err);
     if (s == MANN_OK) s = mni_cli_pool(c, &pool);
     if (s == MANN_OK)
         s = mann_gallery_copy(from, out, NULL, NULL, pool, &c->hooks, &c->err);

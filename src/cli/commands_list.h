@@ -148,7 +148,7 @@ COMMAND(RESTORE, restore, "restore", "", "SNAPSHOT -o GALLERY", 1, 1,
 COMMAND(MERGE, merge, "merge", "union join", "GALLERY GALLERY... -o FILE", 2, MANY,
     "make one gallery of several of the same model",
     "Classes meet by their names. Photos that are in several (same content, same class) "
-    "are taken once. Ids are kept as long as they are not taken.",
+    "are taken once. Ids are kept unless they were given before.",
     "metricann merge north.mann south.mann -o all.mann\n"
     "two halves, built apart\n"
     "metricann merge shards/*.mann -o all.mann --json\n"
@@ -165,7 +165,8 @@ COMMAND(REPAIR, repair, "repair", "recover", "GALLERY -o FILE", 1, 1,
     "save what can be saved from a damaged gallery",
     "Every record that its checksums vouch for goes into a new gallery; what is derived "
     "from them is made anew. Says what was lost, and exits with status 1 then. The "
-    "damaged gallery is only read.",
+    "damaged gallery is only read. A file whose end is missing cannot be saved: "
+    "what says where everything lies stands there.",
     "metricann repair gallery.mann -o saved.mann\n"
     "after verify found damage\n"
     "metricann repair gallery.mann -o saved.mann --index Flat --json\n"

@@ -101,7 +101,7 @@ static void headline(mni_text *out, mann_gallery *g, const mni_answered *a)
     mni_text_add(out, ": ");
     if (a->problem) { mni_out_name(out, a->problem); mni_text_char(out, '\n'); return; }
     if (a->answer.n_hits == 0) {
-        mni_text_add(out, a->rows ? "unknown (nothing to compare with)\n"
+        mni_text_add(out, a->rows ? "unknown (no row to compare with, or none as near)\n"
                                   : "unknown (no class to compare with)\n");
         return;
     }

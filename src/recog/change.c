@@ -359,20 +359,23 @@ static mann_status add_rows(mni_change *c, const mni_new_row *rows, size_t n,
     const mni_meta *m = &c->next->base->meta;
     mni_buf buf = { 0 };
     mann_status s = MANN_OK;
+    const uint64_t first_new = *next_id;
     for (size_t i = 0; i < n; i++)         /* a given id must not meet one that we give */
         if (rows[i].has_id && rows[i].id >= *next_id) *next_id = rows[i].id + 1;
     float *vector = mni_alloc(m->dim, sizeof *vector);
     uint8_t *code = mni_alloc(m->dim, sizeof(float));
     if (!vector || !code) s = mni_fail(err, MANN_E_NOMEM, "%s: a row", c->g->path);
     for (size_t i = 0; i < n && s == MANN_OK; i++) {
-        if (!rows[i].has_id && *next_id >= UINT64_MAX - 1) {
+        const int own = rows[i].has_id &&
+                        (rows[i].has_id != MNI_ID_IF_NEW || rows[i].id >= first_new);
+        if (!own && *next_id >= UINT64_MAX - 1) {
             s = mni_fail(err, MANN_E_LIMIT,
                          "%s: every id up to the last has been given; give one with "
                          "the row",
                          c->g->path);
             break;
         }
-        uint64_t id = rows[i].has_id ? rows[i].id : (*next_id)++;
+        uint64_t id = own ? rows[i].id : (*next_id)++;
         s = round_vector(m, rows[i].vector, vector, code, i, err);
         if (s == MANN_OK) s = add_one(c, &rows[i], id, vector, &buf, err);
         if (ids) ids[i] = id;

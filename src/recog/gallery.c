@@ -396,6 +396,8 @@ mann_status mni_gallery_refresh(mni_gallery *g, mann_error *err)
         s = mni_fail(err, MANN_E_MISMATCH,
                      "%s: was replaced by a gallery of another model", g->path);
     if (s == MANN_OK) {
+        mni_mutex_lock(&g->writing);    /* copy and build read roots and next_id */
+        g->next_id = fresh->next_id;
         mni_mutex_lock(&g->lock);
         mni_state *old = g->state;
         g->state = fresh->state;
@@ -411,6 +413,7 @@ mann_status mni_gallery_refresh(mni_gallery *g, mann_error *err)
         g->n_roots = fresh->n_roots;
         fresh->n_roots = n_roots;
         mni_mutex_unlock(&g->lock);
+        mni_mutex_unlock(&g->writing);
     }
     mni_gallery_free(fresh);
     return s;

@@ -88,12 +88,13 @@ void mni_gallery_thresholds(mni_gallery *g, const mni_state *s, float false_acce
                             float *known, float *unsure);
 
 /* --- changes (change.c): durable when they return ----------------------------------- */
+enum { MNI_ID_IF_NEW = 2 };
 typedef struct mni_new_row {
     const char *klass, *source;         /* klass NULL: none; source NULL: "" */
     const float *vector;                /* dim floats, not yet prepared */
     uint64_t content_hash, time;
     uint64_t id;                        /* with has_id */
-    int has_id;
+    int has_id;                 /* 1: this id; MNI_ID_IF_NEW: unless given before */
 } mni_new_row;
 /* ids_out may be NULL. */
 mann_status mni_gallery_add(mni_gallery *g, const mni_new_row *rows, size_t n,

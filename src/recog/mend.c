@@ -181,7 +181,8 @@ static mann_status sort_names(mending *w, mann_error *err)
 
 static mann_status mend_names(mending *w, mann_error *err)
 {
-    enum { LOST_BYTES = 24 };                   /* "lost-class-4294967295" */
+    enum { LOST_BYTES = 40 };           /* "lost-class-4294967295-01234567" */
+    char id[40];
     mni_base *b = w->b;
     const uint32_t n = b->meta.n_classes;
     uint64_t *at = own(w, (size_t)n + 1, sizeof *at), from = 0, n_bytes = 0, room = 0;
@@ -190,12 +191,14 @@ static mann_status mend_names(mending *w, mann_error *err)
         room += name_sound(w, k, &from, &n_bytes) ? n_bytes : LOST_BYTES;
     char *heap = own(w, (size_t)room, 1);
     if (!heap) return no_memory(w, err);
+    mni_uuid_text(mni_reader_uuid(b->reader), id);
     for (uint32_t k = 0; k < n; k++) {
         if (name_sound(w, k, &from, &n_bytes)) {
             memcpy(heap + at[k], (const char *)b->name_heap.data + from, (size_t)n_bytes);
         } else {
             char lost[LOST_BYTES];
-            n_bytes = (uint64_t)snprintf(lost, sizeof lost, "lost-class-%u", (unsigned)k);
+            n_bytes = (uint64_t)snprintf(lost, sizeof lost, "lost-class-%u-%.8s",
+                                         (unsigned)k, id);
             memcpy(heap + at[k], lost, (size_t)n_bytes);
             w->m->names_lost++;
         }

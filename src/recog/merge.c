@@ -1,8 +1,8 @@
 /* merge.c - the records of one gallery become records of another of the same model.
  *
  * Photos that are there already (same content, same class; of bare vectors: the same
- * numbers) are passed over. A record keeps its id unless that is taken, so that galleries
- * that were built apart can be merged in any order; classes meet by their names.
+ * numbers) are passed over. A record keeps its id unless that was given before; classes
+ * meet by their names.
  * SPDX-License-Identifier: MIT */
 #include <string.h>
 
@@ -71,15 +71,6 @@ static mann_status list_present(merging *m, mann_error *err)
     return ok ? MANN_OK : no_memory(m, err);
 }
 
-static int id_is_taken(mni_gallery *g, uint64_t id)
-{
-    uint32_t row;
-    mni_mutex_lock(&g->lock);
-    const int taken = mni_state_find_id(g->state, id, &row) || id < g->next_id;
-    mni_mutex_unlock(&g->lock);
-    return taken;
-}
-
 static mann_status flush(merging *m, mann_error *err)
 {
     mann_status s = MANN_OK;
@@ -106,7 +97,7 @@ static mann_status take_row(merging *m, uint32_t row, mann_error *err)
     mni_new_row *out = &m->rows[m->n++];
     *out = (mni_new_row){ .vector = vector, .content_hash = r.content_hash,
                           .time = r.time, .id = r.id };
-    out->has_id = !id_is_taken(m->to, r.id);
+    out->has_id = MNI_ID_IF_NEW;
     if (r.klass != MANN_NO_CLASS) {
         const char *name = mni_state_name(m->from, r.klass, &n_name);
         if (!(out->klass = keep_text(m, name, n_name))) return no_memory(m, err);
@@ -148,14 +139,34 @@ static mann_status check_alike(mni_gallery *g, mni_gallery *from, mann_error *er
     return MANN_OK;
 }
 
+/* The folders of `from`; another thread may refresh it meanwhile. */
+static mann_status add_roots(mni_gallery *g, mni_gallery *from, mann_error *err)
+{
+    char *roots[MNI_MAX_ROOTS];
+    uint32_t n = 0;
+    int ok = 1;
+    mni_mutex_lock(&from->lock);
+    while (ok && n < from->n_roots) {
+        ok = (roots[n] = mni_strdup(from->roots[n])) != NULL;
+        n += (uint32_t)ok;
+    }
+    mni_mutex_unlock(&from->lock);
+    mann_status s =
+        ok ? MANN_OK : mni_fail(err, MANN_E_NOMEM, "%s: list of folders", from->path);
+    for (uint32_t i = 0; i < n; i++) {
+        if (s == MANN_OK) s = mni_gallery_add_root(g, roots[i], err);
+        mni_free(roots[i]);
+    }
+    return s;
+}
+
 mann_status mni_gallery_merge(mni_gallery *g, mni_gallery *from, const mann_hooks *h,
                               mann_add_report *report, mann_error *err)
 {
     merging m = { .to = g };
     MNI_TRY(mni_gallery_must_write(g, err));
     MNI_TRY(check_alike(g, from, err));
-    for (uint32_t i = 0; i < from->n_roots; i++)
-        MNI_TRY(mni_gallery_add_root(g, from->roots[i], err));
+    MNI_TRY(add_roots(g, from, err));
     m.from = mni_gallery_state(from);
     m.rows = mni_alloc(GROUP, sizeof *m.rows);
     m.vectors = mni_alloc(GROUP, m.from->base->meta.dim * sizeof *m.vectors);

@@ -42,6 +42,8 @@ typedef struct sync_run {
     uint8_t *marks;                     /* of each row of s */
     uint64_t *twins;                    /* of each row: 1 + a photo that is its copy */
     mni_idmap added;                    /* content and class that this run put in */
+    char *roots[MNI_MAX_ROOTS];         /* owned: as they were at the start */
+    uint32_t n_roots;
     mann_sync_report report;
 } sync_run;
 
@@ -102,17 +104,43 @@ static mann_status no_memory(const sync_run *r, mann_error *err)
 static int exists_below_a_root(const sync_run *r, const mni_record *rec, mni_text *path,
                                mni_text *source)
 {
-    const mni_gallery *g = r->g;
+    const mni_vfs *v = r->g->vfs;
     mni_stat st;
     mni_text_clear(source);
     mni_text_add_n(source, rec->source, rec->source_chars);
-    for (uint32_t i = 0; i < g->n_roots; i++) {
+    for (uint32_t i = 0; i < r->n_roots; i++) {
         mni_text_clear(path);
-        mni_path_join(path, g->roots[i], mni_text_get(source));
+        mni_path_join(path, r->roots[i], mni_text_get(source));
         if (path->failed || source->failed) return 1;   /* in doubt it is there */
-        if (g->vfs->ops->stat(g->vfs, mni_text_get(path), &st, NULL) == MANN_OK) return 1;
+        if (v->ops->stat(v, mni_text_get(path), &st, NULL) != MANN_E_NOT_FOUND) return 1;
     }
     return 0;
+}
+
+/* Two folders may have a file of the same name: does this path below another one than
+ * that of the set show the record's content? In doubt it does. */
+static int shown_by_another_root(const sync_run *r, const mni_record *rec)
+{
+    const mni_vfs *v = r->g->vfs;
+    mni_text path = { 0 }, source = { 0 };
+    int shown = 0;
+    mni_text_add_n(&source, rec->source, rec->source_chars);
+    for (uint32_t i = 0; i < r->n_roots && !shown; i++) {
+        uint8_t *bytes = NULL;
+        size_t n_bytes;
+        if (!r->set->root || strcmp(r->roots[i], r->set->root) == 0) continue;
+        mni_text_clear(&path);
+        mni_path_join(&path, r->roots[i], mni_text_get(&source));
+        if (path.failed || source.failed) { shown = 1; break; }
+        const mann_status s = mni_read_file(v, mni_text_get(&path), UINT64_C(1) << 30,
+                                            &bytes, &n_bytes, NULL);
+        shown = s == MANN_OK ? mni_hash_bytes(bytes, n_bytes, 0) == rec->content_hash
+                             : s != MANN_E_NOT_FOUND;
+        if (s == MANN_OK) mni_free(bytes);
+    }
+    mni_text_fini(&path);
+    mni_text_fini(&source);
+    return shown;
 }
 
 /* "mug/1.jpg" of class mug: what a folder of class folders gives. */
@@ -204,7 +232,9 @@ static what match(sync_run *r, const char *path, const char *klass, uint64_t con
         mni_state_record(r->s, here, &rec);
         const int of_class = has_class(r, &rec, klass);
         if (same_text(rec.source, rec.source_chars, path))
-            rank = of_class ? SAME : LOST_HERE;
+            rank = of_class && !(r->marks[here] & AWAY) ? SAME
+                   : r->marks[here] & SEEN              ? NONE
+                                                        : LOST_HERE;
         else if ((r->marks[here] & (NOWHERE | SEEN)) == NOWHERE)
             rank = of_class ? LOST_HERE : LOST;
         else if (of_class && !(r->marks[here] & AWAY)) rank = A_TWIN;
@@ -228,7 +258,8 @@ static int replaced(sync_run *r, const char *path, const char *klass, uint32_t *
         *row = (uint32_t)r->paths.items[at].at;
         mni_state_record(r->s, *row, &rec);
         if (!(r->marks[*row] & SEEN) && has_class(r, &rec, klass) &&
-            same_text(rec.source, rec.source_chars, path))
+            same_text(rec.source, rec.source_chars, path) &&
+            !shown_by_another_root(r, &rec))
             return 1;
     }
     return 0;
@@ -360,14 +391,39 @@ static void note_gone(const sync_run *r, const mni_record *rec, int removed)
     r->hooks->note(r->hooks->user, MANN_NOTE_INFO, sentence);
 }
 
-/* A folder that the gallery knows and that is not there; NULL: they all are. */
-static const char *absent_root(const mni_gallery *g)
+static int see_name(void *ctx, const char *name)
 {
-    mni_stat st;
-    for (uint32_t i = 0; i < g->n_roots; i++)
-        if (g->vfs->ops->stat(g->vfs, g->roots[i], &st, NULL) != MANN_OK)
-            return g->roots[i];
+    if (strcmp(name, ".") != 0 && strcmp(name, "..") != 0) *(int *)ctx = 1;
+    return 0;
+}
+
+/* A folder that the gallery knows and that is not there, or empty as the place is where
+ * nothing is mounted; NULL: they all are. Who knows as many as there is room for may have
+ * forgotten one; "." may have been another folder. */
+static const char *absent_root(const sync_run *r)
+{
+    const mni_vfs *v = r->g->vfs;
+    if (r->n_roots == MNI_MAX_ROOTS) return "more folders than a gallery remembers";
+    for (uint32_t i = 0; i < r->n_roots; i++) {
+        int any = 0;
+        const char *set = r->set->root ? r->set->root : "";
+        if (strcmp(r->roots[i], ".") == 0 && strcmp(set, ".") != 0) return r->roots[i];
+        if (v->ops->list(v, r->roots[i], see_name, &any, NULL) != MANN_OK || !any)
+            return r->roots[i];
+    }
     return NULL;
+}
+
+static mann_status copy_roots(sync_run *r, mann_error *err)
+{
+    int ok = 1;
+    mni_mutex_lock(&r->g->lock);
+    for (uint32_t i = 0; ok && i < r->g->n_roots; i++) {
+        ok = (r->roots[i] = mni_strdup(r->g->roots[i])) != NULL;
+        if (ok) r->n_roots++;
+    }
+    mni_mutex_unlock(&r->g->lock);
+    return ok ? MANN_OK : no_memory(r, err);
 }
 
 static void note_kept(const sync_run *r, const char *root)
@@ -382,7 +438,7 @@ static void note_kept(const sync_run *r, const char *root)
 
 static mann_status finish_gone(sync_run *r, int gone, mann_error *err)
 {
-    const char *absent = gone == MANN_SYNC_REMOVE ? absent_root(r->g) : NULL;
+    const char *absent = gone == MANN_SYNC_REMOVE ? absent_root(r) : NULL;
     const int remove = gone && !absent;
     uint64_t *ids = mni_alloc(r->paths.n + 1, sizeof *ids);
     size_t n = 0, removed = 0;
@@ -391,6 +447,7 @@ static mann_status finish_gone(sync_run *r, int gone, mann_error *err)
         mni_record rec;
         if (!(r->marks[row] & (NOWHERE | IN_SET)) || (r->marks[row] & SEEN)) continue;
         mni_state_record(r->s, row, &rec);
+        if (r->marks[row] & IN_SET && shown_by_another_root(r, &rec)) continue;
         ids[n++] = rec.id;
         note_gone(r, &rec, remove);
     }
@@ -413,7 +470,8 @@ mann_status mni_gallery_sync(mni_gallery *g, const mni_photos *photos, int gone,
     MNI_TRY(mni_gallery_model(g, &m, err));
     if (photos->root) MNI_TRY(mni_gallery_add_root(g, photos->root, err));
     r.s = mni_gallery_state(g);
-    mann_status s = list_rows(&r, err);
+    mann_status s = copy_roots(&r, err);
+    if (s == MANN_OK) s = list_rows(&r, err);
     if (s == MANN_OK) s = mark_rows(&r, err);
     if (s == MANN_OK)
         s = mni_embed_photos(m, &g->recipe, photos, "sync", is_known, take_group, &r,
@@ -428,5 +486,6 @@ mann_status mni_gallery_sync(mni_gallery *g, const mni_photos *photos, int gone,
     mni_free(r.marks);
     mni_free(r.twins);
     mni_idmap_fini(&r.added);
+    for (uint32_t i = 0; i < r.n_roots; i++) mni_free(r.roots[i]);
     return s;
 }

@@ -323,8 +323,8 @@ mann_status mni_dataset_open(mni_dataset **out, const mni_vfs *v, const char *pa
     }
     if (s == MANN_OK && d->n_images == 0)
         s = mni_fail(err, MANN_E_NOT_FOUND,
-                     "%s: holds no image (wanted class folders with PNG, JPEG, BMP or "
-                     "PNM files, or a manifest)",
+                     "%s: holds no image (wanted class folders with PNG, JPEG, WebP, "
+                     "GIF, BMP, PNM, TGA or QOI files, or a manifest)",
                      path);
     if (s != MANN_OK) { mni_dataset_free(d); return s; }
     *out = d;
