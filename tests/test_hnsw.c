@@ -149,7 +149,8 @@ static void count_hidden(const hnsw_set *s, const float *query, size_t *hidden,
     mni_topk_init(&best, near, 10);
     for (uint32_t i = 0; i < n; i++) mni_topk_push(&best, exact[h->row_of[i]], i);
     for (size_t j = 0; j < 10; j++) {
-        const uint32_t far = mni_hnsw_grid_reach(&h->walk, coded, code[near[j].row]);
+        const uint32_t far =
+            mni_hnsw_grid_reach(&h->walk, query, coded, code[near[j].row]);
         CHECK(far >= code[near[j].row]);
         for (uint32_t i = 0; i < n; i++)
             if (exact[h->row_of[i]] <= near[j].distance) {
@@ -182,6 +183,42 @@ static void what_codes_hide_is_known(void)
             CHECK(all >= 100 * 55 && hidden * 100 < all);
             hnsw_drop(&s);
         }
+}
+
+/* A query far outside of what the rows fill has a code at the border of the grid, and
+ * that is worth little: with every row in the pool the answer is exact all the same. */
+static void a_query_from_outside_is_answered_exactly(void)
+{
+    enum { N = 300, K = 10 };
+    const char *const specs[] = { "HNSW16", "HNSW16,SQ4" };
+    for (int t = 0; t < 2; t++) {
+        hnsw_set s;
+        mni_scratch *scratch;
+        float query[24], exact[N];
+        mni_near near[K], truth[K];
+        const mni_ann_params p = { .k = K, .ef = N };
+        hnsw_fill(&s, N, N, 24, MANN_L2, 10, 0);
+        hnsw_make(&s, specs[t], NULL);
+        CHECK_OK(mni_scratch_new(&scratch, NULL));
+        for (uint64_t q = 0; q < 60; q++) {
+            size_t found;
+            mni_topk best;
+            hnsw_row(&s, q, query);
+            for (int j = 0; j < 24; j++) query[j] *= 1.2f + 0.1f * (float)(q % 10);
+            CHECK_OK(mni_ann_search(s.ann, &s.rows, query, &p, scratch, near, &found,
+                                    NULL));
+            CHECK_EQ(found, K);
+            mni_rows_scan(&s.rows, query, 0, N, exact);
+            mni_topk_init(&best, truth, K);
+            for (uint32_t i = 0; i < N; i++) mni_topk_push(&best, exact[i], i);
+            float worst = 0;
+            for (int i = 0; i < K; i++)
+                worst = truth[i].distance > worst ? truth[i].distance : worst;
+            for (int i = 0; i < K; i++) CHECK(near[i].distance <= worst);
+        }
+        mni_scratch_free(scratch);
+        hnsw_drop(&s);
+    }
 }
 
 /* --- files -------------------------------------------------------------------------- */
@@ -391,6 +428,8 @@ const test_case hnsw_tests[] = {
     { "few_rows_are_fine", few_rows_are_fine, 0 },
     { "equal_rows_are_all_there", equal_rows_are_all_there, 0 },
     { "what_codes_hide_is_known", what_codes_hide_is_known, 0 },
+    { "a_query_from_outside_is_answered_exactly",
+      a_query_from_outside_is_answered_exactly, 0 },
     { "a_mapped_graph_is_the_same", a_mapped_graph_is_the_same, 0 },
     { "damage_leads_nowhere", damage_leads_nowhere, 0 },
     { "every_flipped_byte_is_noticed", every_flipped_byte_is_noticed, 0 },

@@ -248,17 +248,36 @@ uint32_t mni_hnsw_grid_node(const mni_hnsw_grid *g, const uint8_t *code, uint8_t
     return bias_of(g, (const int8_t *)out);
 }
 
+/* How far outside of the grid the query lies, in steps: its code stands at the border. */
+static double outside(const mni_hnsw_grid *g, const float *value)
+{
+    const float per_step = g->step > 0.0f ? 1.0f / g->step : 0.0f,
+                last = g->bits == 4 ? (float)MNI_CODE_TOP : (float)g->top;
+    float sum = 0.0f;
+    for (size_t j = 0; j < g->dim; j++) {
+        const float at = (value[j] - g->low[j]) * per_step;
+        const float below = at < 0.0f ? at : 0.0f, above = at > last ? at - last : 0.0f;
+        sum += below * below + above * above;
+    }
+    return sqrt((double)sum);
+}
+
 /* Rounding moves a row by `noise` along any direction, also along the one to the query,
  * and the query (on the finest steps) by 1/sqrt(12). The difference of two rows has twice
  * that variance; SURE standard deviations are allowed for. For inner products the shift
- * is multiplied by the length of the query. */
-uint32_t mni_hnsw_grid_reach(const mni_hnsw_grid *g, const uint8_t *query, uint32_t d)
+ * is multiplied by the length of the query. A query that lies outside of what the rows
+ * fill was moved to the border: by the triangle inequality that changes the difference of
+ * two distances by no more than twice the way. */
+uint32_t mni_hnsw_grid_reach(const mni_hnsw_grid *g, const float *value,
+                             const uint8_t *query, uint32_t d)
 {
     const double SURE = 3.0,
                  slack = SURE * sqrt(2.0 * ((double)g->noise * g->noise + 1.0 / 12.0));
-    double far = sqrt((double)d) + slack;
-    far *= far;
-    if (g->inner) {
+    double far = 0;
+    if (!g->inner) {
+        far = sqrt((double)d) + slack + 2 * outside(g, value);
+        far *= far;
+    } else {
         const size_t n = mni_hnsw_query_bytes(g);
         int32_t squares = 0;
         for (size_t j = 0; j < n; j++)

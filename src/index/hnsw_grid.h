@@ -44,8 +44,9 @@ uint32_t    mni_hnsw_grid_query(const mni_hnsw_grid *g, const float *query, uint
 /* The same for a row that is coded already (8 bits). */
 uint32_t    mni_hnsw_grid_node(const mni_hnsw_grid *g, const uint8_t *code, uint8_t *out);
 /* How far codes may be off: of rows whose vectors are nearer than that of a row at code
- * distance d, nearly all are at code distances up to this. */
-uint32_t    mni_hnsw_grid_reach(const mni_hnsw_grid *g, const uint8_t *query, uint32_t d);
+ * distance d, nearly all are at code distances up to this. value: the query itself. */
+uint32_t    mni_hnsw_grid_reach(const mni_hnsw_grid *g, const float *value,
+                                const uint8_t *query, uint32_t d);
 mni_code_fn mni_hnsw_grid_measure(const mni_hnsw_grid *g);
 
 #endif

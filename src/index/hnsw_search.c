@@ -352,12 +352,13 @@ static mann_status beam_kept(const mni_hnsw_view *v, mni_hnsw_walk *w,
 /* --- one query ---------------------------------------------------------------------- */
 
 /* How many of the pool's n nodes may be among the k nearest, as far as codes can tell. */
-static size_t may_count(const mni_hnsw_grid *g, const uint8_t *query,
+static size_t may_count(const mni_hnsw_grid *g, const float *value, const uint8_t *query,
                         const uint64_t *pool, size_t n, size_t k)
 {
     size_t m = k;
     if (n <= k || k == 0) return n;
-    const uint32_t far = mni_hnsw_grid_reach(g, query, mni_hnsw_distance(pool[k - 1]));
+    const uint32_t far =
+        mni_hnsw_grid_reach(g, value, query, mni_hnsw_distance(pool[k - 1]));
     while (m < n && mni_hnsw_distance(pool[m]) <= far) m++;
     return m;
 }
@@ -407,7 +408,7 @@ static mann_status search_one(const mni_hnsw *h, const mni_rows *rows, const flo
     } else {
         n = mni_hnsw_beam(&v, w, w->query, start, ef);
     }
-    n = may_count(&h->walk, w->query, w->pool, n, best->k);
+    n = may_count(&h->walk, query, w->query, w->pool, n, best->k);
     measure_rows(h, rows, query, w->pool, n, best);
     return MANN_OK;
 }
