@@ -265,7 +265,8 @@ static mann_status resume_from(mni_trainer *t, uint64_t epoch, mann_error *err)
 }
 
 /* An earlier, longer training may have left checkpoints of higher numbers in the folder:
- * the newest of this training is meant. Where none is, the error is about the newest. */
+ * the newest of this training is meant; a damaged one is passed over for the one before.
+ * Where none is, the error is about the newest. */
 mann_status mni_checkpoint_resume(mni_trainer *t, mann_error *err)
 {
     mann_status first = MANN_OK;
@@ -278,13 +279,14 @@ mann_status mni_checkpoint_resume(mni_trainer *t, mann_error *err)
         f.newest = 0;
         MNI_TRY(t->vfs->ops->list(t->vfs, t->config.checkpoint_dir, look, &f, err));
         if (f.newest == 0) break;
-        const mann_status s = resume_from(t, f.newest, first ? &later : err);
+        const mann_status s = resume_from(t, f.newest, &later);
         if (s == MANN_OK) return s;
-        if (s != MANN_E_MISMATCH) {
-            if (first && err) *err = later;
-            return s;
-        }
-        first = s;
+        const int other = s == MANN_E_MISMATCH || s == MANN_E_FORMAT;
+        if (err && (!first || !other)) *err = later;
+        if (!other) return s;
+        if (s == MANN_E_FORMAT)
+            mni_train_note(t, MANN_NOTE_WARNING, "%s; passed over", later.text);
+        if (!first) first = s;
     }
     if (first == MANN_OK)
         mni_train_note(t, MANN_NOTE_INFO,
