@@ -267,9 +267,9 @@ test-san: all tests/run-san
 	ASAN_OPTIONS=allocator_may_return_null=1 ./tests/run-san --fast
 
 # Suites that start threads; of the others this sanitizer can say nothing.
-TSAN_SUITES = base os vfs kern_nn kern_conv gallery gallery_files gallery_order sync whole \
-	nn_network nn_infer nn_low nn_blocks train train_loop index ann_life ann_files ann_gallery \
-	bare hnsw hnsw_change kmeans ivf retrieval api
+TSAN_SUITES = base os vfs kern_nn gallery gallery_files gallery_order nn_network nn_infer nn_blocks \
+	train train_loop index 'ann_life.same_bytes*' ann_gallery bare hnsw.threads_change_nothing \
+	kmeans ivf retrieval api
 
 test-tsan: all tests/run-tsan
 	TSAN_OPTIONS=halt_on_error=1:allocator_may_return_null=1 ./tests/run-tsan --fast $(TSAN_SUITES)
