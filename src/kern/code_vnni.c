@@ -1,5 +1,5 @@
-/* code_vnni.c - sums over codes, 64 bytes at a time, multiplied and added to 32 bits by
- * one instruction. Apart from that it is code_avx512.c.
+/* code_vnni.c - sums over codes, 64 bytes at a time (code512_body.h), multiplied and
+ * added to 32 bits by one instruction.
  * SPDX-License-Identifier: MIT */
 #include "kern/kern_code.h"
 
@@ -17,61 +17,7 @@ LEVEL static MNI_INLINE __m512i add_products(__m512i sum, __m512i c, __m512i q)
     return _mm512_dpbusd_epi32(sum, c, q);
 }
 
-LEVEL static MNI_INLINE __m512i add(enum kind kind, __m512i sum, __m512i q, __m512i c)
-{
-    if (kind == AWAY8 || kind == AWAY4) return add_products(sum, c, q);
-    const __m512i d = _mm512_abs_epi8(_mm512_sub_epi8(q, c));
-    return add_products(sum, d, d);
-}
-
-/* One step for one row; the mask says which bytes are there. */
-LEVEL static MNI_INLINE __m512i step(enum kind kind, __m512i sum, const uint8_t *query,
-                                     const uint8_t *row, size_t bytes, __mmask64 there)
-{
-    const __m512i q = _mm512_maskz_loadu_epi8(there, query),
-                  c = _mm512_maskz_loadu_epi8(there, row);
-    if (kind == NEAR8 || kind == AWAY8) return add(kind, sum, q, c);
-    const __m512i mask = _mm512_set1_epi8(15 * MNI_CODE_HALF_STEP),
-                  low = _mm512_and_si512(_mm512_slli_epi16(c, 3), mask),
-                  up = _mm512_and_si512(_mm512_srli_epi16(c, 1), mask);
-    return add(kind, add(kind, sum, q, low),
-               _mm512_maskz_loadu_epi8(there, query + bytes), up);
-}
-
-LEVEL static MNI_INLINE __m256i halve(__m512i v)
-{
-    return _mm256_add_epi32(_mm512_castsi512_si256(v), _mm512_extracti64x4_epi64(v, 1));
-}
-
-LEVEL static MNI_INLINE void four(enum kind kind, const uint8_t *query,
-                                  const uint8_t *const row[4], size_t bytes,
-                                  uint32_t out[4])
-{
-    __m512i s0 = _mm512_setzero_si512(), s1 = s0, s2 = s0, s3 = s0;
-    size_t j = 0;
-    for (; j + 64 <= bytes; j += 64) {
-        s0 = step(kind, s0, query + j, row[0] + j, bytes, ~(__mmask64)0);
-        s1 = step(kind, s1, query + j, row[1] + j, bytes, ~(__mmask64)0);
-        s2 = step(kind, s2, query + j, row[2] + j, bytes, ~(__mmask64)0);
-        s3 = step(kind, s3, query + j, row[3] + j, bytes, ~(__mmask64)0);
-    }
-    if (j < bytes) {
-        const __mmask64 half = 0xffffffffu;
-        s0 = step(kind, s0, query + j, row[0] + j, bytes, half);
-        s1 = step(kind, s1, query + j, row[1] + j, bytes, half);
-        s2 = step(kind, s2, query + j, row[2] + j, bytes, half);
-        s3 = step(kind, s3, query + j, row[3] + j, bytes, half);
-    }
-    const __m256i t = _mm256_hadd_epi32(_mm256_hadd_epi32(halve(s0), halve(s1)),
-                                        _mm256_hadd_epi32(halve(s2), halve(s3)));
-    _mm_storeu_si128((__m128i *)out, _mm_add_epi32(_mm256_castsi256_si128(t),
-                                                   _mm256_extracti128_si256(t, 1)));
-}
-
-MNI_CODE_ENTRY(near8, NEAR8)
-MNI_CODE_ENTRY(near4, NEAR4)
-MNI_CODE_ENTRY(away8, AWAY8)
-MNI_CODE_ENTRY(away4, AWAY4)
+#include "kern/code512_body.h"
 
 void mni_kern_code_add_vnni(mni_kern_code *k)
 {
