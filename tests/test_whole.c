@@ -98,6 +98,10 @@ static void parts_merge_to_the_whole(void)
             CHECK_STR(now->source, all->e[i].source);
             CHECK(memcmp(now->v, all->e[i].v, sizeof now->v) == 0);
         }
+        for (size_t i = 0; i < part->n; i++)        /* who was there keeps the id */
+            CHECK_EQ(find(whole, part->e[i].content)->id, part->e[i].id);
+        for (size_t i = 0; i < whole->n; i++)
+            for (size_t j = 0; j < i; j++) CHECK(whole->e[i].id != whole->e[j].id);
         mni_free(all);
         mni_free(part);
         mni_free(whole);
@@ -123,6 +127,109 @@ static void another_model_is_refused(void)
     mni_gallery_free(a);
     mni_gallery_free(b);
     mni_vfs_mem_free(mem);
+}
+
+/* Somebody else adds a record while a merge is at work: with an id that a record to come
+ * also has. Both stay. */
+enum { MANY = 9000, LATE = 7000 };
+typedef struct intruder { mni_gallery *g; float v[DIM]; int added; } intruder;
+
+static int intrude(void *user, const mann_progress *p)
+{
+    intruder *i = user;
+    if (p->done == 0 || i->added++) return 0;
+    const mni_new_row mine = { .vector = i->v, .id = LATE, .has_id = 1 };
+    CHECK_OK(mni_gallery_add(i->g, &mine, 1, NULL, NULL));
+    return 0;
+}
+
+typedef struct survey { uint64_t ids[MANY + 8]; size_t n, mine; const float *v; } survey;
+
+static int count(void *user, const mann_record *r)
+{
+    survey *s = user;
+    CHECK(s->n < MANY + 8);
+    s->ids[s->n++] = r->id;
+    s->mine += memcmp(r->vector, s->v, DIM * sizeof *s->v) == 0;
+    return 0;
+}
+
+static void check_ids_differ(survey *s)
+{
+    for (size_t i = 0; i < s->n; i++) {             /* ids are small: a bucket each */
+        static uint8_t seen[4 * MANY];
+        if (i == 0) memset(seen, 0, sizeof seen);
+        CHECK(s->ids[i] < sizeof seen && !seen[s->ids[i]]);
+        seen[s->ids[i]] = 1;
+    }
+}
+
+static void a_record_added_meanwhile_is_not_replaced(void)
+{
+    mni_vfs_mem *mem;
+    intruder i = { .v = { -7, 1 } };
+    mni_gallery *from;
+    mann_error e = { MANN_OK, "" };
+    mann_gallery_config c = gallery_config(MANN_L2, MANN_STORE_F32);
+    const mann_hooks hooks = { .progress = intrude, .user = &i };
+    survey *s = mni_alloc(1, sizeof *s);
+    mni_new_row *rows = mni_alloc(MANY, sizeof *rows);
+    float *v = mni_alloc(MANY, DIM * sizeof *v);
+    CHECK(s && rows && v);
+    CHECK_OK(mni_vfs_mem_new(&mem, NULL));
+    CHECK_FINE(mni_gallery_create(&i.g, mni_vfs_mem_vfs(mem), "to", &c, &e), e);
+    CHECK_FINE(mni_gallery_create(&from, mni_vfs_mem_vfs(mem), "from", &c, &e), e);
+    for (size_t k = 0; k < MANY; k++) {
+        v[k * DIM] = (float)k;
+        rows[k].vector = v + k * DIM;
+    }
+    CHECK_FINE(mni_gallery_add(from, rows, MANY, NULL, &e), e);
+    CHECK_FINE(mni_gallery_merge(i.g, from, &hooks, NULL, &e), e);
+    CHECK(i.added);
+    s->v = i.v;
+    CHECK_FINE(mni_gallery_each(i.g, count, s, &e), e);
+    CHECK_EQ(s->n, MANY + 1);
+    CHECK_EQ(s->mine, 1);
+    check_ids_differ(s);
+    mni_gallery_free(i.g);
+    mni_gallery_free(from);
+    mni_vfs_mem_free(mem);
+    mni_free(s);
+    mni_free(rows);
+    mni_free(v);
+}
+
+/* A reader that has caught up knows which ids were given: its copy gives others. */
+static void a_copy_of_a_refreshed_reader_gives_new_ids(void)
+{
+    mni_vfs_mem *mem;
+    mni_gallery *w, *r, *copy;
+    mann_error e = { MANN_OK, "" };
+    mann_gallery_config c = gallery_config(MANN_L2, MANN_STORE_F32);
+    float v[4 * DIM] = { 0 };
+    mni_new_row rows[4] = { { .vector = v }, { .vector = v + DIM },
+                            { .vector = v + 2 * DIM }, { .vector = v + 3 * DIM } };
+    survey *s = mni_alloc(1, sizeof *s);
+    CHECK(s);
+    for (size_t i = 0; i < 4; i++) v[i * DIM] = (float)i + 1;
+    CHECK_OK(mni_vfs_mem_new(&mem, NULL));
+    const mni_vfs *fs = mni_vfs_mem_vfs(mem);
+    CHECK_FINE(mni_gallery_create(&w, fs, "g", &c, &e), e);
+    CHECK_FINE(mni_gallery_open(&r, fs, "g", MANN_OPEN_READ, &e), e);
+    CHECK_FINE(mni_gallery_add(w, rows, 2, NULL, &e), e);
+    CHECK_FINE(mni_gallery_refresh(r, &e), e);
+    CHECK_FINE(mni_gallery_copy(r, "copy", NULL, NULL, NULL, NULL, &e), e);
+    CHECK_FINE(mni_gallery_open(&copy, fs, "copy", MANN_OPEN_WRITE, &e), e);
+    CHECK_FINE(mni_gallery_add(copy, rows + 2, 2, NULL, &e), e);
+    s->v = v;
+    CHECK_FINE(mni_gallery_each(copy, count, s, &e), e);
+    CHECK_EQ(s->n, 4);
+    check_ids_differ(s);
+    mni_gallery_free(w);
+    mni_gallery_free(r);
+    mni_gallery_free(copy);
+    mni_vfs_mem_free(mem);
+    mni_free(s);
 }
 
 /* --- repair ------------------------------------------------------------------------- */
@@ -333,6 +440,10 @@ static void memory_may_end_anywhere(void) { test_oom(repair_once, NULL, 0); }
 const test_case whole_tests[] = {
     { "parts_merge_to_the_whole", parts_merge_to_the_whole, 0 },
     { "another_model_is_refused", another_model_is_refused, 0 },
+    { "a_record_added_meanwhile_is_not_replaced",
+      a_record_added_meanwhile_is_not_replaced, 0 },
+    { "a_copy_of_a_refreshed_reader_gives_new_ids",
+      a_copy_of_a_refreshed_reader_gives_new_ids, 0 },
     { "one_damaged_place_costs_what_lies_there", one_damaged_place_costs_what_lies_there,
       0 },
     { "random_damage_is_never_believed", random_damage_is_never_believed, 0 },

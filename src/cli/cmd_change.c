@@ -15,6 +15,30 @@ int mni_cli_open_to_write(mni_cli *c, mann_gallery **g)
     return mni_cli_fail(c, MNI_FROM_INPUT, s);
 }
 
+void mni_cli_json_counts(mni_cli *c, const char *gallery, const mni_count *counts,
+                         size_t n, const mann_gallery_info *info, uint64_t file_bytes)
+{
+    mni_json j;
+    mni_out_json(c, &j);
+    mni_json_object(&j);
+    mni_json_key(&j, "gallery");
+    mni_json_string(&j, gallery);
+    for (size_t i = 0; i < n; i++) {
+        mni_json_key(&j, counts[i].key);
+        mni_json_u64(&j, counts[i].n);
+    }
+    mni_json_key(&j, "rows");
+    mni_json_u64(&j, info->n_rows);
+    mni_json_key(&j, "classes");
+    mni_json_u64(&j, info->n_classes);
+    if (file_bytes) {
+        mni_json_key(&j, "file_bytes");
+        mni_json_u64(&j, file_bytes);
+    }
+    mni_json_end(&j);
+    mni_text_char(&c->out, '\n');
+}
+
 int mni_cli_report_change(mni_cli *c, mann_gallery *g, const mni_count *counts, size_t n,
                           const char *sentence)
 {
@@ -22,21 +46,7 @@ int mni_cli_report_change(mni_cli *c, mann_gallery *g, const mni_count *counts, 
     mann_status s = mann_gallery_describe(g, &info, &c->err);
     if (s != MANN_OK) return mni_cli_fail(c, MNI_FROM_INPUT, s);
     if (mni_cli_json(c)) {
-        mni_json j;
-        mni_out_json(c, &j);
-        mni_json_object(&j);
-        mni_json_key(&j, "gallery");
-        mni_json_string(&j, c->options.files[0]);
-        for (size_t i = 0; i < n; i++) {
-            mni_json_key(&j, counts[i].key);
-            mni_json_u64(&j, counts[i].n);
-        }
-        mni_json_key(&j, "rows");
-        mni_json_u64(&j, info.n_rows);
-        mni_json_key(&j, "classes");
-        mni_json_u64(&j, info.n_classes);
-        mni_json_end(&j);
-        mni_text_char(&c->out, '\n');
+        mni_cli_json_counts(c, c->options.files[0], counts, n, &info, 0);
     } else if (!mni_cli_quiet(c)) {
         mni_out_name(&c->out, c->options.files[0]);
         mni_text_add(&c->out, ": ");

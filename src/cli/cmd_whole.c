@@ -39,23 +39,7 @@ static int report_file(mni_cli *c, const char *path, const mni_count *counts, si
     mann_gallery_free(g);
     if (s != MANN_OK) return mni_cli_fail(c, MNI_FROM_OUTPUT, s);
     if (mni_cli_json(c)) {
-        mni_json j;
-        mni_out_json(c, &j);
-        mni_json_object(&j);
-        mni_json_key(&j, "gallery");
-        mni_json_string(&j, path);
-        for (size_t i = 0; i < n; i++) {
-            mni_json_key(&j, counts[i].key);
-            mni_json_u64(&j, counts[i].n);
-        }
-        mni_json_key(&j, "rows");
-        mni_json_u64(&j, info.n_rows);
-        mni_json_key(&j, "classes");
-        mni_json_u64(&j, info.n_classes);
-        mni_json_key(&j, "file_bytes");
-        mni_json_u64(&j, info.file_bytes);
-        mni_json_end(&j);
-        mni_text_char(&c->out, '\n');
+        mni_cli_json_counts(c, path, counts, n, &info, info.file_bytes);
     } else if (!mni_cli_quiet(c)) {
         char bytes[24];
         mni_format_bytes(bytes, sizeof bytes, info.file_bytes);

@@ -6,7 +6,6 @@
  * plug is pulled between the new base and the new journal, the old journal no longer fits
  * the base and is ignored: the base has it all. SPDX-License-Identifier: MIT */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -14,6 +13,7 @@
 #include "base/text.h"
 #include "index/kinds.h"
 #include "recog/change.h"
+#include "recog/derived.h"
 
 /* Everything about the new base that is computed before the first byte is written. */
 typedef struct plan {
@@ -182,21 +182,11 @@ static void write_records(plan *p, mni_writer *w)
     mni_writer_end(w);
 }
 
-typedef struct named { const char *chars; uint32_t n_chars, klass; } named;
-
-static int by_name(const void *a, const void *b)
-{
-    const named *x = a, *y = b;
-    uint32_t n = x->n_chars < y->n_chars ? x->n_chars : y->n_chars;
-    int c = n ? memcmp(x->chars, y->chars, n) : 0;
-    return c ? c : x->n_chars < y->n_chars ? -1 : x->n_chars > y->n_chars;
-}
-
 static mann_status write_names(const plan *p, mni_writer *w, mann_error *err)
 {
     uint32_t n = p->meta.n_classes;
     uint64_t at = 0;
-    named *names = mni_alloc((size_t)n + 1, sizeof *names);
+    mni_name_key *names = mni_alloc((size_t)n + 1, sizeof *names);
     if (!names) return no_memory(err);
     mni_writer_begin(w, "NMOF", MNI_U64, MNI_ALIGN_SECTION);
     mni_writer_put(w, &at, sizeof at);
@@ -210,7 +200,7 @@ static mann_status write_names(const plan *p, mni_writer *w, mann_error *err)
     mni_writer_begin(w, "NMHP", MNI_BYTES, MNI_ALIGN_SECTION);
     for (uint32_t k = 0; k < n; k++) mni_writer_put(w, names[k].chars, names[k].n_chars);
     mni_writer_end(w);
-    qsort(names, n, sizeof *names, by_name);
+    mni_sort_names(names, n);
     mni_writer_begin(w, "NMIX", MNI_U32, MNI_ALIGN_SECTION);
     for (uint32_t k = 0; k < n; k++)
         mni_writer_put(w, &names[k].klass, sizeof names[k].klass);
@@ -219,24 +209,13 @@ static mann_status write_names(const plan *p, mni_writer *w, mann_error *err)
     return MANN_OK;
 }
 
-typedef struct numbered { uint64_t id; uint32_t row; } numbered;
-
-static int by_id(const void *a, const void *b)
-{
-    uint64_t x = ((const numbered *)a)->id, y = ((const numbered *)b)->id;
-    return x < y ? -1 : x > y;
-}
-
 static mann_status write_ids(const plan *p, mni_writer *w, mann_error *err)
 {
-    numbered *ids = mni_alloc((size_t)p->n + 1, sizeof *ids);
+    mni_id_key *ids = mni_alloc((size_t)p->n + 1, sizeof *ids);
     if (!ids) return no_memory(err);
-    int sorted = 1;
-    for (uint32_t i = 0; i < p->n; i++) {
-        ids[i] = (numbered){ mni_state_id(p->state, p->rows[i]), i };
-        if (i && ids[i].id < ids[i - 1].id) sorted = 0;
-    }
-    if (!sorted) qsort(ids, p->n, sizeof *ids, by_id);
+    for (uint32_t i = 0; i < p->n; i++)
+        ids[i] = (mni_id_key){ mni_state_id(p->state, p->rows[i]), i };
+    mni_sort_ids(ids, p->n);
     mni_writer_begin(w, "IDIX", MNI_U32, MNI_ALIGN_SECTION);
     for (uint32_t i = 0; i < p->n; i++) mni_writer_put(w, &ids[i].row, sizeof ids[i].row);
     mni_writer_end(w);
@@ -244,20 +223,21 @@ static mann_status write_ids(const plan *p, mni_writer *w, mann_error *err)
     return MANN_OK;
 }
 
-/* Counting sort of rows by class; rows without a class stand behind the last class. */
+static uint32_t klass_of(const void *ctx, uint32_t row)
+{
+    const plan *p = ctx;
+    return p->klass[row];
+}
+
 static mann_status write_classes(plan *p, mni_writer *w, mann_error *err)
 {
     uint32_t c = p->meta.n_classes;
     uint32_t *at = mni_alloc((size_t)c + 2, sizeof *at);
     uint32_t *rows = mni_alloc((size_t)p->n + 1, sizeof *rows);
     if (!at || !rows) { mni_free(at); mni_free(rows); return no_memory(err); }
-    for (uint32_t i = 0; i < p->n; i++) at[(p->klass[i] < c ? p->klass[i] : c) + 1]++;
-    p->meta.n_live_classes = 0;
-    for (uint32_t k = 0; k < c; k++) p->meta.n_live_classes += at[k + 1] > 0;
-    for (uint32_t k = 0; k <= c; k++) at[k + 1] += at[k];
+    p->meta.n_live_classes = mni_sort_classes(at, rows, p->n, c, klass_of, p);
     mni_writer_section(w, "CLOF", MNI_U32, MNI_ALIGN_SECTION, at,
                        ((size_t)c + 1) * sizeof *at);
-    for (uint32_t i = 0; i < p->n; i++) rows[at[p->klass[i] < c ? p->klass[i] : c]++] = i;
     mni_writer_section(w, "CLRW", MNI_U32, MNI_ALIGN_SECTION, rows,
                        (size_t)p->n * sizeof *rows);
     mni_free(at);
@@ -291,10 +271,13 @@ static mann_status write_sections(mni_gallery *g, plan *p, mni_writer *w, mann_e
     if (old->model.n_bytes)
         mni_writer_section(w, "MODL", MNI_BYTES, MNI_ALIGN_PAGE, old->model.data,
                            (size_t)old->model.n_bytes);
+    mni_roots roots;
+    MNI_TRY(mni_gallery_copy_roots(g, &roots, err));
     mni_writer_begin(w, "ROOT", MNI_BYTES, MNI_ALIGN_SECTION);
-    for (uint32_t i = 0; i < g->n_roots; i++)
-        mni_writer_put(w, g->roots[i], strlen(g->roots[i]) + 1);
+    for (uint32_t i = 0; i < roots.n; i++)
+        mni_writer_put(w, roots.path[i], strlen(roots.path[i]) + 1);
     mni_writer_end(w);
+    mni_roots_fini(&roots);
     mni_meta_encode(&p->meta, meta);
     mni_writer_section(w, "META", MNI_BYTES, MNI_ALIGN_SECTION, meta, sizeof meta);
     return MANN_OK;

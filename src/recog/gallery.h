@@ -111,6 +111,10 @@ typedef struct mni_moved { uint64_t id; const char *klass, *source; } mni_moved;
 mann_status mni_gallery_move(mni_gallery *g, const mni_moved *moved, size_t n,
                              mann_error *err);
 mann_status mni_gallery_add_root(mni_gallery *g, const char *folder, mann_error *err);
+/* The folders as they are now: another thread may add one, or refresh. */
+typedef struct mni_roots { char *path[MNI_MAX_ROOTS]; uint32_t n; } mni_roots;
+mann_status mni_gallery_copy_roots(mni_gallery *g, mni_roots *out, mann_error *err);
+void        mni_roots_fini(mni_roots *r);
 /* Replay of one journal record into g->state, single-threaded (at open). */
 mann_status mni_gallery_replay(void *gallery, uint32_t type, const void *bytes,
                                size_t n_bytes, mann_error *err);

@@ -17,10 +17,10 @@
  * The journal is replayed onto what was saved, as far as its own checksums go.
  * SPDX-License-Identifier: MIT */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "recog/derived.h"
 #include "recog/gallery.h"
 #include "store/disk.h"
 
@@ -152,27 +152,17 @@ static int name_sound(const mending *w, uint32_t k, uint64_t *from, uint64_t *n_
            sound(&w->names, *from, *n_bytes);
 }
 
-typedef struct named { const char *chars; uint32_t n_chars, klass; } named;
-
-static int by_name(const void *a, const void *b)
-{
-    const named *x = a, *y = b;
-    const uint32_t n = x->n_chars < y->n_chars ? x->n_chars : y->n_chars;
-    const int c = n ? memcmp(x->chars, y->chars, n) : 0;
-    return c ? c : x->n_chars < y->n_chars ? -1 : x->n_chars > y->n_chars;
-}
-
 static mann_status sort_names(mending *w, mann_error *err)
 {
     mni_base *b = w->b;
     const uint32_t n = b->meta.n_classes;
-    named *names = mni_alloc((size_t)n + 1, sizeof *names);
+    mni_name_key *names = mni_alloc((size_t)n + 1, sizeof *names);
     uint32_t *order = own(w, n, sizeof *order);
     if (!names || !order) { mni_free(names); return no_memory(w, err); }
     for (uint32_t k = 0; k < n; k++)
-        names[k] = (named){ (const char *)b->name_heap.data + b->name_at[k],
-                            (uint32_t)(b->name_at[k + 1] - b->name_at[k]), k };
-    if (n) qsort(names, n, sizeof *names, by_name);
+        names[k] = (mni_name_key){ (const char *)b->name_heap.data + b->name_at[k],
+                                   (uint32_t)(b->name_at[k + 1] - b->name_at[k]), k };
+    mni_sort_names(names, n);
     for (uint32_t k = 0; k < n; k++) order[k] = names[k].klass;
     b->by_name = order;
     mni_free(names);
@@ -209,54 +199,37 @@ static mann_status mend_names(mending *w, mann_error *err)
     return sort_names(w, err);
 }
 
-typedef struct numbered { uint64_t key; uint32_t row; } numbered;
-
-static int by_number(const void *a, const void *b)
-{
-    const numbered *x = a, *y = b;
-    if (x->key != y->key) return x->key < y->key ? -1 : 1;
-    return x->row < y->row ? -1 : x->row > y->row;
-}
-
 /* Rows in order of their ids. */
 static mann_status mend_ids(mending *w, mann_error *err)
 {
     mni_base *b = w->b;
     const uint32_t n = b->rows.n;
-    numbered *all = mni_alloc((size_t)n + 1, sizeof *all);
+    mni_id_key *all = mni_alloc((size_t)n + 1, sizeof *all);
     uint32_t *order = own(w, n, sizeof *order);
     if (!all || !order) { mni_free(all); return no_memory(w, err); }
     for (uint32_t i = 0; i < n; i++)
-        all[i] = (numbered){ mni_get64(b->records + (size_t)i * MNI_RECORD_BYTES), i };
-    if (n) qsort(all, n, sizeof *all, by_number);
+        all[i] = (mni_id_key){ mni_get64(b->records + (size_t)i * MNI_RECORD_BYTES), i };
+    mni_sort_ids(all, n);
     for (uint32_t i = 0; i < n; i++) order[i] = all[i].row;
     b->by_id = order;
     mni_free(all);
     return MANN_OK;
 }
 
-/* Rows by class, as compact.c writes them: offsets and list in one array. */
+static uint32_t klass_of(const void *ctx, uint32_t row)
+{
+    const mni_base *b = ctx;
+    return mni_get32(b->records + (size_t)row * MNI_RECORD_BYTES + 40);
+}
+
+/* Rows by class: offsets and list in one array. */
 static mann_status mend_classes(mending *w, mann_error *err)
 {
     mni_base *b = w->b;
     const uint32_t n = b->rows.n, c = b->meta.n_classes;
     uint32_t *at = own(w, (size_t)c + 2 + n, sizeof *at), *rows = at ? at + c + 2 : NULL;
     if (!at) return no_memory(w, err);
-    for (int pass = 0; pass < 2; pass++) {
-        for (uint32_t i = 0; i < n; i++) {
-            uint32_t k = mni_get32(b->records + (size_t)i * MNI_RECORD_BYTES + 40);
-            if (k > c) k = c;
-            if (pass == 0) at[k + 1]++;
-            else rows[at[k]++] = i;
-        }
-        if (pass == 0) {
-            b->meta.n_live_classes = 0;
-            for (uint32_t k = 0; k < c; k++) b->meta.n_live_classes += at[k + 1] > 0;
-            for (uint32_t k = 0; k <= c; k++) at[k + 1] += at[k];
-        }
-    }
-    for (uint32_t k = c + 1; k > 0; k--) at[k] = at[k - 1];     /* ends to starts */
-    at[0] = 0;
+    b->meta.n_live_classes = mni_sort_classes(at, rows, n, c, klass_of, b);
     b->class_at = at;
     b->class_rows = rows;
     return MANN_OK;

@@ -139,24 +139,14 @@ static mann_status check_alike(mni_gallery *g, mni_gallery *from, mann_error *er
     return MANN_OK;
 }
 
-/* The folders of `from`; another thread may refresh it meanwhile. */
 static mann_status add_roots(mni_gallery *g, mni_gallery *from, mann_error *err)
 {
-    char *roots[MNI_MAX_ROOTS];
-    uint32_t n = 0;
-    int ok = 1;
-    mni_mutex_lock(&from->lock);
-    while (ok && n < from->n_roots) {
-        ok = (roots[n] = mni_strdup(from->roots[n])) != NULL;
-        n += (uint32_t)ok;
-    }
-    mni_mutex_unlock(&from->lock);
-    mann_status s =
-        ok ? MANN_OK : mni_fail(err, MANN_E_NOMEM, "%s: list of folders", from->path);
-    for (uint32_t i = 0; i < n; i++) {
-        if (s == MANN_OK) s = mni_gallery_add_root(g, roots[i], err);
-        mni_free(roots[i]);
-    }
+    mni_roots roots;
+    MNI_TRY(mni_gallery_copy_roots(from, &roots, err));
+    mann_status s = MANN_OK;
+    for (uint32_t i = 0; i < roots.n && s == MANN_OK; i++)
+        s = mni_gallery_add_root(g, roots.path[i], err);
+    mni_roots_fini(&roots);
     return s;
 }
 

@@ -56,6 +56,26 @@ mann_status mni_gallery_add_root(mni_gallery *g, const char *folder, mann_error 
     return s;
 }
 
+mann_status mni_gallery_copy_roots(mni_gallery *g, mni_roots *out, mann_error *err)
+{
+    int ok = 1;
+    out->n = 0;
+    mni_mutex_lock(&g->lock);
+    while (ok && out->n < g->n_roots) {
+        ok = (out->path[out->n] = mni_strdup(g->roots[out->n])) != NULL;
+        out->n += (uint32_t)ok;
+    }
+    mni_mutex_unlock(&g->lock);
+    if (ok) return MANN_OK;
+    mni_roots_fini(out);
+    return mni_fail(err, MANN_E_NOMEM, "%s: list of folders", g->path);
+}
+
+void mni_roots_fini(mni_roots *r)
+{
+    while (r->n > 0) mni_free(r->path[--r->n]);
+}
+
 /* --- replay ------------------------------------------------------------------------- */
 
 static const char *take_text(mni_cursor *in, uint32_t *n, int *none)

@@ -42,8 +42,7 @@ typedef struct sync_run {
     uint8_t *marks;                     /* of each row of s */
     uint64_t *twins;                    /* of each row: 1 + a photo that is its copy */
     mni_idmap added;                    /* content and class that this run put in */
-    char *roots[MNI_MAX_ROOTS];         /* owned: as they were at the start */
-    uint32_t n_roots;
+    mni_roots roots;                    /* as they were at the start */
     mann_sync_report report;
 } sync_run;
 
@@ -108,9 +107,9 @@ static int exists_below_a_root(const sync_run *r, const mni_record *rec, mni_tex
     mni_stat st;
     mni_text_clear(source);
     mni_text_add_n(source, rec->source, rec->source_chars);
-    for (uint32_t i = 0; i < r->n_roots; i++) {
+    for (uint32_t i = 0; i < r->roots.n; i++) {
         mni_text_clear(path);
-        mni_path_join(path, r->roots[i], mni_text_get(source));
+        mni_path_join(path, r->roots.path[i], mni_text_get(source));
         if (path->failed || source->failed) return 1;   /* in doubt it is there */
         if (v->ops->stat(v, mni_text_get(path), &st, NULL) != MANN_E_NOT_FOUND) return 1;
     }
@@ -125,12 +124,12 @@ static int shown_by_another_root(const sync_run *r, const mni_record *rec)
     mni_text path = { 0 }, source = { 0 };
     int shown = 0;
     mni_text_add_n(&source, rec->source, rec->source_chars);
-    for (uint32_t i = 0; i < r->n_roots && !shown; i++) {
+    for (uint32_t i = 0; i < r->roots.n && !shown; i++) {
         uint8_t *bytes = NULL;
         size_t n_bytes;
-        if (!r->set->root || strcmp(r->roots[i], r->set->root) == 0) continue;
+        if (!r->set->root || strcmp(r->roots.path[i], r->set->root) == 0) continue;
         mni_text_clear(&path);
-        mni_path_join(&path, r->roots[i], mni_text_get(&source));
+        mni_path_join(&path, r->roots.path[i], mni_text_get(&source));
         if (path.failed || source.failed) { shown = 1; break; }
         const mann_status s = mni_read_file(v, mni_text_get(&path), UINT64_C(1) << 30,
                                             &bytes, &n_bytes, NULL);
@@ -403,27 +402,14 @@ static int see_name(void *ctx, const char *name)
 static const char *absent_root(const sync_run *r)
 {
     const mni_vfs *v = r->g->vfs;
-    if (r->n_roots == MNI_MAX_ROOTS) return "more folders than a gallery remembers";
-    for (uint32_t i = 0; i < r->n_roots; i++) {
+    if (r->roots.n == MNI_MAX_ROOTS) return "more folders than a gallery remembers";
+    for (uint32_t i = 0; i < r->roots.n; i++) {
         int any = 0;
-        const char *set = r->set->root ? r->set->root : "";
-        if (strcmp(r->roots[i], ".") == 0 && strcmp(set, ".") != 0) return r->roots[i];
-        if (v->ops->list(v, r->roots[i], see_name, &any, NULL) != MANN_OK || !any)
-            return r->roots[i];
+        const char *root = r->roots.path[i], *set = r->set->root ? r->set->root : "";
+        if (strcmp(root, ".") == 0 && strcmp(set, ".") != 0) return root;
+        if (v->ops->list(v, root, see_name, &any, NULL) != MANN_OK || !any) return root;
     }
     return NULL;
-}
-
-static mann_status copy_roots(sync_run *r, mann_error *err)
-{
-    int ok = 1;
-    mni_mutex_lock(&r->g->lock);
-    for (uint32_t i = 0; ok && i < r->g->n_roots; i++) {
-        ok = (r->roots[i] = mni_strdup(r->g->roots[i])) != NULL;
-        if (ok) r->n_roots++;
-    }
-    mni_mutex_unlock(&r->g->lock);
-    return ok ? MANN_OK : no_memory(r, err);
 }
 
 static void note_kept(const sync_run *r, const char *root)
@@ -470,7 +456,7 @@ mann_status mni_gallery_sync(mni_gallery *g, const mni_photos *photos, int gone,
     MNI_TRY(mni_gallery_model(g, &m, err));
     if (photos->root) MNI_TRY(mni_gallery_add_root(g, photos->root, err));
     r.s = mni_gallery_state(g);
-    mann_status s = copy_roots(&r, err);
+    mann_status s = mni_gallery_copy_roots(g, &r.roots, err);
     if (s == MANN_OK) s = list_rows(&r, err);
     if (s == MANN_OK) s = mark_rows(&r, err);
     if (s == MANN_OK)
@@ -486,6 +472,6 @@ mann_status mni_gallery_sync(mni_gallery *g, const mni_photos *photos, int gone,
     mni_free(r.marks);
     mni_free(r.twins);
     mni_idmap_fini(&r.added);
-    for (uint32_t i = 0; i < r.n_roots; i++) mni_free(r.roots[i]);
+    mni_roots_fini(&r.roots);
     return s;
 }
