@@ -247,7 +247,8 @@ static void another_file_is_not_mistaken(void)
     mni_buf buf = { 0 };
     mni_writer *out;
     CHECK_OK(mann_model_new(&m, "pixels", 0, 0, NULL));
-    CHECK_OK(mni_writer_new_buf(&out, &buf, MNI_FILE_MODEL, mni_uuid_from(1, 2), 0, NULL));
+    CHECK_OK(mni_writer_new_buf(&out, &buf, MNI_FILE_MODEL, mni_uuid_from(1, 2), 0,
+                                NULL));
     mni_model_write(m, out);
     CHECK_OK(mni_writer_finish(out, NULL));
     CHECK_IS(repair(&w, buf.bytes, buf.n_bytes, &r), MANN_E_FORMAT);

@@ -16,7 +16,7 @@
 #include "kern/crc32c.h"
 #include "recog/derived.h"
 #include "recog/meta.h"
-#include "recog/plan.h"
+#include "recog/base_plan.h"
 
 /* What META counts, and therefore is made before the first byte is written. */
 typedef struct made {

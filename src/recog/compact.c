@@ -13,7 +13,7 @@
 #include "base/text.h"
 #include "index/kinds.h"
 #include "recog/change.h"
-#include "recog/plan.h"
+#include "recog/base_plan.h"
 
 static void plan_fini(mni_base_plan *p)
 {

@@ -1,7 +1,7 @@
-/* plan.h - a new base between compact.c, which decides what is in it, and base_write.c,
+/* base_plan.h - a new base between compact.c, which decides what is in it, and base_write.c,
  * which lays it on the disk. Private to the two. SPDX-License-Identifier: MIT */
-#ifndef MNI_RECOG_PLAN_H
-#define MNI_RECOG_PLAN_H
+#ifndef MNI_RECOG_BASE_PLAN_H
+#define MNI_RECOG_BASE_PLAN_H
 
 #include "recog/gallery.h"
 
