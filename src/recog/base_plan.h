@@ -1,5 +1,6 @@
-/* base_plan.h - a new base between compact.c, which decides what is in it, and base_write.c,
- * which lays it on the disk. Private to the two. SPDX-License-Identifier: MIT */
+/* base_plan.h - a new base between compact.c, which decides what is in it, and
+ * base_write.c, which lays it on the disk. Private to the two.
+ * SPDX-License-Identifier: MIT */
 #ifndef MNI_RECOG_BASE_PLAN_H
 #define MNI_RECOG_BASE_PLAN_H
 
