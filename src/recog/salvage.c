@@ -86,12 +86,6 @@ static mann_status cut_rows(mni_salvaged *s, mni_placed *places, uint32_t n_plac
 static mann_status place_all(mni_salvaged *s, mann_error *err)
 {
     mni_placed places[MNI_MOST_PLACES + 1];
-    if (!find_meta(&s->meta, s->bytes, s->n_bytes, s->name))
-        return mni_fail(err, MANN_E_FORMAT,
-                        "%s: neither copy of the block META is whole, which says what "
-                        "all others mean: nothing can be saved from this file, restore a "
-                        "snapshot",
-                        s->name);
     uint32_t n = mni_meta_places(&s->meta, places);
     const uint64_t end = places[n - 1].at + places[n - 1].n_bytes;
     MNI_TRY(cut_rows(s, places, n, err));
@@ -107,7 +101,8 @@ mann_status mni_salvage(mni_salvaged *s, const mni_vfs *v, const char *path,
     *s = (mni_salvaged){ .name = path };
     MNI_TRY(mni_read_file(v, path, UINT64_MAX / 2, &s->bytes, &s->n_bytes, err));
     mann_status status;
-    if (is_another_file(s->bytes, s->n_bytes)) {
+    if (is_another_file(s->bytes, s->n_bytes) ||
+        !find_meta(&s->meta, s->bytes, s->n_bytes, s->name)) {
         *err = before;
         status = before.code;
     } else {

@@ -15,7 +15,7 @@ typedef struct mni_salvaged {
 } mni_salvaged;
 
 /* After an ordinary open failed with *err: it stands if the file is not a damaged gallery
- * but another kind of file, or of another version. */
+ * but another kind of file, or of another version, or if there is no META to go by. */
 mann_status mni_salvage(mni_salvaged *s, const mni_vfs *v, const char *path,
                         mann_error *err);
 
