@@ -373,8 +373,9 @@ mann_status mann_gallery_merge(mann_gallery *g, mann_gallery *from, const mann_h
                                mann_add_report *report, mann_error *err);
 /* Whatever checksums still vouch for in a damaged gallery and its journal becomes a new
  * gallery at `to` (MANN_E_EXISTS if something is there); `path` is only read. Maps, lists
- * and the index (index NULL: of the same kind) are made anew. MANN_E_FORMAT if header,
- * table or the block META are gone: then nothing can be told from the rest. */
+ * and the index (index NULL: of the same kind) are made anew. A file that was cut, or has
+ * lost header or table, is read by its block META. MANN_E_FORMAT if both copies of that
+ * are gone, or no vector is whole: then nothing can be told from the rest. */
 typedef struct mann_repair_report {
     uint32_t struct_size, model_lost, journal_ignored;
     uint64_t n_saved, n_lost;                   /* records */
