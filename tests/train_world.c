@@ -65,8 +65,7 @@ mni_model *train_world_model(uint64_t seed)
 }
 
 mann_status train_world_run(train_world *w, mni_model *m, uint32_t threads,
-                            mann_train_report *r,
-                         mann_error *e)
+                            mann_train_report *r, mann_error *e)
 {
     mann_pool *pool = NULL;
     if (threads > 1) CHECK_OK(mann_pool_new(&pool, threads, NULL));

@@ -17,9 +17,9 @@
  *                    over others' pictures of exp((s + margin) / heat)), mean; added
  *
  * 100,000 classes are not multiplied at once. The matrix goes by in shards; of the
- * cosines only one shard's lie in memory, and of the gradient by the proxies too, because a
- * shard's rows take their step before the next shard comes. A softmax needs the sum over
- * all classes first, so its shards go by twice.
+ * cosines only one shard's lie in memory, and of the gradient by the proxies too, because
+ * a shard's rows take their step before the next shard comes. A softmax needs the sum
+ * over all classes first, so its shards go by twice.
  *
  * Where even that is too slow, a step takes the batch's own classes and a seeded sample
  * of the others (An et al., "Killing two birds with one stone: efficient and robust
