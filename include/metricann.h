@@ -239,6 +239,7 @@ typedef struct mann_train_config {
     uint32_t proxies;
     float    proxy_rate;
     uint32_t n_classes;
+    float    ema;   /* keep and examine the running mean of the weights; 0: no; 0.999 */
 } mann_train_config;
 void        mann_train_config_fill(mann_train_config *c, size_t size);
 /* What mann_train(m, .., c, p, ..) takes at most beside m, p and the data set's list of

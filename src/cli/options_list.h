@@ -320,6 +320,9 @@ OPTION(WEIGHT_DECAY, "weight-decay", 0, FLOAT, "X", "0.0005", 0, 1, C(TRAIN), "w
     "pull of the weights to 0")
 OPTION(CLIP, "clip", 0, FLOAT, "X", "0", 0, 1e9, C(TRAIN), "clip-norm grad-clip",
     "longest gradient; 0: any")
+OPTION(EMA, "ema", 0, FLOAT, "X", "0", 0, 0.999999, C(TRAIN), "ema-decay model-ema",
+    "examine and keep the running mean of the weights, this share of it the old mean, "
+    "0.999 say; 0: the weights themselves")
 OPTION(WARMUP, "warmup", 0, U32, "N", "", 1, 16777216, C(TRAIN), "warmup-steps",
     "steps in which the rate climbs; default 200, at most a tenth of all")
 OPTION(CLASSES_PER_BATCH, "classes-per-batch", 'P', U32, "N", "24", 2, 32768,
