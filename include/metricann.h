@@ -444,8 +444,8 @@ mann_status mann_gallery_tune(mann_gallery *g, mann_matrix queries, double recal
 /* Which share of the k nearest rows does the index find, as searches ask it by default?
  * n stored rows (0: 1,000; fewer if there are fewer), drawn by the gallery's seed, are
  * compared with an exact search: the same gallery, the same figure. What verify cannot
- * see: links that are sound and lead to the wrong rows. Rows that no compact has folded in
- * are not asked for: they are always found. */
+ * see: links that are sound and lead to the wrong rows. Rows that no compact has folded
+ * in are not asked for: they are always found. */
 typedef struct mann_recall {
     uint32_t struct_size, k, value;             /* value 0: the common rule */
     char     knob[8];                           /* "ef", "nprobe"; "": exact */

@@ -10,8 +10,8 @@
  * Stored rows are easier to find than new photos (`tune` asks with harder ones): what is
  * measured here is damage, not quality. The tail is left out: it is always looked at row
  * by row. Interval: E. B. Wilson, "Probable inference, the law of succession, and
- * statistical inference", JASA 1927, with the rows asked as the number of trials, which is
- * cautious: each of them is k. SPDX-License-Identifier: MIT */
+ * statistical inference", JASA 1927, with the rows asked as the number of trials, which
+ * is cautious: each of them is k. SPDX-License-Identifier: MIT */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
