@@ -14,6 +14,7 @@
 
 #include "base/text.h"
 #include "nn/network.h"
+#include "nn/proxies.h"
 #include "train/examine.h"
 #include "train/loader.h"
 #include "train/split.h"
@@ -72,6 +73,7 @@ typedef struct mni_trainer {
     mni_exam exam;
     mni_sampler sampler;
     mni_network *net;
+    mni_proxies *proxies; /* NULL: the loss has none */
     mni_loader *loader;
     mni_schedule schedule;
     float *d_embeddings;
