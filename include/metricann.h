@@ -452,6 +452,19 @@ typedef struct mann_tuned {
 } mann_tuned;
 mann_status mann_gallery_tune(mann_gallery *g, mann_matrix queries, double recall,
                               uint32_t k, mann_pool *p, mann_tuned *out, mann_error *err);
+/* Which share of the k nearest rows does the index find, as searches ask it by default?
+ * n stored rows (0: 1,000; fewer if there are fewer), drawn by the gallery's seed, are
+ * compared with an exact search: the same gallery, the same figure. What verify cannot
+ * see: links that are sound and lead to the wrong rows. Rows that no compact has folded
+ * in are not asked for: they are always found. */
+typedef struct mann_recall {
+    uint32_t struct_size, k, value;             /* value 0: the common rule */
+    char     knob[8];                           /* "ef", "nprobe"; "": exact */
+    uint64_t n_rows;                            /* that were asked */
+    double   recall, low, high;                 /* 95 % interval */
+} mann_recall;
+mann_status mann_gallery_recall(mann_gallery *g, uint64_t n, uint32_t k, mann_pool *p,
+                                mann_recall *out, mann_error *err);
 /* What building and compacting by this handle may take in memory beside the vectors;
  * 0: no limit. Then MANN_E_BUDGET instead, before anything is built. */
 void mann_gallery_limit(mann_gallery *g, uint64_t mem_bytes);

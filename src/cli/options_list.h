@@ -134,6 +134,9 @@ OPTION(COUNT, "count", 0, U64, "N", "0", 0, 2147483647, C(PLAN), "n-rows num-row
     "plan for so many rows")
 OPTION(RECALL, "recall", 0, FLOAT, "SHARE", "0.95", 0.01, 1, C(TUNE), "target-recall",
     "share of the k nearest rows that is to be found")
+OPTION_AGAIN(RECALL, "recall", 0, FLOAT, "SHARE", "", 0.01, 1, C(VERIFY), "min-recall",
+    "also ask 1,000 stored rows for their 10 nearest, by the index and exactly; exit "
+    "status 1 if the index finds a smaller share")
 OPTION_AGAIN(INDEX, "index", 'i', STRING, "SPEC", "", 0, 0, C(REPAIR),
     "index-type index-spec factory index-factory",
     "kind of index of the new gallery; default the one it had")
