@@ -98,7 +98,7 @@ IMAGE_OUT = src/image/resize.c src/image/prep.c src/image/font.c src/image/draw.
 # --- L2 store: the file format --------------------------------------------------------------------------------------
 STORE = src/store/uuid.c src/store/sink.c src/store/writer.c src/store/reader.c \
 	src/store/journal_scan.c src/store/journal.c src/store/npy.c src/store/foreign.c \
-	src/store/foreign_write.c
+	src/store/foreign_write.c src/store/pack.c src/store/pack_write.c
 
 # --- L3 nn: tensors, layers, networks ----------------------------------------------------------------------------------
 NN = src/nn/resnet.c src/nn/conv.c src/nn/norm.c src/nn/relu.c src/nn/pooling.c src/nn/linear.c \
@@ -123,7 +123,7 @@ EVAL = src/eval/metrics.c src/eval/episodes.c src/eval/calib.c src/eval/calib_us
 	src/eval/retrieval.c
 
 # --- L4 train ----------------------------------------------------------------------------------------------------------------
-TRAIN = src/train/dataset.c src/train/cache.c src/train/sampler.c src/train/augment.c \
+TRAIN = src/train/dataset.c src/train/stored.c src/train/packing.c src/train/cache.c src/train/sampler.c src/train/augment.c \
 	src/train/loader.c src/train/split.c src/train/examine.c src/train/watch.c \
 	src/train/prepare.c src/train/memory.c src/train/loop.c src/train/checkpoint.c src/train/train_log.c \
 	src/train/curves.c
@@ -137,7 +137,7 @@ RECOG = src/recog/stable.c src/recog/state.c src/recog/base_file.c src/recog/gal
 
 # --- L5 api: the bodies of metricann.h -----------------------------------------------------------------------------------------
 API = src/api/bridge.c src/api/api_data.c src/api/api_model.c src/api/api_train.c src/api/api_gallery.c \
-	src/api/api_eval.c src/api/api_retrieval.c src/api/api_index.c src/api/selftest.c
+	src/api/api_set.c src/api/api_eval.c src/api/api_retrieval.c src/api/api_index.c src/api/selftest.c
 
 # --- L6 cli: the program --------------------------------------------------------------------------------------------------------
 CLI_PARTS = src/cli/run.c src/cli/options.c src/cli/options_parse.c src/cli/options_help.c \
