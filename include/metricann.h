@@ -138,7 +138,7 @@ mann_status mann_synth_draw(mann_image *out, const mann_synth_config *c, uint64_
                             uint64_t view, mann_error *err);
 
 /* --- 4. data sets: a folder of class folders, a manifest of path<TAB>class, one file
- *        that holds all (pack), or a store of your own -------------------------------- */
+ *        that holds all (pack), or a store of your own ------------------------------- */
 #define MANN_NO_CLASS 0xFFFFFFFFu
 typedef struct mann_dataset mann_dataset;
 /* Class = first folder below `path`; deeper folders belong to it; images in the root have

@@ -25,9 +25,19 @@ static int verdict(mni_cli *c, const char *key, const char *name, mann_status s)
     return s == MANN_OK ? MNI_EXIT_OK : mni_cli_fail(c, MNI_FROM_CHECK, s);
 }
 
+static int verify_set(mni_cli *c, const char *path)
+{
+    mann_dataset *set;
+    mann_status s = mann_dataset_open(&set, path, &c->hooks, &c->err);
+    if (s == MANN_OK) s = mann_dataset_verify(set, &c->hooks, &c->err);
+    mann_dataset_free(set);
+    return verdict(c, "dataset", path, s);
+}
+
 int mni_cmd_verify(mni_cli *c)
 {
     const char *path = c->options.files[0];
+    if (mni_is_packed_set(path)) return verify_set(c, path);
     mann_gallery *g;
     mann_status s = mni_cli_gallery(c, path, MANN_OPEN_READ | MANN_OPEN_VERIFY, &g);
     if (s == MANN_OK) s = mann_gallery_verify(g, &c->hooks, &c->err);

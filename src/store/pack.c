@@ -188,7 +188,7 @@ void mni_pack_free(mni_pack *p)
 
 uint64_t    mni_pack_n_photos(const mni_pack *p) { return p->n_photos; }
 uint32_t    mni_pack_n_classes(const mni_pack *p) { return p->n_classes; }
-const char *mni_pack_class(const mni_pack *p, uint32_t klass) { return p->classes[klass]; }
+const char *mni_pack_class(const mni_pack *p, uint32_t k) { return p->classes[k]; }
 const mni_reader *mni_pack_reader(const mni_pack *p) { return p->reader; }
 
 mni_pack_photo mni_pack_at(const mni_pack *p, uint64_t i)

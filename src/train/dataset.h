@@ -1,5 +1,6 @@
 /* dataset.h - which image belongs to which class: a folder of class folders, a manifest,
- * one file that holds all, or somebody's store. See metricann.h, chapter 4. SPDX-License-Identifier: MIT */
+ * one file that holds all, or somebody's store. See metricann.h, chapter 4.
+ * SPDX-License-Identifier: MIT */
 #ifndef MNI_TRAIN_DATASET_H
 #define MNI_TRAIN_DATASET_H
 
