@@ -240,12 +240,12 @@ void        mann_model_free(mann_model *m);
  * them at once: the model becomes another one, with a fingerprint of its own. */
 mann_status mann_model_store_as(mann_model *m, uint32_t store, mann_error *err);
 /* What the network computes with. int8 is more than twice as fast as f32 where the CPU
- * has AVX-512 VNNI; bf16 reads half of what f32 does, and is faster on large networks
- * only. Both are emulated elsewhere, int8 with the same bits. Either makes another model
- * of it, with a fingerprint of its own, saved and opened as such: a gallery answers
- * queries of its own precision only. int8 needs to know how large numbers get: training
- * measured it; a model from elsewhere is measured here, on 32 drawn pictures. The pixels
- * model has no weights: MANN_E_ARG. */
+ * has AVX-512 VNNI; bf16 needs half of the memory for weights, and has half of the speed
+ * of f32 today. Both are emulated elsewhere, int8 with the same bits. Either makes
+ * another model of it, with a fingerprint of its own, saved and opened as such: a gallery
+ * answers queries of its own precision only. int8 needs to know how large numbers get:
+ * training measured it; a model from elsewhere is measured here, on 32 drawn pictures.
+ * The pixels model has no weights: MANN_E_ARG. */
 enum { MANN_PRECISION_F32 = 1, MANN_PRECISION_BF16, MANN_PRECISION_INT8 };
 mann_status mann_model_set_precision(mann_model *m, uint32_t precision, mann_error *err);
 uint32_t    mann_model_dim(const mann_model *m);
@@ -266,7 +266,11 @@ mann_status mann_model_describe(const mann_model *m, mann_model_info *info,
                                 mann_error *err);
 
 /* --- training --- */
-enum { MANN_LOSS_TRIPLET = 1, MANN_LOSS_CONTRASTIVE, MANN_LOSS_SUPCON };
+enum {
+    MANN_LOSS_TRIPLET = 1, MANN_LOSS_CONTRASTIVE, MANN_LOSS_SUPCON, MANN_LOSS_NPAIR,
+    /* with a learned point for each class, its proxy; they do not go into the model */
+    MANN_LOSS_SOFTMAX, MANN_LOSS_COSFACE, MANN_LOSS_ARCFACE, MANN_LOSS_PROXY_ANCHOR
+};
 enum { MANN_MINE_HARD = 1, MANN_MINE_SEMI_HARD, MANN_MINE_RANDOM };
 enum { MANN_AUGMENT_NONE = 1, MANN_AUGMENT_GLYPH, MANN_AUGMENT_PHOTO, MANN_AUGMENT_ALL };
 enum { MANN_MONITOR_RECALL = 1, MANN_MONITOR_LOSS };
@@ -286,7 +290,8 @@ typedef struct mann_train_config {
     uint32_t keep_checkpoints;                  /* the newest so many; 3; ~0: all */
     int      resume;     /* MANN_TRAIN_*: what becomes of checkpoints that are there */
     float    learning_rate, momentum, weight_decay;        /* 0.1, 0.9 (Nesterov), 5e-4 */
-    float    margin, temperature, clip;         /* 0.2, 0.1, 0 (no clipping) */
+    /* 0: the loss's own (src/nn/README.md has a table); clip 0: no clipping */
+    float    margin, temperature, clip;
     /* of the classes, held out when there is no other validation; 0.1 */
     float    validation_share;
     uint64_t seed, cache_bytes;                 /* 1; 1 GiB of decoded images */
@@ -296,6 +301,11 @@ typedef struct mann_train_config {
     /* Most memory that may be taken (see mann_train_plan); 0: any. The cache shrinks to
      * what is left; where even that does not do: MANN_E_BUDGET, and nothing was read. */
     uint64_t mem_bytes;
+    /* Losses with proxies: so many take part in a step, 0: all; their rate, 0: chosen;
+     * and, for mann_train_plan, of how many classes (training counts them itself). */
+    uint32_t proxies;
+    float    proxy_rate;
+    uint32_t n_classes;
 } mann_train_config;
 void        mann_train_config_fill(mann_train_config *c, size_t size);
 /* What mann_train(m, .., c, p, ..) takes at most beside m, p and the data set's list of
@@ -308,6 +318,7 @@ typedef struct mann_train_cost {
     uint64_t work_bytes;                        /* of threads, batches, examinations */
     uint64_t fixed_bytes;                       /* the sum of these */
     uint64_t cache_bytes;                       /* at most; what mem_bytes leaves of it */
+    uint64_t proxy_bytes;                       /* in fixed_bytes too */
 } mann_train_cost;
 mann_status mann_train_plan(const mann_model *m, const mann_train_config *c,
                             mann_pool *p, mann_train_cost *out, mann_error *err);
@@ -439,8 +450,9 @@ mann_status mann_gallery_merge(mann_gallery *g, mann_gallery *from, const mann_h
                                mann_add_report *report, mann_error *err);
 /* Whatever checksums still vouch for in a damaged gallery and its journal becomes a new
  * gallery at `to` (MANN_E_EXISTS if something is there); `path` is only read. Maps, lists
- * and the index (index NULL: of the same kind) are made anew. MANN_E_FORMAT if header,
- * table or the block META are gone: then nothing can be told from the rest. */
+ * and the index (index NULL: of the same kind) are made anew. A file that was cut, or has
+ * lost header or table, is read by its block META. MANN_E_FORMAT if both copies of that
+ * are gone, or no vector is whole: then nothing can be told from the rest. */
 typedef struct mann_repair_report {
     uint32_t struct_size, model_lost, journal_ignored;
     uint64_t n_saved, n_lost;                   /* records */
@@ -506,6 +518,19 @@ typedef struct mann_tuned {
 } mann_tuned;
 mann_status mann_gallery_tune(mann_gallery *g, mann_matrix queries, double recall,
                               uint32_t k, mann_pool *p, mann_tuned *out, mann_error *err);
+/* Which share of the k nearest rows does the index find, as searches ask it by default?
+ * n stored rows (0: 1,000; fewer if there are fewer), drawn by the gallery's seed, are
+ * compared with an exact search: the same gallery, the same figure. What verify cannot
+ * see: links that are sound and lead to the wrong rows. Rows that no compact has folded
+ * in are not asked for: they are always found. */
+typedef struct mann_recall {
+    uint32_t struct_size, k, value;             /* value 0: the common rule */
+    char     knob[8];                           /* "ef", "nprobe"; "": exact */
+    uint64_t n_rows;                            /* that were asked */
+    double   recall, low, high;                 /* 95 % interval */
+} mann_recall;
+mann_status mann_gallery_recall(mann_gallery *g, uint64_t n, uint32_t k, mann_pool *p,
+                                mann_recall *out, mann_error *err);
 /* What building and compacting by this handle may take in memory beside the vectors;
  * 0: no limit. Then MANN_E_BUDGET instead, before anything is built. */
 void mann_gallery_limit(mann_gallery *g, uint64_t mem_bytes);

@@ -452,7 +452,7 @@ static void signed_lies(void)
 }
 
 /* A file above the size that is checked whole at open: the lists are checked all the
- * same, a damaged photo is found when it is read, and the others are not touched by it. */
+ * same, a damaged photo is found when it is read, and the others are as they were. */
 static void large_file_damaged(void)
 {
     static const char *const one[] = { "c" };
@@ -575,7 +575,8 @@ static mann_status body_oom(void *ctx)
     MNI_TRY(mni_vfs_mem_new(&m, NULL));
     const mni_vfs *v = mni_vfs_mem_vfs(m);
     mni_file *f = NULL;
-    mann_status s = mni_open(v, "set/a/1.png", MNI_OPEN_WRITE | MNI_OPEN_CREATE, &f, NULL);
+    mann_status s =
+        mni_open(v, "set/a/1.png", MNI_OPEN_WRITE | MNI_OPEN_CREATE, &f, NULL);
     if (s == MANN_OK) s = mni_write(f, "abc", 3, 0, NULL);
     mni_close(f, NULL);
     if (s == MANN_OK) s = pack_open_unpack((void *)(uintptr_t)v);

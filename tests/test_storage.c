@@ -251,7 +251,8 @@ static void stores_that_misbehave(void)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         odd o = { cases[i].how, 0 };
-        mann_storage store = { sizeof store, &o, odd_list, odd_read, odd_stat, odd_close };
+        mann_storage store = { sizeof store, &o,       odd_list,
+                               odd_read,     odd_stat, odd_close };
         mann_dataset *d;
         mann_image im;
         mann_error e = { MANN_OK, "" };

@@ -24,7 +24,7 @@ enum {
 typedef struct mni_mended {
     mni_dead *dead;                     /* NULL: every row is sound; taken by the state */
     uint64_t rows_lost, paths_lost, names_lost;
-    int model_lost, calibration_lost, roots_lost, index_lost;
+    int model_lost, calibration_lost, roots_lost, index_lost, frame_lost;
     char index[64];                     /* what the index was; "": nobody knows */
 } mni_mended;
 mann_status mni_base_mend(mni_base **out, mni_mended *m, const mni_vfs *v,
@@ -180,6 +180,9 @@ mann_status mni_gallery_within(mni_gallery *g, mann_matrix queries, float distan
 mann_status mni_gallery_tune(mni_gallery *g, mann_matrix queries, double recall,
                              uint32_t k, mni_pool *pool, mann_tuned *out,
                              mann_error *err);
+/* (recall.c) */
+mann_status mni_gallery_recall(mni_gallery *g, uint64_t n, uint32_t k, mni_pool *pool,
+                               mann_recall *out, mann_error *err);
 mann_status mni_gallery_facts(mni_gallery *g,
                               void (*fn)(void *user, const char *name, double value),
                               void *user, mann_error *err);
