@@ -130,7 +130,8 @@ TRAIN = src/train/dataset.c src/train/cache.c src/train/sampler.c src/train/augm
 
 # --- L4 recog: the gallery --------------------------------------------------------------------------------------------------
 RECOG = src/recog/stable.c src/recog/state.c src/recog/base_file.c src/recog/gallery.c \
-	src/recog/change.c src/recog/relabel.c src/recog/sync.c src/recog/merge.c src/recog/replay.c \
+	src/recog/ask.c src/recog/keys.c src/recog/change.c src/recog/add.c src/recog/relabel.c \
+	src/recog/sync.c src/recog/merge.c src/recog/replay.c \
 	src/recog/compact.c src/recog/derived.c src/recog/mend.c src/recog/search.c src/recog/within.c \
 	src/recog/knob.c src/recog/identify.c src/recog/embed.c src/recog/photos.c src/recog/enrol.c \
 	src/recog/evaluate.c src/recog/verify.c src/recog/sheet.c src/recog/sheet_html.c

@@ -20,7 +20,7 @@ typedef struct plan {
     const mni_state *state;
     mni_meta meta;
     uint32_t *rows;                 /* n: rows of the state that live on, ascending */
-    uint32_t n;
+    uint32_t n, n_keys;             /* n_keys of them have one */
     uint8_t *codes;                 /* n x dim of the storage type */
     float *scales;                  /* n, int8 only */
     mni_rows view;                  /* of codes */
@@ -48,29 +48,13 @@ static mann_status no_memory(mann_error *err)
 }
 
 /* Does the row go into the new base? -1: out of memory. */
-static int wanted(const plan *p, uint32_t row, float *vector, mni_text *name,
-                  mni_text *source)
+static int wanted(const plan *p, uint32_t row, mni_told *told)
 {
-    mni_record r;
-    uint32_t n;
+    mann_record r;
     if (!mni_state_alive(p->state, row)) return 0;
     if (!p->keep) return 1;
-    mni_state_record(p->state, row, &r);
-    mni_state_vector(p->state, row, vector);
-    mni_text_clear(name);
-    mni_text_clear(source);
-    mni_text_add_n(source, r.source, r.source_chars);
-    if (r.klass != MANN_NO_CLASS) {
-        const char *chars = mni_state_name(p->state, r.klass, &n);
-        mni_text_add_n(name, chars, n);
-    }
-    if (name->failed || source->failed) return -1;
-    const mann_record out = {
-        .id = r.id, .content_hash = r.content_hash, .time = r.time, .klass = r.klass,
-        .class_name = r.klass == MANN_NO_CLASS ? NULL : mni_text_get(name),
-        .source = mni_text_get(source), .vector = vector
-    };
-    return p->keep(p->keep_user, &out) != 0;
+    if (!mni_told_record(told, p->state, row, &r)) return -1;
+    return p->keep(p->keep_user, &r) != 0;
 }
 
 /* Rows, their codes, their classes. */
@@ -84,16 +68,15 @@ static mann_status gather(plan *p, mann_error *err)
     p->klass = mni_alloc(s->n_live + 1, sizeof *p->klass);
     p->codes = mni_alloc_aligned(s->n_live, row_bytes, 0);
     p->scales = dtype == MNI_I8 ? mni_alloc(s->n_live + 1, sizeof *p->scales) : NULL;
-    float *vector = mni_alloc(dim, sizeof *vector);
-    if (!p->rows || !p->klass || !p->codes || !vector ||
-        (dtype == MNI_I8 && !p->scales)) {
-        mni_free(vector);
+    mni_told told;
+    const int room = mni_told_init(&told, dim);
+    if (!p->rows || !p->klass || !p->codes || !room || (dtype == MNI_I8 && !p->scales)) {
+        mni_told_fini(&told);
         return no_memory(err);
     }
-    mni_text name = { 0 }, source = { 0 };
     int keep = 0;
     for (uint32_t row = 0; row < total && p->n < s->n_live; row++) {
-        keep = wanted(p, row, vector, &name, &source);
+        keep = wanted(p, row, &told);
         if (keep < 0) break;
         if (!keep) continue;
         uint8_t *code = p->codes + (size_t)p->n * row_bytes;
@@ -103,16 +86,14 @@ static mann_status gather(plan *p, mann_error *err)
                    row_bytes);
             if (p->scales) p->scales[p->n] = s->base->rows.scale[row];
         } else {
-            mni_state_vector(s, row, vector);
-            mni_rows_encode(dtype, vector, dim, code,
+            mni_state_vector(s, row, told.vector);
+            mni_rows_encode(dtype, told.vector, dim, code,
                             p->scales ? &p->scales[p->n] : NULL);
         }
         p->klass[p->n] = mni_state_class(s, row);
         p->rows[p->n++] = row;
     }
-    mni_text_fini(&name);
-    mni_text_fini(&source);
-    mni_free(vector);
+    mni_told_fini(&told);
     if (keep < 0) return no_memory(err);
     p->meta.n_rows = p->n;
     p->view = (mni_rows){ .data = p->codes,
@@ -164,13 +145,17 @@ static void write_records(plan *p, mni_writer *w)
         mni_put64(out + 16, r.time);
         mni_put64(out + 24, at);
         mni_put32(out + 32, r.source_chars);
+        mni_put32(out + 36, r.key_chars);
         mni_put32(out + 40, p->klass[i]);
         mni_put32(out + MNI_RECORD_CRC,
                   mni_record_crc(out, p->codes + i * row_bytes, row_bytes,
                                  p->scales ? &p->scales[i] : NULL));
         mni_writer_put(w, out, sizeof out);
-        at += r.source_chars;
+        at += (uint64_t)r.source_chars + r.key_chars;
+        p->n_keys += r.key_chars != 0;
         p->meta.stamp = mni_hash_bytes(out, sizeof out, p->meta.stamp);
+        p->meta.stamp = mni_hash_bytes(r.source, r.source_chars, p->meta.stamp);
+        p->meta.stamp = mni_hash_bytes(r.key, r.key_chars, p->meta.stamp);
     }
     mni_writer_end(w);
     mni_writer_begin(w, "HEAP", MNI_BYTES, MNI_ALIGN_SECTION);
@@ -178,6 +163,7 @@ static void write_records(plan *p, mni_writer *w)
         mni_record r;
         mni_state_record(p->state, p->rows[i], &r);
         mni_writer_put(w, r.source, r.source_chars);
+        mni_writer_put(w, r.key, r.key_chars);
     }
     mni_writer_end(w);
 }
@@ -191,7 +177,7 @@ static mann_status write_names(const plan *p, mni_writer *w, mann_error *err)
     mni_writer_begin(w, "NMOF", MNI_U64, MNI_ALIGN_SECTION);
     mni_writer_put(w, &at, sizeof at);
     for (uint32_t k = 0; k < n; k++) {
-        names[k].klass = k;
+        names[k].number = k;
         names[k].chars = mni_state_name(p->state, k, &names[k].n_chars);
         at += names[k].n_chars;
         mni_writer_put(w, &at, sizeof at);
@@ -203,7 +189,7 @@ static mann_status write_names(const plan *p, mni_writer *w, mann_error *err)
     mni_sort_names(names, n);
     mni_writer_begin(w, "NMIX", MNI_U32, MNI_ALIGN_SECTION);
     for (uint32_t k = 0; k < n; k++)
-        mni_writer_put(w, &names[k].klass, sizeof names[k].klass);
+        mni_writer_put(w, &names[k].number, sizeof names[k].number);
     mni_writer_end(w);
     mni_free(names);
     return MANN_OK;
@@ -220,6 +206,27 @@ static mann_status write_ids(const plan *p, mni_writer *w, mann_error *err)
     for (uint32_t i = 0; i < p->n; i++) mni_writer_put(w, &ids[i].row, sizeof ids[i].row);
     mni_writer_end(w);
     mni_free(ids);
+    return MANN_OK;
+}
+
+/* Nothing at all for galleries without keys, which most are. */
+static mann_status write_keys(const plan *p, mni_writer *w, mann_error *err)
+{
+    uint32_t n = 0;
+    if (!p->n_keys) return MANN_OK;
+    mni_name_key *keys = mni_alloc(p->n_keys, sizeof *keys);
+    if (!keys) return no_memory(err);
+    for (uint32_t i = 0; i < p->n; i++) {
+        mni_record r;
+        mni_state_record(p->state, p->rows[i], &r);
+        if (r.key_chars) keys[n++] = (mni_name_key){ r.key, r.key_chars, i };
+    }
+    mni_sort_names(keys, n);
+    mni_writer_begin(w, "KYIX", MNI_U32, MNI_ALIGN_SECTION);
+    for (uint32_t i = 0; i < n; i++)
+        mni_writer_put(w, &keys[i].number, sizeof keys[i].number);
+    mni_writer_end(w);
+    mni_free(keys);
     return MANN_OK;
 }
 
@@ -253,6 +260,7 @@ static mann_status write_sections(mni_gallery *g, plan *p, mni_writer *w, mann_e
     write_records(p, w);
     MNI_TRY(write_names(p, w, err));
     MNI_TRY(write_ids(p, w, err));
+    MNI_TRY(write_keys(p, w, err));
     MNI_TRY(write_classes(p, w, err));
     mni_writer_section(w, "VECS", p->view.dtype, MNI_ALIGN_PAGE, p->codes,
                        p->n * row_bytes);
