@@ -463,8 +463,9 @@ mann_status mann_gallery_class_name(mann_gallery *g, uint32_t klass, char *out,
                                     size_t size, mann_error *err);
 mann_status mann_gallery_source(mann_gallery *g, uint64_t id, char *out, size_t size,
                                 mann_error *err);
+/* "": the record has none */
 mann_status mann_gallery_key(mann_gallery *g, uint64_t id, char *out, size_t size,
-                             mann_error *err);                        /* "": it has none */
+                             mann_error *err);
 mann_status mann_gallery_embed(mann_gallery *g, const mann_image *images, size_t n,
                                mann_pool *p, float *out, mann_error *err);
 /* A photo file as the gallery's own commands read it: no larger than its model needs (a

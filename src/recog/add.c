@@ -6,8 +6,8 @@
  *   5          "ant"       record 5                      5, "ant"
  *   -          "ant"       that with the key "ant"       its id (or a new one), "ant"
  *
- * Who each row is gets decided for all rows of a call before the first is put in: no id and
- * no key may come twice, and a key may not be taken from a record that stays.
+ * Who each row is gets decided for all rows of a call before the first is put in: no id
+ * and no key may come twice, and a key may not be taken from a record that stays.
  * SPDX-License-Identifier: MIT */
 #include <string.h>
 
@@ -211,7 +211,7 @@ static mann_status add_rows(mni_change *c, const mni_new_row *rows, size_t n,
     adding a = { .c = c, .rows = rows, .n = n };
     const uint64_t first_new = *next_id;
     mann_status s = decide_all(&a, first_new, err);
-    for (size_t i = 0; i < n && s == MANN_OK; i++)     /* must not meet one that we give */
+    for (size_t i = 0; i < n && s == MANN_OK; i++)  /* must not meet one that we give */
         if (a.who[i].known && a.who[i].id >= *next_id) *next_id = a.who[i].id + 1;
     if (s == MANN_OK) s = put_all(&a, ids, next_id, err);
     mni_free(a.who);

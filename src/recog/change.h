@@ -1,5 +1,6 @@
 /* change.h - the two halves of every change: prepare what may fail, then publish what
- * cannot. Private to change.c, add.c, relabel.c, replay.c. SPDX-License-Identifier: MIT */
+ * cannot. Private to change.c, add.c, relabel.c, replay.c, keys.c.
+ * SPDX-License-Identifier: MIT */
 #ifndef MNI_RECOG_CHANGE_H
 #define MNI_RECOG_CHANGE_H
 

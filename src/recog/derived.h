@@ -1,6 +1,6 @@
 /* derived.h - the lists of a gallery that follow from its records: which class has which
- * name, which row has which id or key, which rows a class has. compact.c writes them, mend.c
- * makes them anew. SPDX-License-Identifier: MIT */
+ * name, which row has which id or key, which rows a class has. compact.c writes them,
+ * mend.c makes them anew. SPDX-License-Identifier: MIT */
 #ifndef MNI_RECOG_DERIVED_H
 #define MNI_RECOG_DERIVED_H
 

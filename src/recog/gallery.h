@@ -91,8 +91,8 @@ mann_status mni_gallery_verify(mni_gallery *g, const mann_hooks *h, mann_error *
 uint64_t    mni_gallery_fingerprint(mni_gallery *g);            /* 0: no model */
 uint32_t    mni_gallery_dim(mni_gallery *g);
 
-/* (ask.c) A record as mann_gallery_each tells it: texts with their NUL, its vector. All of
- * it is good until the next one is told; 0: out of memory. */
+/* (ask.c) A record as mann_gallery_each tells it: texts with their NUL, its vector. All
+ * of it is good until the next one is told; 0: out of memory. */
 typedef struct mni_told { mni_text name, source, key; float *vector; } mni_told;
 int  mni_told_init(mni_told *t, uint32_t dim);
 void mni_told_fini(mni_told *t);
