@@ -174,7 +174,7 @@ COMMAND(REPAIR, repair, "repair", "recover", "GALLERY -o FILE", 1, 1,
 COMMAND(EXPORT, export, "export", "dump", "GALLERY -o DIR", 1, 1,
     "write a gallery as files that every program reads",
     "DIR gets records.jsonl (id, class, path, content, time, key), vectors.npy with the "
-    "same rows, labels.txt (a class a line), gallery.json, and model.mann if there is one. "
+    "same rows, labels.txt (a class a line), gallery.json, model.mann if there is one. "
     "With --since only what changed since that snapshot, for import on another machine.",
     "metricann export gallery.mann -o plain/\n"
     "everything, for other programs\n"
