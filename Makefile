@@ -171,7 +171,7 @@ TEST_INDEX = tests/ann_help.c tests/ann_forge.c tests/test_ann_forged.c tests/te
 TEST_EVAL = tests/test_retrieval.c tests/test_metrics.c tests/test_calib.c
 TEST_TRAIN = tests/train_set.c tests/test_train.c tests/test_train_loop.c
 TEST_RECOG = tests/crash_world.c tests/test_crash.c tests/gallery_help.c tests/test_gallery.c tests/test_gallery_files.c \
-	tests/test_gallery_order.c tests/test_keys.c tests/test_sync.c tests/test_whole.c tests/test_salvage.c
+	tests/test_gallery_order.c tests/test_keys.c tests/test_round.c tests/test_sync.c tests/test_whole.c tests/test_salvage.c
 TEST_API = tests/test_api.c
 TEST_CLI = tests/test_cli.c $(CLI_PARTS)
 

@@ -120,28 +120,19 @@ static mann_status decide_all(adding *a, uint64_t first_new, mann_error *err)
 
 /* --- in they go -------------------------------------------------------------------- */
 
-/* What is stored is what was rounded: answers do not change when the tail is folded into
- * the file. The fold rounds once more, so we round until that changes nothing. */
-enum { MOST_ROUNDS = 16 };
+/* What is kept in the tail is what will be read from the file: answers do not change when
+ * the tail is folded in, nor when a row comes back with another class. */
 static mann_status round_vector(const mni_meta *m, const float *in, float *out,
                                 uint8_t *code, uint64_t number, mann_error *err)
 {
-    float scale = 0;
-    mni_dtype dtype = mni_store_dtype(m->store);
+    const mni_dtype dtype = mni_store_dtype(m->store);
+    float scale;
     memcpy(out, in, m->dim * sizeof *out);
     MNI_TRY(mni_rows_prepare((mann_metric)m->metric, out, m->dim, "row", number, err));
     MNI_TRY(mni_rows_storable(dtype, out, m->dim, "row", number, err));
-    if (dtype == MNI_F32) return MANN_OK;
-    mni_rows one = { .data = code, .scale = &scale, .n = 1, .dim = m->dim, .dtype = dtype,
-                     .metric = (mann_metric)m->metric };
-    uint64_t before, after = 0;
-    int round = 0;
-    do {
-        before = after;
-        mni_rows_encode(dtype, out, m->dim, code, &scale);
-        mni_rows_get(&one, 0, out);
-        after = mni_hash_bytes(out, m->dim * sizeof *out, 0);
-    } while (after != before && ++round < MOST_ROUNDS);
+    if (dtype != MNI_F32)
+        mni_rows_settle((mann_metric)m->metric, dtype, out, m->dim, code, &scale,
+                        code + m->dim * mni_dtype_bytes(dtype));
     return MANN_OK;
 }
 
@@ -183,7 +174,7 @@ static mann_status put_all(adding *a, uint64_t *ids, uint64_t *next_id, mann_err
     mni_buf buf = { 0 };
     mann_status s = MANN_OK;
     float *vector = mni_alloc(m->dim, sizeof *vector);
-    uint8_t *code = mni_alloc(m->dim, sizeof(float));
+    uint8_t *code = mni_alloc(m->dim, 3 * sizeof(float));      /* and settle's room */
     if (!vector || !code) s = no_memory(a, err);
     for (size_t i = 0; i < a->n && s == MANN_OK; i++) {
         const identity *w = &a->who[i];

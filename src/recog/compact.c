@@ -52,9 +52,12 @@ static mann_status gather(mni_base_plan *p, mann_error *err)
     p->codes = mni_alloc_aligned(s->n_live, row_bytes, 0);
     p->scales = dtype == MNI_I8 ? mni_alloc(s->n_live + 1, sizeof *p->scales) : NULL;
     mni_told told;
-    const int room = mni_told_init(&told, dim);
-    if (!p->rows || !p->klass || !p->codes || !room || (dtype == MNI_I8 && !p->scales)) {
+    const int can_tell = mni_told_init(&told, dim);
+    uint8_t *room = mni_alloc(2, row_bytes);
+    if (!p->rows || !p->klass || !p->codes || !can_tell || !room ||
+        (dtype == MNI_I8 && !p->scales)) {
         mni_told_fini(&told);
+        mni_free(room);
         return no_memory(err);
     }
     int keep = 0;
@@ -70,13 +73,14 @@ static mann_status gather(mni_base_plan *p, mann_error *err)
             if (p->scales) p->scales[p->n] = s->base->rows.scale[row];
         } else {
             mni_state_vector(s, row, told.vector);
-            mni_rows_encode(dtype, told.vector, dim, code,
-                            p->scales ? &p->scales[p->n] : NULL);
+            mni_rows_settle((mann_metric)p->meta.metric, dtype, told.vector, dim, code,
+                            p->scales ? &p->scales[p->n] : NULL, room);
         }
         p->klass[p->n] = mni_state_class(s, row);
         p->rows[p->n++] = row;
     }
     mni_told_fini(&told);
+    mni_free(room);
     if (keep < 0) return no_memory(err);
     p->meta.n_rows = p->n;
     p->view = (mni_rows){ .data = p->codes,
