@@ -199,7 +199,11 @@ mann_status mann_model_describe(const mann_model *m, mann_model_info *info,
                                 mann_error *err);
 
 /* --- training --- */
-enum { MANN_LOSS_TRIPLET = 1, MANN_LOSS_CONTRASTIVE, MANN_LOSS_SUPCON, MANN_LOSS_NPAIR };
+enum {
+    MANN_LOSS_TRIPLET = 1, MANN_LOSS_CONTRASTIVE, MANN_LOSS_SUPCON, MANN_LOSS_NPAIR,
+    /* with a learned point for each class, its proxy; they do not go into the model */
+    MANN_LOSS_SOFTMAX, MANN_LOSS_COSFACE, MANN_LOSS_ARCFACE, MANN_LOSS_PROXY_ANCHOR
+};
 enum { MANN_MINE_HARD = 1, MANN_MINE_SEMI_HARD, MANN_MINE_RANDOM };
 enum { MANN_AUGMENT_NONE = 1, MANN_AUGMENT_GLYPH, MANN_AUGMENT_PHOTO, MANN_AUGMENT_ALL };
 enum { MANN_MONITOR_RECALL = 1, MANN_MONITOR_LOSS };
@@ -230,6 +234,12 @@ typedef struct mann_train_config {
     /* Most memory that may be taken (see mann_train_plan); 0: any. The cache shrinks to
      * what is left; where even that does not do: MANN_E_BUDGET, and nothing was read. */
     uint64_t mem_bytes;
+    /* Losses with proxies: so many take part in a step, 0: all; their rate, 0: chosen;
+     * and, for mann_train_plan, of how many classes (training counts them itself). */
+    uint32_t proxies;
+    float    proxy_rate;
+    uint32_t n_classes;
+    float    ema;   /* keep and examine the running mean of the weights; 0: no; 0.999 */
 } mann_train_config;
 void        mann_train_config_fill(mann_train_config *c, size_t size);
 /* What mann_train(m, .., c, p, ..) takes at most beside m, p and the data set's list of
@@ -242,6 +252,7 @@ typedef struct mann_train_cost {
     uint64_t work_bytes;                        /* of threads, batches, examinations */
     uint64_t fixed_bytes;                       /* the sum of these */
     uint64_t cache_bytes;                       /* at most; what mem_bytes leaves of it */
+    uint64_t proxy_bytes;                       /* in fixed_bytes too */
 } mann_train_cost;
 mann_status mann_train_plan(const mann_model *m, const mann_train_config *c,
                             mann_pool *p, mann_train_cost *out, mann_error *err);
@@ -452,6 +463,19 @@ typedef struct mann_tuned {
 } mann_tuned;
 mann_status mann_gallery_tune(mann_gallery *g, mann_matrix queries, double recall,
                               uint32_t k, mann_pool *p, mann_tuned *out, mann_error *err);
+/* Which share of the k nearest rows does the index find, as searches ask it by default?
+ * n stored rows (0: 1,000; fewer if there are fewer), drawn by the gallery's seed, are
+ * compared with an exact search: the same gallery, the same figure. What verify cannot
+ * see: links that are sound and lead to the wrong rows. Rows that no compact has folded
+ * in are not asked for: they are always found. */
+typedef struct mann_recall {
+    uint32_t struct_size, k, value;             /* value 0: the common rule */
+    char     knob[8];                           /* "ef", "nprobe"; "": exact */
+    uint64_t n_rows;                            /* that were asked */
+    double   recall, low, high;                 /* 95 % interval */
+} mann_recall;
+mann_status mann_gallery_recall(mann_gallery *g, uint64_t n, uint32_t k, mann_pool *p,
+                                mann_recall *out, mann_error *err);
 /* What building and compacting by this handle may take in memory beside the vectors;
  * 0: no limit. Then MANN_E_BUDGET instead, before anything is built. */
 void mann_gallery_limit(mann_gallery *g, uint64_t mem_bytes);

@@ -395,6 +395,18 @@ mann_status mann_gallery_tune(mann_gallery *g, mann_matrix queries, double recal
     return out ? mni_give_sized(out, &tuned, sizeof tuned, call, err) : MANN_OK;
 }
 
+mann_status mann_gallery_recall(mann_gallery *g, uint64_t n, uint32_t k, mann_pool *p,
+                                mann_recall *out, mann_error *err)
+{
+    static const char call[] = "mann_gallery_recall";
+    mann_recall mine;
+    MNI_NEED(g, call);
+    MNI_NEED(out, call);
+    MNI_TRY(mni_check_recall(1, k, call, err));
+    MNI_TRY(mni_gallery_recall(g, n, k, p, &mine, err));
+    return mni_give_sized(out, &mine, sizeof mine, call, err);
+}
+
 void mann_gallery_limit(mann_gallery *g, uint64_t mem_bytes)
 {
     if (!g) return;

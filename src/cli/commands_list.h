@@ -216,7 +216,9 @@ COMMAND(VERIFY, verify, "verify", "check fsck", "GALLERY", 1, 1,
     "metricann verify gallery.mann\n"
     "after copying it from another machine\n"
     "metricann verify gallery.mann -q && echo good\n"
-    "in a script\n")
+    "in a script\n"
+    "metricann verify gallery.mann --recall 0.95\n"
+    "does the index find 95 % of what an exact search finds?\n")
 COMMAND(SCAN, scan, "scan", "", "DATASET", 1, 1,
     "look at a data set before using it",
     "Decodes every photo and lists those that cannot be read, with the reason; counts "

@@ -198,6 +198,9 @@ mann_status mni_gallery_within(mni_gallery *g, mann_matrix queries, float distan
 mann_status mni_gallery_tune(mni_gallery *g, mann_matrix queries, double recall,
                              uint32_t k, mni_pool *pool, mann_tuned *out,
                              mann_error *err);
+/* (recall.c) */
+mann_status mni_gallery_recall(mni_gallery *g, uint64_t n, uint32_t k, mni_pool *pool,
+                               mann_recall *out, mann_error *err);
 mann_status mni_gallery_facts(mni_gallery *g,
                               void (*fn)(void *user, const char *name, double value),
                               void *user, mann_error *err);
