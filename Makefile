@@ -102,7 +102,7 @@ STORE = src/store/uuid.c src/store/sink.c src/store/writer.c src/store/reader.c 
 
 # --- L3 nn: tensors, layers, networks ----------------------------------------------------------------------------------
 NN = src/nn/resnet.c src/nn/conv.c src/nn/norm.c src/nn/relu.c src/nn/pooling.c src/nn/linear.c \
-	src/nn/unit.c src/nn/loss.c src/nn/triplet.c src/nn/contrastive.c src/nn/npair.c src/nn/proxies.c src/nn/sgd.c src/nn/plan.c \
+	src/nn/unit.c src/nn/loss.c src/nn/triplet.c src/nn/contrastive.c src/nn/npair.c src/nn/proxies.c src/nn/ema.c src/nn/sgd.c src/nn/plan.c \
 	src/nn/scratch.c src/nn/nodes.c src/nn/network.c src/nn/net_planes.c src/nn/net_blocks.c \
 	src/nn/net_blocks_back.c src/nn/pool_blocks.c src/nn/infer.c src/nn/infer_run.c src/nn/model.c \
 	src/nn/model_precision.c src/nn/low.c src/nn/low_forward.c src/nn/pixels.c
@@ -123,17 +123,19 @@ EVAL = src/eval/metrics.c src/eval/episodes.c src/eval/calib.c src/eval/calib_us
 	src/eval/retrieval.c
 
 # --- L4 train ----------------------------------------------------------------------------------------------------------------
-TRAIN = src/train/dataset.c src/train/stored.c src/train/packing.c src/train/cache.c src/train/sampler.c src/train/augment.c \
+TRAIN = src/train/dataset.c src/train/cache.c src/train/sampler.c src/train/augment.c \
 	src/train/loader.c src/train/split.c src/train/examine.c src/train/watch.c \
 	src/train/prepare.c src/train/memory.c src/train/loop.c src/train/checkpoint.c src/train/train_log.c \
-	src/train/curves.c
+	src/train/curves.c src/train/stored.c src/train/packing.c
 
 # --- L4 recog: the gallery --------------------------------------------------------------------------------------------------
-RECOG = src/recog/sources.c src/recog/stable.c src/recog/state.c src/recog/base_file.c src/recog/base_write.c src/recog/gallery.c \
-	src/recog/change.c src/recog/relabel.c src/recog/sync.c src/recog/merge.c src/recog/replay.c \
+RECOG = src/recog/stable.c src/recog/state.c src/recog/base_file.c src/recog/base_write.c src/recog/gallery.c \
+	src/recog/ask.c src/recog/keys.c src/recog/change.c src/recog/add.c src/recog/relabel.c \
+	src/recog/sync.c src/recog/merge.c src/recog/replay.c \
 	src/recog/compact.c src/recog/derived.c src/recog/salvage.c src/recog/mend.c src/recog/search.c src/recog/within.c \
 	src/recog/knob.c src/recog/recall.c src/recog/identify.c src/recog/embed.c src/recog/photos.c src/recog/enrol.c \
-	src/recog/evaluate.c src/recog/verify.c src/recog/sheet.c src/recog/sheet_html.c
+	src/recog/evaluate.c src/recog/verify.c src/recog/sheet.c src/recog/sheet_html.c \
+	src/recog/sources.c
 
 # --- L5 api: the bodies of metricann.h -----------------------------------------------------------------------------------------
 API = src/api/bridge.c src/api/api_data.c src/api/api_model.c src/api/api_train.c src/api/api_gallery.c \
@@ -159,7 +161,7 @@ TEST_IMAGE_IN = tests/decode_help.c tests/test_png.c tests/test_jpeg.c tests/tes
 	tests/test_bmp.c tests/test_formats.c \
 	tests/test_decode.c
 TEST_IMAGE_OUT = tests/test_resize.c tests/test_draw.c tests/test_synth.c
-TEST_STORE = tests/test_container.c tests/test_pack.c tests/test_journal.c tests/test_foreign.c
+TEST_STORE = tests/pack_help.c tests/test_pack.c tests/test_pack_damage.c tests/test_container.c tests/test_journal.c tests/test_foreign.c
 TEST_NN = tests/nn_oracle.c tests/test_nn_layers.c tests/test_nn_loss.c tests/test_nn_proxies.c tests/test_nn_network.c \
 	tests/test_nn_low.c tests/test_nn_blocks.c tests/test_nn_infer.c \
 	tests/test_nn_golden.c
@@ -171,7 +173,7 @@ TEST_EVAL = tests/test_retrieval.c tests/test_metrics.c tests/test_calib.c
 TEST_TRAIN = tests/train_set.c tests/train_world.c tests/test_train.c \
 	tests/test_train_loop.c tests/test_train_ways.c
 TEST_RECOG = tests/crash_world.c tests/test_crash.c tests/gallery_help.c tests/test_gallery.c tests/test_gallery_files.c \
-	tests/test_gallery_order.c tests/test_sync.c tests/test_whole.c tests/test_salvage.c tests/test_recall.c
+	tests/test_gallery_order.c tests/test_keys.c tests/test_round.c tests/test_sync.c tests/test_whole.c tests/test_salvage.c tests/test_recall.c
 TEST_API = tests/test_api.c tests/test_storage.c
 TEST_CLI = tests/test_cli.c $(CLI_PARTS)
 
