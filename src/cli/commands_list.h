@@ -204,7 +204,7 @@ COMMAND(EVAL, eval, "eval", "evaluate test", "GALLERY DATASET", 0, 2,
     "metricann eval --base items.npy --queries users.npy --truth pairs.tsv -k 10\n"
     "Recall, Precision, Hit, NDCG and MRR at 10 of vectors from elsewhere\n")
 COMMAND(INFO, info, "info", "stats describe", "FILE", 1, 1,
-    "describe a gallery, a model, an index, a packed data set or a file of vectors", "",
+    "describe a gallery, a model, an index, packed photos or vectors", "",
     "metricann info gallery.mann\n"
     "counts, sizes, index, model and threshold\n"
     "metricann info base.fvecs --json\n"
