@@ -173,8 +173,8 @@ COMMAND(REPAIR, repair, "repair", "recover", "GALLERY -o FILE", 1, 1,
     "without building a large index, counts as JSON\n")
 COMMAND(EXPORT, export, "export", "dump", "GALLERY -o DIR", 1, 1,
     "write a gallery as files that every program reads",
-    "DIR gets records.jsonl (id, class, path, content, time), vectors.npy with the same "
-    "rows, labels.txt (a class a line), gallery.json, and model.mann if there is one. "
+    "DIR gets records.jsonl (id, class, path, content, time, key), vectors.npy with the "
+    "same rows, labels.txt (a class a line), gallery.json, model.mann if there is one. "
     "With --since only what changed since that snapshot, for import on another machine.",
     "metricann export gallery.mann -o plain/\n"
     "everything, for other programs\n"
