@@ -97,7 +97,8 @@ int ann_forged(const uint8_t *bytes, size_t n_bytes, const char **why)
     *why = "";
     if (mni_vfs_mem_new(&memory, NULL) != MANN_OK) return 0;
     const mni_vfs *v = mni_vfs_mem_vfs(memory);
-    if (forge_file(v, PATH, MNI_FILE_INDEX, bytes, n_bytes) == MANN_OK) code = open_and_use(v, why);
+    if (forge_file(v, PATH, MNI_FILE_INDEX, bytes, n_bytes) == MANN_OK)
+        code = open_and_use(v, why);
     mni_vfs_mem_free(memory);
     return code;
 }

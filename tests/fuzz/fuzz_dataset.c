@@ -1,5 +1,5 @@
-/* fuzz_dataset.c - bytes as a manifest: lines of path and class. Every path and class that
- * comes out stands in the text, classes are in order and none is empty.
+/* fuzz_dataset.c - bytes as a manifest: lines of path and class. Every path and class
+ * that comes out stands in the text, classes are in order and none is empty.
  * SPDX-License-Identifier: MIT */
 #include <string.h>
 
@@ -13,7 +13,8 @@ static void check(const mni_dataset *d)
     uint32_t klass;
     for (uint32_t k = 0; k < n_classes; k++) {
         FUZZ_CHECK(mni_dataset_class(d, k)[0]);
-        if (k) FUZZ_CHECK(strcmp(mni_dataset_class(d, k - 1), mni_dataset_class(d, k)) < 0);
+        if (k)
+            FUZZ_CHECK(strcmp(mni_dataset_class(d, k - 1), mni_dataset_class(d, k)) < 0);
     }
     for (uint64_t i = 0; i < mni_dataset_n_images(d); i++) {
         const char *path = mni_dataset_path(d, i, &klass);

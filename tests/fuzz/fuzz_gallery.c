@@ -89,7 +89,8 @@ static void change(mni_gallery *g, const float *q)
         FUZZ_CHECK(mni_gallery_remove(g, &id, 1, &gone, &e) == MANN_OK && gone == 1);
         FUZZ_CHECK(mni_gallery_add(g, &row, 1, &id, &e) == MANN_OK);
     }
-    const mann_status s = mni_gallery_build(g, NULL, NULL, MNI_MEASURE_NO, NULL, NULL, &e);
+    const mann_status s = mni_gallery_build(g, NULL, NULL, MNI_MEASURE_NO, NULL, NULL,
+                                            &e);
     if (s == MANN_OK && mni_gallery_verify(g, NULL, &e) != MANN_OK) {
         fprintf(stderr, "after a fold: %s\n", e.text);
         abort();

@@ -7,8 +7,8 @@
 #include "base/mem.h"
 #include "nn/model.h"
 
-/* The weights of the smallest network are a megabyte: of every section its first bytes, so
- * that the fuzzer has the words of the language. Such a file is refused. */
+/* The weights of the smallest network are a megabyte: of every section its first bytes,
+ * so that the fuzzer has the words of the language. Such a file is refused. */
 static size_t shorten(uint8_t *list, size_t n)
 {
     enum { HEAD = 8, MOST = 256 };
