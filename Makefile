@@ -182,7 +182,7 @@ TEST_CLI = tests/test_cli.c $(CLI_PARTS)
 BENCH = bench/bench.c bench/bench_kern.c bench/bench_rows.c bench/bench_gemm.c bench/photos.c \
 	bench/bench_image.c bench/bench_nn.c bench/bench_peak.c bench/bench_layers.c \
 	bench/bench_embed.c bench/bench_flat.c bench/bench_answer.c \
-	bench/bench_gallery.c
+	bench/bench_gallery.c bench/bench_store.c
 
 LIB_SRC  = $(BASE) $(OS) $(KERN) $(IMAGE_IN) $(IMAGE_OUT) $(STORE) $(NN) $(INDEX) $(EVAL) $(TRAIN) \
 	$(RECOG) $(API)
