@@ -55,9 +55,11 @@ CORPUS(gallery)
 CORPUS(model)
 CORPUS(json)
 CORPUS(dataset)
+CORPUS(pack)
 
 const test_case corpus_tests[] = {
     { "container", container, 0 }, { "journal", journal, 0 }, { "npy", npy, 0 },
     { "index", index, 0 },         { "gallery", gallery, 0 }, { "model", model, 0 },
-    { "json", json, 0 },           { "dataset", dataset, 0 }, { 0 }
+    { "json", json, 0 },           { "dataset", dataset, 0 },
+    { "pack", pack, 0 },           { 0 }
 };

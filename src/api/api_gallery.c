@@ -229,11 +229,21 @@ mann_status mann_gallery_put(mann_gallery *g, const mann_record *records, size_t
                          i);
         rows[i] = (mni_new_row){ .klass = r->class_name, .source = r->source,
                                  .vector = r->vector, .content_hash = r->content_hash,
-                                 .time = r->time, .id = r->id, .has_id = 1 };
+                                 .time = r->time, .id = r->id, .key = r->key,
+                                 .has_id = r->id != MANN_NO_ID };
     }
     if (s == MANN_OK) s = mni_gallery_add(g, rows, n, NULL, err);
     mni_free(rows);
     return s;
+}
+
+mann_status mann_gallery_find(mann_gallery *g, const char *key, uint64_t *id,
+                              mann_error *err)
+{
+    MNI_NEED(g, "mann_gallery_find");
+    MNI_NEED(key, "mann_gallery_find");
+    MNI_NEED(id, "mann_gallery_find");
+    return mni_gallery_find_key(g, key, id, err);
 }
 
 mann_status mann_gallery_save_model(mann_gallery *g, const char *path, mann_error *err)
@@ -430,6 +440,14 @@ mann_status mann_gallery_source(mann_gallery *g, uint64_t id, char *out, size_t 
     MNI_NEED(g, "mann_gallery_source");
     MNI_NEED(out, "mann_gallery_source");
     return mni_gallery_source(g, id, out, size, err);
+}
+
+mann_status mann_gallery_key(mann_gallery *g, uint64_t id, char *out, size_t size,
+                             mann_error *err)
+{
+    MNI_NEED(g, "mann_gallery_key");
+    MNI_NEED(out, "mann_gallery_key");
+    return mni_gallery_key(g, id, out, size, err);
 }
 
 mann_status mann_gallery_each(mann_gallery *g,

@@ -12,6 +12,9 @@
  *   PRXW  f32     the proxies, a row for each class, if the loss has them
  *   PRXM  f32     their momentum
  *
+ *   EMAW  f32     the mean of the weights, if there is one, and
+ *   EMAS  f32     of the norms' statistics
+ *
  * The rest follows from the configuration, as all randomness is a function of the step.
  * SPDX-License-Identifier: MIT */
 #include <string.h>
@@ -20,7 +23,7 @@
 #include "store/container.h"
 #include "train/trainer.h"
 
-enum { LAYOUT = 1, MOST_EPOCHS = 1 << 24 };
+enum { LAYOUT = 2, MOST_EPOCHS = 1 << 24 };
 
 mann_status mni_checkpoint_path(const mni_trainer *t, const char *name, mni_text *out,
                                 mann_error *err)
@@ -68,6 +71,9 @@ static void encode(const mni_trainer *t, mni_buf *b)
     mni_buf_u32(b, st->best_epoch);
     mni_buf_u32(b, st->n_stale);
     mni_buf_u32(b, st->watch.n_stuck);
+    mni_buf_u32(b, st->watch.n_flat);
+    put_real(b, st->watch.gap);
+    put_real(b, st->watch.best_gap);
     put_real(b, st->sum_loss);
     put_real(b, st->sum_active);
     mni_buf_u64(b, st->n_epochs);
@@ -92,6 +98,9 @@ static mann_status decode(mni_trainer *t, mni_cursor *c, const char *name,
     st.best_epoch = mni_cursor_u32(c);
     st.n_stale = mni_cursor_u32(c);
     st.watch.n_stuck = mni_cursor_u32(c);
+    st.watch.n_flat = mni_cursor_u32(c);
+    st.watch.gap = take_real(c);
+    st.watch.best_gap = take_real(c);
     st.sum_loss = take_real(c);
     st.sum_active = take_real(c);
     const uint64_t n = mni_cursor_u64(c);
@@ -158,6 +167,12 @@ static mann_status write_file(mni_trainer *t, const char *path, const mni_buf *s
         mni_writer_section(w, "PRXM", MNI_F32, MNI_ALIGN_SECTION,
                            mni_proxies_momentum(t->proxies), n_bytes);
     }
+    if (t->ema.params) {
+        mni_writer_section(w, "EMAW", MNI_F32, MNI_ALIGN_SECTION, t->ema.params,
+                           t->ema.n_params * sizeof(float));
+        mni_writer_section(w, "EMAS", MNI_F32, MNI_ALIGN_SECTION, t->ema.stats,
+                           t->ema.n_stats * sizeof(float));
+    }
     mni_writer_section(w, "TRST", MNI_BYTES, MNI_ALIGN_SECTION, state->bytes,
                        state->n_bytes);
     return mni_writer_finish(w, err);
@@ -223,6 +238,13 @@ static mann_status read_proxies(mni_trainer *t, const mni_reader *r, mann_error 
     return read_floats(r, "PRXM", mni_proxies_momentum(t->proxies), n, err);
 }
 
+static mann_status read_mean(mni_trainer *t, const mni_reader *r, mann_error *err)
+{
+    if (!t->ema.params) return MANN_OK;
+    MNI_TRY(read_floats(r, "EMAW", t->ema.params, t->ema.n_params, err));
+    return read_floats(r, "EMAS", t->ema.stats, t->ema.n_stats, err);
+}
+
 static mann_status read_checkpoint(mni_trainer *t, const mni_reader *r, mann_error *err)
 {
     mni_model *m;
@@ -231,6 +253,7 @@ static mann_status read_checkpoint(mni_trainer *t, const mni_reader *r, mann_err
     mni_cursor c = mni_cursor_of(state.data, (size_t)state.n_bytes);
     MNI_TRY(decode(t, &c, mni_reader_name(r), err));
     MNI_TRY(read_proxies(t, r, err));
+    MNI_TRY(read_mean(t, r, err));
     MNI_TRY(mni_model_read(&m, r, err));
     const mann_status s = mni_network_import(t->net, m, err);
     mni_model_free(m);

@@ -21,6 +21,7 @@ int fuzz_gallery(const uint8_t *bytes, size_t n_bytes);
 int fuzz_model(const uint8_t *bytes, size_t n_bytes);
 int fuzz_json(const uint8_t *bytes, size_t n_bytes);
 int fuzz_dataset(const uint8_t *bytes, size_t n_bytes);
+int fuzz_pack(const uint8_t *bytes, size_t n_bytes);
 
 #define FUZZ_CHECK(x) do { if (!(x)) {                                                  \
         fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x); abort(); } } while (0)
