@@ -124,7 +124,7 @@ EVAL = src/eval/metrics.c src/eval/episodes.c src/eval/calib.c src/eval/calib_us
 
 # --- L4 train ----------------------------------------------------------------------------------------------------------------
 TRAIN = src/train/dataset.c src/train/cache.c src/train/sampler.c src/train/augment.c \
-	src/train/loader.c src/train/split.c src/train/examine.c src/train/watch.c \
+	src/train/loader.c src/train/split.c src/train/pictures.c src/train/lookalike.c src/train/examine.c src/train/watch.c \
 	src/train/prepare.c src/train/memory.c src/train/loop.c src/train/checkpoint.c src/train/train_log.c \
 	src/train/curves.c src/train/stored.c src/train/packing.c
 

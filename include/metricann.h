@@ -306,6 +306,9 @@ typedef struct mann_train_config {
     uint32_t proxies;
     float    proxy_rate;
     uint32_t n_classes;
+    /* Batches of groups of so many classes that look alike, found anew in each epoch by
+     * an index over all classes; 0 or 1: batches by lot. */
+    uint32_t hard_classes;
     float    ema;   /* keep and examine the running mean of the weights; 0: no; 0.999 */
 } mann_train_config;
 void        mann_train_config_fill(mann_train_config *c, size_t size);

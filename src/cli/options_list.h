@@ -309,6 +309,10 @@ OPTION(PROXY_LR, "proxy-lr", 0, FLOAT, "X", "", 1e-9, 1000, C(TRAIN), "proxy-rat
 OPTION(MINER, "miner", 0, CHOICE, "semi=semi-hard=semihard|hard=batch-hard|random",
        "semi",
     0, 0, C(TRAIN), "mining", "triplet: which unlike image is compared")
+OPTION(HARD_CLASSES, "hard-classes", 0, U32, "N", "1", 1, 64, C(TRAIN),
+    "ann-miner class-groups",
+    "make batches of groups of N classes that look alike, found once an epoch by an "
+    "index over all classes; 1: by lot")
 OPTION(SOFT_MARGIN, "soft-margin", 0, FLAG, "", "no", 0, 0, C(TRAIN), "",
     "triplet: log(1 + exp) in place of a margin")
 OPTION(TEMPERATURE, "temperature", 0, FLOAT, "X", "", 0.001, 100, C(TRAIN), "tau",
