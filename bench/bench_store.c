@@ -96,8 +96,8 @@ static void say(const world *w, const char *what, bench_time t, double value,
                 const char *unit, double share)
 {
     char line[128];
-    snprintf(line, sizeof line, "store.%s rows=%u dim=%d %s", what, (unsigned)w->size, DIM,
-             w->index);
+    snprintf(line, sizeof line, "store.%s rows=%u dim=%d %s", what, (unsigned)w->size,
+             DIM, w->index);
     BENCH_LINE(line, mni_kern_dist_best()->name, 1, t, value, unit, share);
 }
 
