@@ -298,15 +298,16 @@ static void damage_costs_one(void)
         mni_section s;
         CHECK_OK(mni_reader_open_bytes(&r, file, n, "g", 0, NULL));
         CHECK(mni_reader_find(r, which ? "THMB" : "THIX", &s));
-        const size_t at = (size_t)((const uint8_t *)s.data - file), len = (size_t)s.n_bytes;
+        const size_t at = (size_t)((const uint8_t *)s.data - file);
+        const size_t len = (size_t)s.n_bytes;
         mni_reader_free(r);
         for (size_t b = 0; b < len; b += which ? 97 : 5) {
             mann_repair_report report;
             file[at + b] ^= (uint8_t)(1 + b % 255);
             CHECK_OK(put_bytes(v, "bad", file, n));
             CHECK(mni_gallery_open(&g, v, "bad", MANN_OPEN_READ, &e) != MANN_OK);
-            CHECK_FINE(mni_gallery_repair(v, "bad", "good", NULL, NULL, NULL, &report, &e),
-                       e);
+            CHECK_FINE(
+                mni_gallery_repair(v, "bad", "good", NULL, NULL, NULL, &report, &e), e);
             CHECK(report.n_lost == 0 && report.n_saved == PHOTOS);
             CHECK_FINE(mni_gallery_open(&g, v, "good", MANN_OPEN_READ, &e), e);
             check(g, PHOTOS, PHOTOS - 1);
