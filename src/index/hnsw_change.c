@@ -34,7 +34,8 @@ static mann_status copy_graph(mni_hnsw **out, const mni_hnsw *h, uint32_t cap,
     int ok =
         copy_array((void **)&c->links, h->links, h->n, cap, h->m0 * sizeof *h->links) &&
         copy_array((void **)&c->row_of, h->row_of, h->n, cap, sizeof *h->row_of) &&
-        copy_array((void **)&c->codes, h->codes, h->n, cap, h->walk.bytes);
+        (!h->bits ||
+         copy_array((void **)&c->codes, h->codes, h->n, cap, h->walk.bytes));
     if (ok && h->walk.low) {
         c->walk.low = c->walk.own_low =
             mni_memdup(h->walk.low, h->walk.dim * sizeof *h->walk.low);
