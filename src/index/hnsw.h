@@ -73,6 +73,13 @@ typedef struct mni_hnsw_walk {
     size_t list_cap;
 } mni_hnsw_walk;
 
+/* Of a graph in a mapped file, whose pages may still be on the disk: a walk that is slow
+ * waits for them one by one, and from then on sends for all it will touch next. */
+typedef struct mni_hnsw_pace {
+    double since;               /* when the step began */
+    int slow;
+} mni_hnsw_pace;
+
 /* The part of the graph that a walk sees at one level. */
 typedef struct mni_hnsw_view {
     const uint32_t *links, *node;   /* node NULL: level 0, where slots are nodes */
@@ -87,6 +94,7 @@ typedef struct mni_hnsw_view {
     const uint32_t *row_of;
     mni_pair_fn pairs;
     float scale, size;          /* of the query: step, squared length */
+    mni_hnsw_pace *pace;        /* NULL: all is in memory */
 } mni_hnsw_view;
 
 /* hnsw_rows.c */
@@ -97,6 +105,8 @@ void        mni_hnsw_rows_query(mni_hnsw_view *v, const mni_rows *rows,
 void        mni_hnsw_rows_measure(const mni_hnsw_view *v, const uint8_t *query,
                                   const uint32_t *nodes, size_t n, uint32_t *near);
 void        mni_hnsw_rows_fetch(const mni_hnsw_view *v, const uint32_t *nodes, size_t n);
+void        mni_hnsw_rows_send_for(const mni_hnsw_view *v, const uint32_t *nodes,
+                                   size_t n);
 /* What mni_hnsw_grid_reach says of codes. */
 uint32_t    mni_hnsw_rows_reach(const mni_hnsw_view *v, uint32_t key);
 
@@ -197,6 +207,7 @@ mann_status mni_hnsw_fold(mni_ann **out, const mni_ann *old, const mni_ann_job *
 mann_status mni_hnsw_open(mni_ann **out, const char *spec, const mni_reader *r,
                           const mni_rows *rows, mann_error *err);
 void        mni_hnsw_write(const mni_ann *a, mni_writer *w);
+void        mni_hnsw_in_turn(const mni_hnsw *h);
 mann_status mni_hnsw_check(const mni_ann *a, const mni_rows *rows, mann_error *err);
 
 #endif

@@ -22,6 +22,7 @@ static mann_status copy_graph(mni_hnsw **out, const mni_hnsw *h, uint32_t cap,
 {
     mni_hnsw *c = mni_memdup(h, sizeof *h);
     *out = NULL;
+    mni_hnsw_in_turn(h);
     if (!c) return mni_fail(err, MANN_E_NOMEM, "hnsw: header");
     c->owned = 1;
     c->cap = cap;

@@ -20,6 +20,7 @@
 #include <math.h>
 
 #include "base/mem.h"
+#include "os/pages.h"
 
 enum { HEAD_BYTES = 192, AT_LEVELS = 64, VERSION = 1 };
 
@@ -30,6 +31,7 @@ void mni_hnsw_write(const mni_ann *a, mni_writer *w)
     const uint32_t words[] = { VERSION, h->m, h->build_ef, h->bits, h->n, h->n_levels,
                                h->entry, h->fine.dim, h->walk.n_seen };
     uint8_t head[HEAD_BYTES] = { 0 };
+    mni_hnsw_in_turn(h);
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         mni_put32(head + 4 * i, words[i]);
     uint32_t step, noise;
@@ -151,6 +153,34 @@ static mann_status read_sections(mni_hnsw *h, const mni_reader *r, const mni_row
     return MANN_OK;
 }
 
+/* A first walk touches a thousand pages here and there; those above level 0 lie together,
+ * and are sent for while the rest of the file is opened. */
+static void announce(const mni_hnsw *h)
+{
+    enum { MOST = 8 << 20 };
+    const size_t n = h->n;
+    size_t up = 0;
+    for (uint32_t l = h->n_levels; l > 0; l--) {    /* the top levels are the small ones */
+        const size_t more = (size_t)h->level[l].n * (h->m + 2) * sizeof(uint32_t);
+        if (up + more > MOST) break;
+        up += more;
+        mni_pages_send_for(h->level[l].node, more);
+    }
+    mni_pages_scattered(h->links, n * h->m0 * sizeof *h->links);
+    mni_pages_scattered(h->row_of, n * sizeof *h->row_of);
+    mni_pages_scattered(h->codes, n * h->walk.bytes);
+}
+
+/* Before all of it is read. */
+void mni_hnsw_in_turn(const mni_hnsw *h)
+{
+    const size_t n = h->n;
+    if (h->owned) return;
+    mni_pages_in_turn(h->links, n * h->m0 * sizeof *h->links);
+    mni_pages_in_turn(h->row_of, n * sizeof *h->row_of);
+    mni_pages_in_turn(h->codes, n * h->walk.bytes);
+}
+
 mann_status mni_hnsw_open(mni_ann **out, const char *spec, const mni_reader *r,
                           const mni_rows *rows, mann_error *err)
 {
@@ -163,6 +193,7 @@ mann_status mni_hnsw_open(mni_ann **out, const char *spec, const mni_reader *r,
         mni_hnsw_free(&h->base);
         return s;
     }
+    announce(h);
     *out = &h->base;
     return MANN_OK;
 }

@@ -22,6 +22,8 @@
 
 #include <math.h>
 
+#include "os/pages.h"
+
 enum { AT_A_TIME = 64, LINE = 64 };
 
 int mni_hnsw_walks_rows(const mni_rows *rows, const mni_spec *said)
@@ -102,6 +104,18 @@ void mni_hnsw_rows_fetch(const mni_hnsw_view *v, const uint32_t *nodes, size_t n
         for (size_t j = 0; j < dim; j += LINE) __builtin_prefetch(at + row * dim + j);
         __builtin_prefetch(at + row * dim + dim - 1);
         __builtin_prefetch(v->rows->scale + row);
+    }
+}
+
+void mni_hnsw_rows_send_for(const mni_hnsw_view *v, const uint32_t *nodes, size_t n)
+{
+    const size_t dim = v->rows->dim;
+    for (size_t i = 0; i < n; i++) mni_pages_send_for(v->row_of + nodes[i], 4);
+    for (size_t i = 0; i < n; i++) {
+        const size_t row = v->row_of[nodes[i]];
+        if (row >= v->rows->n) continue;
+        mni_pages_send_for((const char *)v->rows->data + row * dim, dim);
+        mni_pages_send_for(v->rows->scale + row, 4);
     }
 }
 

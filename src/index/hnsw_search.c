@@ -24,6 +24,8 @@
 #include <math.h>
 
 #include "base/mem.h"
+#include "os/clock.h"
+#include "os/pages.h"
 
 enum {
     PER_LINE = 16,              /* links in a cache line */
@@ -127,6 +129,34 @@ static inline uint32_t node_at(const mni_hnsw_view *v, uint32_t slot)
     return v->node ? v->node[slot] : slot;
 }
 
+/* --- from the disk ------------------------------------------------------------------ */
+
+/* Asked once a step. Steps in memory take microseconds, a page from a disk 50 and more. */
+static int is_slow(const mni_hnsw_view *v)
+{
+    const double PATIENCE = 100e-6;
+    mni_hnsw_pace *p = v->pace;
+    if (!p || p->slow) return p != NULL;
+    const double now = mni_clock_seconds();
+    p->slow = now - p->since > PATIENCE;
+    p->since = now;
+    return p->slow;
+}
+
+static void send_for_links(const mni_hnsw_view *v, const uint32_t *slots, size_t n)
+{
+    const size_t bytes = v->degree * sizeof *v->links;
+    for (size_t i = 0; i < n; i++)
+        mni_pages_send_for(v->links + (size_t)slots[i] * v->degree, bytes);
+}
+
+static void send_for_codes(const mni_hnsw_view *v, const uint32_t *nodes, size_t n)
+{
+    if (v->rows) mni_hnsw_rows_send_for(v, nodes, n);
+    for (size_t i = 0; !v->rows && i < n; i++)
+        mni_pages_send_for(v->codes + nodes[i] * v->bytes, v->bytes);
+}
+
 /* --- down --------------------------------------------------------------------------- */
 
 /* Steps to the nearest neighbour while that is nearer. */
@@ -145,6 +175,7 @@ static uint32_t greedy(const mni_hnsw_view *v, const uint8_t *query, uint32_t sl
             nodes[n] = v->node[links[i]];
             n += nodes[n] < v->n_nodes;
         }
+        if (is_slow(v)) send_for_codes(v, nodes, n);
         measure(v, query, nodes, n, near);
         for (uint32_t i = 0; i < n; i++)
             if (near[i] + v->bias < best) {
@@ -253,11 +284,17 @@ static inline size_t expand(const mni_hnsw_view *v, mni_hnsw_walk *w, size_t n,
         while (at < n && pool[at] & 1) at++;
     }
     *cursor = at;
-    for (int i = 0; at < n && i < AT_ONCE; at++)
+    uint32_t next[AT_ONCE];
+    size_t n_next = 0;
+    for (; at < n && n_next < AT_ONCE; at++)
         if (!(pool[at] & 1)) {
             fetch_links(v, mni_hnsw_node(pool[at]));
-            i++;
+            next[n_next++] = mni_hnsw_node(pool[at]);
         }
+    if (is_slow(v)) {
+        send_for_links(v, next, n_next);
+        send_for_codes(v, v->node ? others : slots, met);
+    }
     return met;
 }
 
@@ -283,6 +320,7 @@ size_t mni_hnsw_beam(const mni_hnsw_view *v, mni_hnsw_walk *w, const uint8_t *qu
             if (at > cursor || at == ef) continue;
             cursor = at;
             fetch_links(v, slots[i]);
+            if (v->pace && v->pace->slow) send_for_links(v, &slots[i], 1);
         }
     }
     return n;
@@ -349,6 +387,7 @@ static mann_status beam_kept(const mni_hnsw_view *v, mni_hnsw_walk *w,
         if (n == ef && next > w->pool[n - 1]) break;
         const size_t met = unmet(v, &w->seen, mni_hnsw_node(next), slots, slots);
         fetch_codes(v, slots, met);
+        if (is_slow(v)) send_for_codes(v, slots, met);
         if (!mni_grow((void **)&w->heap, &w->heap_cap, waiting + met, sizeof *w->heap))
             return mni_fail(err, MANN_E_NOMEM, "hnsw: nodes waiting in a filtered walk");
         measure(v, query, slots, met, near);
@@ -387,11 +426,26 @@ static void fetch_row(const mni_rows *rows, size_t row_bytes, uint32_t row)
         __builtin_prefetch(at + j);
 }
 
+static void send_for_rows(const mni_hnsw *h, const mni_rows *rows, size_t row_bytes,
+                          const uint64_t *pool, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        mni_pages_send_for(h->row_of + mni_hnsw_node(pool[i]), sizeof *h->row_of);
+    for (size_t i = 0; i < n; i++) {
+        const size_t row = h->row_of[mni_hnsw_node(pool[i])];
+        if (row >= rows->n) continue;
+        mni_pages_send_for((const char *)rows->data + row * row_bytes, row_bytes);
+        if (rows->scale) mni_pages_send_for(rows->scale + row, sizeof *rows->scale);
+    }
+}
+
 /* The first nodes of the pool, measured exactly. */
-static void measure_rows(const mni_hnsw *h, const mni_rows *rows, const float *query,
-                         const uint64_t *pool, size_t n, mni_topk *best)
+static void measure_rows(const mni_hnsw *h, const mni_hnsw_view *v, const mni_rows *rows,
+                         const float *query, const uint64_t *pool, size_t n,
+                         mni_topk *best)
 {
     const size_t row_bytes = rows->dim * mni_dtype_bytes(rows->dtype);
+    if (is_slow(v)) send_for_rows(h, rows, row_bytes, pool, n);
     for (size_t i = 0; i < n + ROWS_AHEAD; i++) {
         if (i < n) {
             const uint32_t row = h->row_of[mni_hnsw_node(pool[i])];
@@ -411,10 +465,15 @@ static mann_status search_one(const mni_hnsw *h, const mni_rows *rows, const flo
                               mann_error *err)
 {
     mni_hnsw_view v = mni_hnsw_view_of(h, 0, 0);
+    mni_hnsw_pace pace = { 0 };
     size_t n, ef = p->ef > best->k ? p->ef : best->k;
     if (ef > h->n) ef = h->n;
     if (h->n == 0 || ef == 0) return MANN_OK;
     MNI_TRY(mni_hnsw_walk_ready(w, h, ef, err));
+    if (!h->owned) {
+        pace.since = mni_clock_seconds();
+        v.pace = &pace;
+    }
     if (h->bits) v.bias = mni_hnsw_grid_query(&h->walk, query, w->query);
     else mni_hnsw_rows_query(&v, rows, query, w->query);
     const uint32_t found = mni_hnsw_descend(h, 0, &v, w->query),
@@ -426,7 +485,7 @@ static mann_status search_one(const mni_hnsw *h, const mni_rows *rows, const flo
         n = mni_hnsw_beam(&v, w, w->query, start, ef);
     }
     n = may_count(&v, query, w->query, w->pool, n, best->k);
-    measure_rows(h, rows, query, w->pool, n, best);
+    measure_rows(h, &v, rows, query, w->pool, n, best);
     return MANN_OK;
 }
 

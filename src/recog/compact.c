@@ -92,6 +92,7 @@ static mann_status gather(plan *p, mann_error *err)
     }
     mni_text name = { 0 }, source = { 0 };
     int keep = 0;
+    mni_reader_in_turn(s->base->reader);
     for (uint32_t row = 0; row < total && p->n < s->n_live; row++) {
         keep = wanted(p, row, vector, &name, &source);
         if (keep < 0) break;

@@ -69,7 +69,8 @@ typedef struct mni_section {
 /* check every CRC; files under 64 MiB are always checked whole */
 enum {
     MNI_READ_VERIFY = 1,
-    MNI_READ_DAMAGED = 2        /* for repair: header and table must be sound, no more */
+    MNI_READ_DAMAGED = 2,       /* for repair: header and table must be sound, no more */
+    MNI_READ_SCATTERED = 4      /* will be read here and there (os/pages.h) */
 };
 
 mann_status mni_reader_open(mni_reader **out, const mni_vfs *v, const char *path,
@@ -79,6 +80,8 @@ mann_status mni_reader_open(mni_reader **out, const mni_vfs *v, const char *path
 mann_status mni_reader_open_bytes(mni_reader **out, const void *bytes, size_t n_bytes,
                                   const char *name, unsigned flags, mann_error *err);
 void        mni_reader_free(mni_reader *r);
+/* Before much of it is read from front to back; takes MNI_READ_SCATTERED back. */
+void        mni_reader_in_turn(const mni_reader *r);
 mni_file_is mni_reader_kind(const mni_reader *r);
 mni_uuid    mni_reader_uuid(const mni_reader *r);
 uint64_t    mni_reader_generation(const mni_reader *r);
