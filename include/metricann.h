@@ -137,13 +137,16 @@ void        mann_synth_config_fill(mann_synth_config *c, size_t size);
 mann_status mann_synth_draw(mann_image *out, const mann_synth_config *c, uint64_t klass,
                             uint64_t view, mann_error *err);
 
-/* --- 4. data sets: a folder of class folders, or a manifest of path<TAB>class ------- */
+/* --- 4. data sets: a folder of class folders, a manifest of path<TAB>class, one file
+ *        that holds all (pack), or a store of your own ------------------------------- */
 #define MANN_NO_CLASS 0xFFFFFFFFu
 typedef struct mann_dataset mann_dataset;
 /* Class = first folder below `path`; deeper folders belong to it; images in the root have
  * no class. Dot files are skipped, symbolic-link loops broken. Order: classes and paths
  * sorted by bytes. A folder without a single image is MANN_E_NOT_FOUND. Empty classes and
- * odd files are told by notes. */
+ * odd files are told by notes. `path` may also be a manifest, or a file that
+ * mann_dataset_pack wrote: in it photos have the paths, classes, times and the order they
+ * had. */
 mann_status mann_dataset_open(mann_dataset **out, const char *path, const mann_hooks *h,
                               mann_error *err);
 /* Single files instead of a folder, in the order given, all of one class (NULL: none).
@@ -159,6 +162,70 @@ mann_status mann_dataset_read(const mann_dataset *d, uint64_t image, mann_image 
                               mann_error *err);
 void        mann_dataset_free(mann_dataset *d);
 
+/* Photos that lie somewhere else: in a database, an archive, in memory. Fill the table
+ * and make a data set of it; an example is in src/train/README.md. */
+typedef struct mann_stored {                    /* one photo; texts are borrowed */
+    uint32_t struct_size;
+    const char *path;      /* its name, "mug/1.jpg": what records call their source */
+    const char *klass;                          /* NULL: none */
+    uint64_t key, time;    /* key: whatever helps read; time: seconds since 1970, or 0 */
+} mann_stored;
+typedef struct mann_storage {
+    uint32_t struct_size;                       /* sizeof(mann_storage) */
+    void *user;
+    /* Calls tell(to, photo) for each photo, in any order; a failure of tell is to be
+     * returned. Called once, by mann_dataset_from_storage, on its thread. */
+    mann_status (*list)(void *user,
+                        mann_status (*tell)(void *to, const mann_stored *photo), void *to,
+                        mann_error *err);
+    /* Calls put(to, bytes, n) with the photo's bytes, in one piece or several. */
+    mann_status (*read)(void *user, const mann_stored *photo,
+                        mann_status (*put)(void *to, const void *bytes, size_t n_bytes),
+                        void *to, mann_error *err);
+    /* May be NULL. Asked before read: room for how many bytes (0: not known), and the
+     * time, which holds the photo's own until it is changed. */
+    mann_status (*stat)(void *user, const mann_stored *photo, uint64_t *n_bytes,
+                        uint64_t *time, mann_error *err);
+    void (*close)(void *user);                  /* may be NULL: by mann_dataset_free */
+} mann_storage;
+/* read and stat are called from any thread, several at once, from now until the data set
+ * is freed: a store that cannot stand that must lock. The same photo must give the same
+ * bytes. They fail with a status and, if they like, a sentence in err->text; such a photo
+ * is skipped and told as an unreadable file is, but MANN_E_NOMEM ends the call that wants
+ * it. Photos are sorted by class and path; more than 1 GiB of one is MANN_E_LIMIT. The
+ * table is copied; `user` is taken: on failure close is not called. */
+mann_status mann_dataset_from_storage(mann_dataset **out, const mann_storage *storage,
+                                      mann_error *err);
+
+/* Any data set as one checked file, replacing what is at `path` in one step: the photos'
+ * bytes as they are, with paths, classes, times and hashes. The same data set gives the
+ * same file. One photo is in memory at a time. What cannot be read is skipped, told by a
+ * note and counted. report may be NULL. */
+typedef struct mann_pack_report {
+    uint32_t struct_size, n_classes;
+    uint64_t n_photos, n_skipped, n_bytes;
+    uint32_t manifest;                          /* unpack: 1 if it wrote one */
+} mann_pack_report;
+mann_status mann_dataset_pack(const mann_dataset *d, const char *path,
+                              const mann_hooks *h, mann_pack_report *report,
+                              mann_error *err);
+/* The photos of any data set as files below `dir`, a new or an empty folder, with their
+ * times; and dir/manifest.tsv where classes do not follow from paths. A path that leads
+ * outside of dir is MANN_E_FORMAT before anything is written. */
+mann_status mann_dataset_unpack(const mann_dataset *d, const char *dir,
+                                const mann_hooks *h, mann_pack_report *report,
+                                mann_error *err);
+/* Reads every photo; of a packed set every byte, against checksums and hashes. */
+mann_status mann_dataset_verify(const mann_dataset *d, const mann_hooks *h,
+                                mann_error *err);
+typedef struct mann_dataset_info {
+    uint32_t struct_size, n_classes, packed;    /* packed: 1: the rest is told */
+    uint64_t n_images, n_without_class, photo_bytes, file_bytes;
+    char uuid[40];
+} mann_dataset_info;
+mann_status mann_dataset_describe(const mann_dataset *d, mann_dataset_info *info,
+                                  mann_error *err);
+
 /* --- 5. models: photo -> vector ----------------------------------------------------- */
 typedef struct mann_model mann_model;
 /* architecture: "pixels" (16x16 RGB, mean removed, normalised: the baseline every model
@@ -173,12 +240,12 @@ void        mann_model_free(mann_model *m);
  * them at once: the model becomes another one, with a fingerprint of its own. */
 mann_status mann_model_store_as(mann_model *m, uint32_t store, mann_error *err);
 /* What the network computes with. int8 is more than twice as fast as f32 where the CPU
- * has AVX-512 VNNI; bf16 reads half of what f32 does, and is faster on large networks
- * only. Both are emulated elsewhere, int8 with the same bits. Either makes another model
- * of it, with a fingerprint of its own, saved and opened as such: a gallery answers
- * queries of its own precision only. int8 needs to know how large numbers get: training
- * measured it; a model from elsewhere is measured here, on 32 drawn pictures. The pixels
- * model has no weights: MANN_E_ARG. */
+ * has AVX-512 VNNI; bf16 needs half of the memory for weights, and has half of the speed
+ * of f32 today. Both are emulated elsewhere, int8 with the same bits. Either makes
+ * another model of it, with a fingerprint of its own, saved and opened as such: a gallery
+ * answers queries of its own precision only. int8 needs to know how large numbers get:
+ * training measured it; a model from elsewhere is measured here, on 32 drawn pictures.
+ * The pixels model has no weights: MANN_E_ARG. */
 enum { MANN_PRECISION_F32 = 1, MANN_PRECISION_BF16, MANN_PRECISION_INT8 };
 mann_status mann_model_set_precision(mann_model *m, uint32_t precision, mann_error *err);
 uint32_t    mann_model_dim(const mann_model *m);
@@ -199,7 +266,11 @@ mann_status mann_model_describe(const mann_model *m, mann_model_info *info,
                                 mann_error *err);
 
 /* --- training --- */
-enum { MANN_LOSS_TRIPLET = 1, MANN_LOSS_CONTRASTIVE, MANN_LOSS_SUPCON };
+enum {
+    MANN_LOSS_TRIPLET = 1, MANN_LOSS_CONTRASTIVE, MANN_LOSS_SUPCON, MANN_LOSS_NPAIR,
+    /* with a learned point for each class, its proxy; they do not go into the model */
+    MANN_LOSS_SOFTMAX, MANN_LOSS_COSFACE, MANN_LOSS_ARCFACE, MANN_LOSS_PROXY_ANCHOR
+};
 enum { MANN_MINE_HARD = 1, MANN_MINE_SEMI_HARD, MANN_MINE_RANDOM };
 enum { MANN_AUGMENT_NONE = 1, MANN_AUGMENT_GLYPH, MANN_AUGMENT_PHOTO, MANN_AUGMENT_ALL };
 enum { MANN_MONITOR_RECALL = 1, MANN_MONITOR_LOSS };
@@ -219,7 +290,8 @@ typedef struct mann_train_config {
     uint32_t keep_checkpoints;                  /* the newest so many; 3; ~0: all */
     int      resume;     /* MANN_TRAIN_*: what becomes of checkpoints that are there */
     float    learning_rate, momentum, weight_decay;        /* 0.1, 0.9 (Nesterov), 5e-4 */
-    float    margin, temperature, clip;         /* 0.2, 0.1, 0 (no clipping) */
+    /* 0: the loss's own (src/nn/README.md has a table); clip 0: no clipping */
+    float    margin, temperature, clip;
     /* of the classes, held out when there is no other validation; 0.1 */
     float    validation_share;
     uint64_t seed, cache_bytes;                 /* 1; 1 GiB of decoded images */
@@ -229,6 +301,15 @@ typedef struct mann_train_config {
     /* Most memory that may be taken (see mann_train_plan); 0: any. The cache shrinks to
      * what is left; where even that does not do: MANN_E_BUDGET, and nothing was read. */
     uint64_t mem_bytes;
+    /* Losses with proxies: so many take part in a step, 0: all; their rate, 0: chosen;
+     * and, for mann_train_plan, of how many classes (training counts them itself). */
+    uint32_t proxies;
+    float    proxy_rate;
+    uint32_t n_classes;
+    /* Batches of groups of so many classes that look alike, found anew in each epoch by
+     * an index over all classes; 0 or 1: batches by lot. */
+    uint32_t hard_classes;
+    float    ema;   /* keep and examine the running mean of the weights; 0: no; 0.999 */
 } mann_train_config;
 void        mann_train_config_fill(mann_train_config *c, size_t size);
 /* What mann_train(m, .., c, p, ..) takes at most beside m, p and the data set's list of
@@ -241,6 +322,7 @@ typedef struct mann_train_cost {
     uint64_t work_bytes;                        /* of threads, batches, examinations */
     uint64_t fixed_bytes;                       /* the sum of these */
     uint64_t cache_bytes;                       /* at most; what mem_bytes leaves of it */
+    uint64_t proxy_bytes;                       /* in fixed_bytes too */
 } mann_train_cost;
 mann_status mann_train_plan(const mann_model *m, const mann_train_config *c,
                             mann_pool *p, mann_train_cost *out, mann_error *err);
@@ -296,7 +378,7 @@ mann_status mann_gallery_use_model(mann_gallery *g, const mann_model *m, mann_er
 
 /* Durable when they return. classes[i] NULL or classes NULL: no class. sources may be
  * NULL. ids are given by the gallery (never reused) unless ids_in is given (upsert: a row
- * of that id is replaced). */
+ * of that id is replaced, its key stays). With keys of your own: mann_gallery_put. */
 mann_status mann_gallery_add(mann_gallery *g, const char *const *classes,
                              const char *const *sources, mann_matrix rows,
                              const uint64_t *ids_in, uint64_t *ids_out, mann_error *err);
@@ -346,13 +428,23 @@ typedef struct mann_record {                  /* one thing; borrowed for the cal
     uint32_t klass;
     const char *class_name, *source;          /* class_name NULL: none; source "": none */
     const float *vector;                        /* dim floats; unit length for cosine */
+    /* the user's own name of it, unique among live records: "sku-4711"; "": none */
+    const char *key;
 } mann_record;
 
 /* Records as mann_gallery_each gave them, of this or another gallery: their ids (a row of
- * that id is replaced), contents, times, paths and classes; `klass` is not looked at.
- * Durable when it returns, all of them or none. */
+ * that id is replaced), contents, times, paths, classes and keys; `klass` is not looked
+ * at. Durable when it returns, all of them or none.
+ * Upsert by key: id MANN_NO_ID means the record that has this key, which is replaced and
+ * keeps its id, or a new one. A key is 1 to 1024 bytes of UTF-8 without control
+ * characters. With an id, key NULL leaves the record the key that it has; one that names
+ * another record is refused (MANN_E_EXISTS), as is one that comes twice in a call. */
+#define MANN_NO_ID UINT64_MAX
 mann_status mann_gallery_put(mann_gallery *g, const mann_record *records, size_t n,
                              mann_error *err);
+/* The id of the record with this key; MANN_E_NOT_FOUND. Logarithmic, from the file. */
+mann_status mann_gallery_find(mann_gallery *g, const char *key, uint64_t *id,
+                              mann_error *err);
 /* The model that the file carries, as a file of its own. MANN_E_NOT_FOUND: none is in. */
 mann_status mann_gallery_save_model(mann_gallery *g, const char *path, mann_error *err);
 
@@ -365,20 +457,22 @@ mann_status mann_gallery_copy(mann_gallery *g, const char *path,
                               int (*keep)(void *user, const mann_record *r), void *user,
                               mann_pool *p, const mann_hooks *h, mann_error *err);
 /* Adds every record of `from`, a gallery of the same model, metric and dimension: else
- * MANN_E_MISMATCH. Photos that are there already (same content and class; bare vectors:
- * the same numbers and class) are counted as present. Ids are kept unless they were
- * given before. In durable groups. */
+ * MANN_E_MISMATCH. Photos that are there already (same content, class and key; bare
+ * vectors: the same numbers) are counted as present. Ids are kept unless they were given
+ * before; a record with the key of one that is there replaces that. In durable groups. */
 mann_status mann_gallery_merge(mann_gallery *g, mann_gallery *from, const mann_hooks *h,
                                mann_add_report *report, mann_error *err);
 /* Whatever checksums still vouch for in a damaged gallery and its journal becomes a new
  * gallery at `to` (MANN_E_EXISTS if something is there); `path` is only read. Maps, lists
- * and the index (index NULL: of the same kind) are made anew. MANN_E_FORMAT if header,
- * table or the block META are gone: then nothing can be told from the rest. */
+ * and the index (index NULL: of the same kind) are made anew. A file that was cut, or has
+ * lost header or table, is read by its block META. MANN_E_FORMAT if both copies of that
+ * are gone, or no vector is whole: then nothing can be told from the rest. */
 typedef struct mann_repair_report {
     uint32_t struct_size, model_lost, journal_ignored;
     uint64_t n_saved, n_lost;                   /* records */
     uint64_t n_paths_lost, n_names_lost;        /* of saved records; of classes */
     uint64_t journal_cut_bytes;
+    uint64_t n_keys_lost;                       /* of saved records */
 } mann_repair_report;
 mann_status mann_gallery_repair(const char *path, const char *to, const char *index,
                                 mann_pool *p, const mann_hooks *h,
@@ -439,6 +533,19 @@ typedef struct mann_tuned {
 } mann_tuned;
 mann_status mann_gallery_tune(mann_gallery *g, mann_matrix queries, double recall,
                               uint32_t k, mann_pool *p, mann_tuned *out, mann_error *err);
+/* Which share of the k nearest rows does the index find, as searches ask it by default?
+ * n stored rows (0: 1,000; fewer if there are fewer), drawn by the gallery's seed, are
+ * compared with an exact search: the same gallery, the same figure. What verify cannot
+ * see: links that are sound and lead to the wrong rows. Rows that no compact has folded
+ * in are not asked for: they are always found. */
+typedef struct mann_recall {
+    uint32_t struct_size, k, value;             /* value 0: the common rule */
+    char     knob[8];                           /* "ef", "nprobe"; "": exact */
+    uint64_t n_rows;                            /* that were asked */
+    double   recall, low, high;                 /* 95 % interval */
+} mann_recall;
+mann_status mann_gallery_recall(mann_gallery *g, uint64_t n, uint32_t k, mann_pool *p,
+                                mann_recall *out, mann_error *err);
 /* What building and compacting by this handle may take in memory beside the vectors;
  * 0: no limit. Then MANN_E_BUDGET instead, before anything is built. */
 void mann_gallery_limit(mann_gallery *g, uint64_t mem_bytes);
@@ -452,6 +559,9 @@ mann_status mann_gallery_class_name(mann_gallery *g, uint32_t klass, char *out,
                                     size_t size, mann_error *err);
 mann_status mann_gallery_source(mann_gallery *g, uint64_t id, char *out, size_t size,
                                 mann_error *err);
+/* "": the record has none */
+mann_status mann_gallery_key(mann_gallery *g, uint64_t id, char *out, size_t size,
+                             mann_error *err);
 mann_status mann_gallery_embed(mann_gallery *g, const mann_image *images, size_t n,
                                mann_pool *p, float *out, mann_error *err);
 /* A photo file as the gallery's own commands read it: no larger than its model needs (a

@@ -58,6 +58,8 @@ int mni_cli_fail(mni_cli *c, mni_from from, mann_status s);
 /* A mistake of the user: prints the sentence and where help is; returns MNI_EXIT_USAGE.
  */
 int mni_cli_usage(mni_cli *c, const char *fmt, ...) MNI_PRINTF(2, 3);
+/* The same file or folder, by whatever names? 0 if either is not there. */
+int mni_cli_same_file(const char *a, const char *b);
 mann_status mni_cli_pool(mni_cli *c, mann_pool **pool);
 static inline int mni_cli_json(const mni_cli *c)
 {
@@ -106,6 +108,8 @@ int mni_is_vector_file(const char *path);
 int mni_is_image_file(const char *path);
 /* The file's first 8 bytes are those of a gallery, model or index. */
 int mni_is_container(const char *path);
+/* A file that 'pack' wrote? */
+int mni_is_packed_set(const char *path);
 /* Whole numbers of a vector file, as ids (owned, mni_free). */
 mann_status mni_cli_ids(mni_cli *c, const char *path, uint64_t **ids, size_t *n);
 const char *mni_metric_name(uint32_t metric);

@@ -90,16 +90,6 @@ int mni_cmd_restore(mni_cli *c)
 
 /* --- merge -------------------------------------------------------------------------- */
 
-/* The same file, by whatever name? */
-static int same_file(const char *a, const char *b)
-{
-    mni_stat x, y;
-    const mni_vfs *v = mni_vfs_posix();
-    return v->ops->stat(v, a, &x, NULL) == MANN_OK &&
-           v->ops->stat(v, b, &y, NULL) == MANN_OK && x.inode && x.inode == y.inode &&
-           x.device == y.device;
-}
-
 /* Everything that could refuse later is asked before anything is written. */
 static mann_status check_inputs(mni_cli *c, const char *out)
 {
@@ -108,7 +98,7 @@ static mann_status check_inputs(mni_cli *c, const char *out)
     for (size_t i = 0; i < o->n_files; i++) {
         mann_gallery_info info = { .struct_size = sizeof info };
         mann_gallery *g;
-        if (same_file(o->files[i], out))
+        if (mni_cli_same_file(o->files[i], out))
             return mni_fail(&c->err, MANN_E_EXISTS, "%s: is one of those to be merged",
                             out);
         MNI_TRY(mann_gallery_open(&g, o->files[i], MANN_OPEN_READ, &c->err));
@@ -227,21 +217,23 @@ int mni_cmd_repair(mni_cli *c)
     const mni_count counts[] = {
         { "saved", r.n_saved },           { "lost", r.n_lost },
         { "paths_lost", r.n_paths_lost }, { "names_lost", r.n_names_lost },
+        { "keys_lost", r.n_keys_lost },
         { "model_lost", r.model_lost },   { "journal_bytes_cut", r.journal_cut_bytes },
         { "journal_ignored", r.journal_ignored }
     };
-    if (r.n_lost || r.n_paths_lost || r.n_names_lost)
+    if (r.n_lost || r.n_paths_lost || r.n_names_lost || r.n_keys_lost)
         mni_talk_say(&c->talk, MANN_NOTE_WARNING,
-                     "lost: %llu record%s, the paths of %llu more, the names of %llu "
-                     "class%s",
+                     "lost: %llu record%s, the paths of %llu more, the keys of %llu, the "
+                     "names of %llu class%s",
                      (unsigned long long)r.n_lost, mni_s(r.n_lost),
                      (unsigned long long)r.n_paths_lost,
+                     (unsigned long long)r.n_keys_lost,
                      (unsigned long long)r.n_names_lost, mni_es(r.n_names_lost));
     if (r.journal_cut_bytes)
         mni_talk_say(&c->talk, MANN_NOTE_WARNING, "lost: %llu bytes of the journal's end",
                      (unsigned long long)r.journal_cut_bytes);
     const int code = report_file(c, out, counts, sizeof counts / sizeof *counts);
-    const int whole = !r.n_lost && !r.n_paths_lost && !r.n_names_lost && !r.model_lost &&
-                      !r.journal_cut_bytes;
+    const int whole = !r.n_lost && !r.n_paths_lost && !r.n_names_lost &&
+                      !r.n_keys_lost && !r.model_lost && !r.journal_cut_bytes;
     return code == MNI_EXIT_OK && !whole ? MNI_EXIT_CHECK : code;
 }

@@ -33,6 +33,10 @@ OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "DIR", "", 0, 0, C(EXPORT), "out out-d
     "folder for the files; made if it is not there")
 OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "GALLERY", "", 0, 0, C(IMPORT),
     "out output-file", "the gallery to make, or to bring up to date")
+OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "FILE", "", 0, 0, C(PACK), "out output-file",
+    "the file to write")
+OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "DIR", "", 0, 0, C(UNPACK), "out out-dir",
+    "folder for the photos; made if it is not there")
 OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "DIR", "", 0, 0, C(SPLIT), "out out-dir",
     "folder for the shards; made if it is not there")
 OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "FILE", "final_model.mann", 0, 0, C(TRAIN),
@@ -81,10 +85,11 @@ OPTION_AGAIN(LABELS, "labels", 0, PATH, "FILE", "", 0, 0, C(CONVERT),
     "class-file label-file",
     "from a gallery: write lines of id, class, source (separated by tabs)")
 OPTION(IDS, "ids", 0, PATH, "FILE", "", 0, 0, C(BUILD) | C(ADD), "id-file",
-    "with vectors: a file of ids (.npy .ivecs .ibin, up to 2^24); a row of a known id "
-    "replaces it")
+    "with vectors: a file of ids (.npy .ivecs .ibin, up to 2^24), or a text file with "
+    "one key of yours per row; a row of a known id or key replaces it")
 OPTION_AGAIN(IDS, "ids", 0, PATH, "FILE", "", 0, 0, C(CONVERT), "id-file",
-    "from a gallery: write the ids of the rows (.npy .ivecs .ibin)")
+    "from a gallery: write the ids of the rows (.npy .ivecs .ibin), or, to any other "
+    "name, their keys as text, one a line")
 OPTION_AGAIN(IDS, "ids", 0, PATH, "FILE", "", 0, 0, C(EVAL), "id-file item-ids base-ids",
     "names of --base's rows, one a line (or row, tab, name), as --truth uses them")
 OPTION(QUERY_IDS, "query-ids", 0, PATH, "FILE", "", 0, 0, C(EVAL), "user-ids",
@@ -134,6 +139,9 @@ OPTION(COUNT, "count", 0, U64, "N", "0", 0, 2147483647, C(PLAN), "n-rows num-row
     "plan for so many rows")
 OPTION(RECALL, "recall", 0, FLOAT, "SHARE", "0.95", 0.01, 1, C(TUNE), "target-recall",
     "share of the k nearest rows that is to be found")
+OPTION_AGAIN(RECALL, "recall", 0, FLOAT, "SHARE", "", 0.01, 1, C(VERIFY), "min-recall",
+    "also ask 1,000 stored rows for their 10 nearest, by the index and exactly; exit "
+    "status 1 if the index finds a smaller share")
 OPTION_AGAIN(INDEX, "index", 'i', STRING, "SPEC", "", 0, 0, C(REPAIR),
     "index-type index-spec factory index-factory",
     "kind of index of the new gallery; default the one it had")
@@ -188,8 +196,9 @@ OPTION(BEST_M, "best-m", 0, U32, "N", "", 1, 1000000, C(SEARCH) | C(EVAL), "best
     "mean: of the best N rows of a class; vote: of the N nearest rows")
 OPTION(MARGIN, "margin", 0, FLOAT, "X", "0.01", 0, 2, C(SEARCH) | C(EVAL), "min-margin",
     "'known' needs this lead over the second class")
-OPTION_AGAIN(MARGIN, "margin", 0, FLOAT, "X", "0.2", 1e-6, 2, C(TRAIN), "triplet-margin",
-    "how much farther the unlike must be than the like")
+OPTION_AGAIN(MARGIN, "margin", 0, FLOAT, "X", "", 1e-6, 2, C(TRAIN), "triplet-margin",
+    "how much farther the unlike must be than the like; default the loss's own: 0.2, "
+    "contrastive 1, arcface 0.3 (radians), proxy-anchor 0.1")
 OPTION(SHEET, "sheet", 0, PATH, "FILE", "", 0, 0, C(SEARCH), "contact-sheet html png",
     "contact sheet of queries and hits: F.png, F.jpg or F.html")
 OPTION(OUT_DIR, "out", 0, PATH, "DIR", "", 0, 0, C(SEARCH),
@@ -214,9 +223,12 @@ OPTION_AGAIN(CLASS, "class", 'c', STRING, "NAME", "", 0, 0, C(RELABEL),
     "the class that the records get")
 OPTION(FROM, "from", 0, STRING, "NAME", "", 0, 0, C(RELABEL), "old-class",
     "take every record of this class")
-OPTION(ID, "id", 0, LIST, "N,...", "", 0, 18446744073709551615.0, C(REMOVE) | C(RELABEL),
+OPTION(ID, "id", 0, LIST, "ID,...", "", 0, 0, C(REMOVE) | C(RELABEL),
     "row-id record",
-    "ids of records, separated by commas")
+    "ids of records, separated by commas; what is no whole number is a key")
+OPTION(KEY, "key", 0, MANY, "KEY", "", 0, 0, C(REMOVE) | C(RELABEL),
+    "record-key string-id",
+    "the record with this key, also if it looks like a number; may be repeated")
 
 /* --- measuring ---------------------------------------------------------------------- */
 OPTION(REFS, "refs", 0, U32, "N", "", 1, 1000000, C(EVAL), "references n-refs",
@@ -239,6 +251,8 @@ OPTION(MIN_RECALL, "min-recall", 0, FLOAT, "X", "", 0, 1, C(EVAL),
 /* --- drawing ------------------------------------------------------------------------ */
 OPTION(CLASSES, "classes", 0, U32, "N", "100", 1, 10000000, C(SYNTH),
     "n-classes num-classes", "how many objects")
+OPTION_AGAIN(CLASSES, "classes", 0, U32, "N", "0", 0, 4294967295.0, C(PLAN),
+    "n-classes num-classes", "training: so many classes, of a loss with a point of each")
 OPTION(VIEWS, "views", 0, U32, "N", "6", 1, 1000000, C(SYNTH),
     "n-views num-views images-per-class",
     "pictures of each")
@@ -278,15 +292,32 @@ OPTION(DIM, "dim", 0, U32, "N", "", 1, 16384, C(TRAIN), "embedding-dim embed-dim
     "numbers in a vector; default the backbone's own (mini 128, resnet 512)")
 OPTION_AGAIN(DIM, "dim", 0, U32, "N", "0", 0, 1048576, C(PLAN), "d dimension",
     "numbers in a vector")
-OPTION(LOSS, "loss", 0, CHOICE, "triplet|contrastive|supcon=sup-con", "triplet", 0, 0,
-    C(TRAIN), "loss-type criterion", "what is to become small")
+OPTION(LOSS, "loss", 0, CHOICE,
+    "triplet|contrastive|supcon=sup-con=infonce|npair=n-pair=n-pairs|"
+    "softmax=norm-softmax=normface|cosface=cos-face|arcface=arc-face|"
+    "proxy-anchor=proxyanchor", "triplet", 0, 0,
+    C(TRAIN) | C(PLAN), "loss-type criterion",
+    "what is to become small; triplet looks at three images, contrastive at two, npair "
+    "at one of each class, supcon at the whole batch, the others at a learned point of "
+    "every class")
+OPTION(PROXIES, "proxies", 0, U32, "N", "0", 0, 4294967295.0, C(TRAIN) | C(PLAN),
+    "proxy-sample sample-classes",
+    "softmax to proxy-anchor: classes that take part in a step, those of the batch and "
+    "a sample of the others; 0: all")
+OPTION(PROXY_LR, "proxy-lr", 0, FLOAT, "X", "", 1e-9, 1000, C(TRAIN), "proxy-rate",
+    "highest learning rate of the classes' points; default 10 times --lr")
 OPTION(MINER, "miner", 0, CHOICE, "semi=semi-hard=semihard|hard=batch-hard|random",
        "semi",
     0, 0, C(TRAIN), "mining", "triplet: which unlike image is compared")
+OPTION(HARD_CLASSES, "hard-classes", 0, U32, "N", "1", 1, 64, C(TRAIN),
+    "ann-miner class-groups",
+    "make batches of groups of N classes that look alike, found once an epoch by an "
+    "index over all classes; 1: by lot")
 OPTION(SOFT_MARGIN, "soft-margin", 0, FLAG, "", "no", 0, 0, C(TRAIN), "",
     "triplet: log(1 + exp) in place of a margin")
-OPTION(TEMPERATURE, "temperature", 0, FLOAT, "X", "0.1", 0.001, 100, C(TRAIN), "tau",
-    "supcon: how sharply it looks at the nearest")
+OPTION(TEMPERATURE, "temperature", 0, FLOAT, "X", "", 0.001, 100, C(TRAIN), "tau",
+    "how sharply losses but triplet and contrastive look at the nearest (1 / scale); "
+    "default the loss's own: 0.1, softmax to arcface 0.05, proxy-anchor 1/32")
 OPTION(EPOCHS, "epochs", 0, U32, "N", "50", 1, 1048576, C(TRAIN), "n-epochs num-epochs",
     "most epochs")
 OPTION(STEPS_PER_EPOCH, "steps-per-epoch", 0, U32, "N", "", 1, 16777216, C(TRAIN),
@@ -304,6 +335,9 @@ OPTION(WEIGHT_DECAY, "weight-decay", 0, FLOAT, "X", "0.0005", 0, 1, C(TRAIN), "w
     "pull of the weights to 0")
 OPTION(CLIP, "clip", 0, FLOAT, "X", "0", 0, 1e9, C(TRAIN), "clip-norm grad-clip",
     "longest gradient; 0: any")
+OPTION(EMA, "ema", 0, FLOAT, "X", "0", 0, 0.999999, C(TRAIN), "ema-decay model-ema",
+    "examine and keep the running mean of the weights, this share of it the old mean, "
+    "0.999 say; 0: the weights themselves")
 OPTION(WARMUP, "warmup", 0, U32, "N", "", 1, 16777216, C(TRAIN), "warmup-steps",
     "steps in which the rate climbs; default 200, at most a tenth of all")
 OPTION(CLASSES_PER_BATCH, "classes-per-batch", 'P', U32, "N", "24", 2, 32768,
@@ -332,7 +366,7 @@ OPTION(REMOVE, "remove", 0, FLAG, "", "no", 0, 0, C(SYNC), "delete prune",
 OPTION(FORCE, "force", 'f', FLAG, "", "no", 0, 0, C(SYNC), "",
     "with --remove: also while such a folder is away")
 OPTION_AGAIN(FORCE, "force", 'f', FLAG, "", "no", 0, 0,
-    C(SNAPSHOT) | C(RESTORE) | C(MERGE) | C(SPLIT), "overwrite",
+    C(SNAPSHOT) | C(RESTORE) | C(MERGE) | C(SPLIT) | C(PACK), "overwrite",
     "replace what is there")
 OPTION_AGAIN(FORCE, "force", 'f', FLAG, "", "no", 0, 0, C(IMPORT), "",
     "put a delta into a gallery in another state: an import that was interrupted")

@@ -160,7 +160,7 @@ static void announce(const mni_hnsw *h)
     enum { MOST = 8 << 20 };
     const size_t n = h->n;
     size_t up = 0;
-    for (uint32_t l = h->n_levels; l > 0; l--) {    /* the top levels are the small ones */
+    for (uint32_t l = h->n_levels; l > 0; l--) {    /* the top levels are small */
         const size_t more = (size_t)h->level[l].n * (h->m + 2) * sizeof(uint32_t);
         if (up + more > MOST) break;
         up += more;

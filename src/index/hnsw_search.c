@@ -131,7 +131,7 @@ static inline uint32_t node_at(const mni_hnsw_view *v, uint32_t slot)
 
 /* --- from the disk ------------------------------------------------------------------ */
 
-/* Asked once a step. Steps in memory take microseconds, a page from a disk 50 and more. */
+/* Asked once a step. In memory one takes microseconds, a page from a disk 50 and more. */
 static int is_slow(const mni_hnsw_view *v)
 {
     const double PATIENCE = 100e-6;

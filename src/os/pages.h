@@ -1,4 +1,4 @@
-/* pages.h - what a program knows about how a mapped file will be read, and the system does
+/* pages.h - what a program knows of how a mapped file will be read, and the system does
  * not. Only advice: nothing is read differently, only sooner or later.
  *
  * Whoever touches a page that is not in memory waits for the disk, and the system then

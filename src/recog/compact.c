@@ -13,26 +13,9 @@
 #include "base/text.h"
 #include "index/kinds.h"
 #include "recog/change.h"
-#include "recog/derived.h"
+#include "recog/base_plan.h"
 
-/* Everything about the new base that is computed before the first byte is written. */
-typedef struct plan {
-    const mni_state *state;
-    mni_meta meta;
-    uint32_t *rows;                 /* n: rows of the state that live on, ascending */
-    uint32_t n;
-    uint8_t *codes;                 /* n x dim of the storage type */
-    float *scales;                  /* n, int8 only */
-    mni_rows view;                  /* of codes */
-    uint32_t *klass;                /* n */
-    uint32_t *from;                 /* n: row of the old base, or MNI_NEW_ROW */
-    mni_ann *ann;
-    mni_calib calib;
-    mni_keep_row_fn keep;           /* NULL: every live row */
-    void *keep_user;
-} plan;
-
-static void plan_fini(plan *p)
+static void plan_fini(mni_base_plan *p)
 {
     mni_free(p->rows);
     mni_free(p->codes);
@@ -48,33 +31,17 @@ static mann_status no_memory(mann_error *err)
 }
 
 /* Does the row go into the new base? -1: out of memory. */
-static int wanted(const plan *p, uint32_t row, float *vector, mni_text *name,
-                  mni_text *source)
+static int wanted(const mni_base_plan *p, uint32_t row, mni_told *told)
 {
-    mni_record r;
-    uint32_t n;
+    mann_record r;
     if (!mni_state_alive(p->state, row)) return 0;
     if (!p->keep) return 1;
-    mni_state_record(p->state, row, &r);
-    mni_state_vector(p->state, row, vector);
-    mni_text_clear(name);
-    mni_text_clear(source);
-    mni_text_add_n(source, r.source, r.source_chars);
-    if (r.klass != MANN_NO_CLASS) {
-        const char *chars = mni_state_name(p->state, r.klass, &n);
-        mni_text_add_n(name, chars, n);
-    }
-    if (name->failed || source->failed) return -1;
-    const mann_record out = {
-        .id = r.id, .content_hash = r.content_hash, .time = r.time, .klass = r.klass,
-        .class_name = r.klass == MANN_NO_CLASS ? NULL : mni_text_get(name),
-        .source = mni_text_get(source), .vector = vector
-    };
-    return p->keep(p->keep_user, &out) != 0;
+    if (!mni_told_record(told, p->state, row, &r)) return -1;
+    return p->keep(p->keep_user, &r) != 0;
 }
 
 /* Rows, their codes, their classes. */
-static mann_status gather(plan *p, mann_error *err)
+static mann_status gather(mni_base_plan *p, mann_error *err)
 {
     const mni_state *s = p->state;
     uint32_t total = mni_state_rows(s), dim = p->meta.dim;
@@ -84,17 +51,19 @@ static mann_status gather(plan *p, mann_error *err)
     p->klass = mni_alloc(s->n_live + 1, sizeof *p->klass);
     p->codes = mni_alloc_aligned(s->n_live, row_bytes, 0);
     p->scales = dtype == MNI_I8 ? mni_alloc(s->n_live + 1, sizeof *p->scales) : NULL;
-    float *vector = mni_alloc(dim, sizeof *vector);
-    if (!p->rows || !p->klass || !p->codes || !vector ||
+    mni_told told;
+    const int can_tell = mni_told_init(&told, dim);
+    uint8_t *room = mni_alloc(2, row_bytes);
+    if (!p->rows || !p->klass || !p->codes || !can_tell || !room ||
         (dtype == MNI_I8 && !p->scales)) {
-        mni_free(vector);
+        mni_told_fini(&told);
+        mni_free(room);
         return no_memory(err);
     }
-    mni_text name = { 0 }, source = { 0 };
     int keep = 0;
     mni_reader_in_turn(s->base->reader);
     for (uint32_t row = 0; row < total && p->n < s->n_live; row++) {
-        keep = wanted(p, row, vector, &name, &source);
+        keep = wanted(p, row, &told);
         if (keep < 0) break;
         if (!keep) continue;
         uint8_t *code = p->codes + (size_t)p->n * row_bytes;
@@ -104,16 +73,15 @@ static mann_status gather(plan *p, mann_error *err)
                    row_bytes);
             if (p->scales) p->scales[p->n] = s->base->rows.scale[row];
         } else {
-            mni_state_vector(s, row, vector);
-            mni_rows_encode(dtype, vector, dim, code,
-                            p->scales ? &p->scales[p->n] : NULL);
+            mni_state_vector(s, row, told.vector);
+            mni_rows_settle((mann_metric)p->meta.metric, dtype, told.vector, dim, code,
+                            p->scales ? &p->scales[p->n] : NULL, room);
         }
         p->klass[p->n] = mni_state_class(s, row);
         p->rows[p->n++] = row;
     }
-    mni_text_fini(&name);
-    mni_text_fini(&source);
-    mni_free(vector);
+    mni_told_fini(&told);
+    mni_free(room);
     if (keep < 0) return no_memory(err);
     p->meta.n_rows = p->n;
     p->view = (mni_rows){ .data = p->codes,
@@ -128,7 +96,7 @@ static mann_status gather(plan *p, mann_error *err)
 /* Fewer classes than this say nothing about strangers. */
 enum { CALIBRATE_CLASSES = 8, CALIBRATE_QUERIES = 2048 };
 
-static mann_status calibrate(plan *p, mni_pool *pool, mann_error *err)
+static mann_status calibrate(mni_base_plan *p, mni_pool *pool, mann_error *err)
 {
     float *rows = mni_alloc_aligned(p->n, p->meta.dim * sizeof *rows, 0);
     uint32_t *labels = mni_alloc(p->n + 1, sizeof *labels), n = 0;
@@ -146,153 +114,6 @@ static mann_status calibrate(plan *p, mni_pool *pool, mann_error *err)
     mni_free(rows);
     mni_free(labels);
     return s;
-}
-
-/* --- sections ----------------------------------------------------------------------- */
-
-static void write_records(plan *p, mni_writer *w)
-{
-    const size_t row_bytes = p->view.dim * mni_dtype_bytes(p->view.dtype);
-    uint64_t at = 0;
-    p->meta.stamp = mni_mix64(p->n + 1);
-    mni_writer_begin(w, "RECS", MNI_BYTES, MNI_ALIGN_PAGE);
-    for (uint32_t i = 0; i < p->n; i++) {
-        mni_record r;
-        uint8_t out[MNI_RECORD_BYTES] = { 0 };
-        mni_state_record(p->state, p->rows[i], &r);
-        mni_put64(out, r.id);
-        mni_put64(out + 8, r.content_hash);
-        mni_put64(out + 16, r.time);
-        mni_put64(out + 24, at);
-        mni_put32(out + 32, r.source_chars);
-        mni_put32(out + 40, p->klass[i]);
-        mni_put32(out + MNI_RECORD_CRC,
-                  mni_record_crc(out, p->codes + i * row_bytes, row_bytes,
-                                 p->scales ? &p->scales[i] : NULL));
-        mni_writer_put(w, out, sizeof out);
-        at += r.source_chars;
-        p->meta.stamp = mni_hash_bytes(out, sizeof out, p->meta.stamp);
-    }
-    mni_writer_end(w);
-    mni_writer_begin(w, "HEAP", MNI_BYTES, MNI_ALIGN_SECTION);
-    for (uint32_t i = 0; i < p->n; i++) {
-        mni_record r;
-        mni_state_record(p->state, p->rows[i], &r);
-        mni_writer_put(w, r.source, r.source_chars);
-    }
-    mni_writer_end(w);
-}
-
-static mann_status write_names(const plan *p, mni_writer *w, mann_error *err)
-{
-    uint32_t n = p->meta.n_classes;
-    uint64_t at = 0;
-    mni_name_key *names = mni_alloc((size_t)n + 1, sizeof *names);
-    if (!names) return no_memory(err);
-    mni_writer_begin(w, "NMOF", MNI_U64, MNI_ALIGN_SECTION);
-    mni_writer_put(w, &at, sizeof at);
-    for (uint32_t k = 0; k < n; k++) {
-        names[k].klass = k;
-        names[k].chars = mni_state_name(p->state, k, &names[k].n_chars);
-        at += names[k].n_chars;
-        mni_writer_put(w, &at, sizeof at);
-    }
-    mni_writer_end(w);
-    mni_writer_begin(w, "NMHP", MNI_BYTES, MNI_ALIGN_SECTION);
-    for (uint32_t k = 0; k < n; k++) mni_writer_put(w, names[k].chars, names[k].n_chars);
-    mni_writer_end(w);
-    mni_sort_names(names, n);
-    mni_writer_begin(w, "NMIX", MNI_U32, MNI_ALIGN_SECTION);
-    for (uint32_t k = 0; k < n; k++)
-        mni_writer_put(w, &names[k].klass, sizeof names[k].klass);
-    mni_writer_end(w);
-    mni_free(names);
-    return MANN_OK;
-}
-
-static mann_status write_ids(const plan *p, mni_writer *w, mann_error *err)
-{
-    mni_id_key *ids = mni_alloc((size_t)p->n + 1, sizeof *ids);
-    if (!ids) return no_memory(err);
-    for (uint32_t i = 0; i < p->n; i++)
-        ids[i] = (mni_id_key){ mni_state_id(p->state, p->rows[i]), i };
-    mni_sort_ids(ids, p->n);
-    mni_writer_begin(w, "IDIX", MNI_U32, MNI_ALIGN_SECTION);
-    for (uint32_t i = 0; i < p->n; i++) mni_writer_put(w, &ids[i].row, sizeof ids[i].row);
-    mni_writer_end(w);
-    mni_free(ids);
-    return MANN_OK;
-}
-
-static uint32_t klass_of(const void *ctx, uint32_t row)
-{
-    const plan *p = ctx;
-    return p->klass[row];
-}
-
-static mann_status write_classes(plan *p, mni_writer *w, mann_error *err)
-{
-    uint32_t c = p->meta.n_classes;
-    uint32_t *at = mni_alloc((size_t)c + 2, sizeof *at);
-    uint32_t *rows = mni_alloc((size_t)p->n + 1, sizeof *rows);
-    if (!at || !rows) { mni_free(at); mni_free(rows); return no_memory(err); }
-    p->meta.n_live_classes = mni_sort_classes(at, rows, p->n, c, klass_of, p);
-    mni_writer_section(w, "CLOF", MNI_U32, MNI_ALIGN_SECTION, at,
-                       ((size_t)c + 1) * sizeof *at);
-    mni_writer_section(w, "CLRW", MNI_U32, MNI_ALIGN_SECTION, rows,
-                       (size_t)p->n * sizeof *rows);
-    mni_free(at);
-    mni_free(rows);
-    return MANN_OK;
-}
-
-static mann_status write_sections(mni_gallery *g, plan *p, mni_writer *w, mann_error *err)
-{
-    const mni_base *old = p->state->base;
-    uint8_t meta[MNI_META_BYTES];
-    size_t row_bytes = p->view.dim * mni_dtype_bytes(p->view.dtype);
-    write_records(p, w);
-    MNI_TRY(write_names(p, w, err));
-    MNI_TRY(write_ids(p, w, err));
-    MNI_TRY(write_classes(p, w, err));
-    mni_writer_section(w, "VECS", p->view.dtype, MNI_ALIGN_PAGE, p->codes,
-                       p->n * row_bytes);
-    if (p->scales)
-        mni_writer_section(w, "VSCL", MNI_F32, MNI_ALIGN_SECTION, p->scales,
-                           p->n * sizeof *p->scales);
-    mni_ann_write(p->ann, w);
-    if (p->calib.n_sizes) {
-        uint8_t *bytes = mni_alloc(mni_calib_bytes(), 1);
-        if (!bytes) return no_memory(err);
-        mni_calib_encode(&p->calib, bytes);
-        mni_writer_section(w, MNI_CALIB_TAG, MNI_BYTES, MNI_ALIGN_SECTION, bytes,
-                           mni_calib_bytes());
-        mni_free(bytes);
-    }
-    if (old->model.n_bytes)
-        mni_writer_section(w, "MODL", MNI_BYTES, MNI_ALIGN_PAGE, old->model.data,
-                           (size_t)old->model.n_bytes);
-    mni_roots roots;
-    MNI_TRY(mni_gallery_copy_roots(g, &roots, err));
-    mni_writer_begin(w, "ROOT", MNI_BYTES, MNI_ALIGN_SECTION);
-    for (uint32_t i = 0; i < roots.n; i++)
-        mni_writer_put(w, roots.path[i], strlen(roots.path[i]) + 1);
-    mni_writer_end(w);
-    mni_roots_fini(&roots);
-    mni_meta_encode(&p->meta, meta);
-    mni_writer_section(w, "META", MNI_BYTES, MNI_ALIGN_SECTION, meta, sizeof meta);
-    return MANN_OK;
-}
-
-static mann_status write_base(mni_gallery *g, plan *p, const char *path, mann_error *err)
-{
-    const mni_reader *r = p->state->base->reader;
-    mni_writer *w;
-    MNI_TRY(mni_writer_new(&w, g->vfs, path, MNI_FILE_GALLERY, mni_reader_uuid(r),
-                           mni_reader_generation(r) + 1, err));
-    mann_status s = write_sections(g, p, w, err);
-    if (s != MANN_OK) { mni_writer_abort(w); return s; }
-    return mni_writer_finish(w, err);
 }
 
 /* --- the new base takes over -------------------------------------------------------- */
@@ -349,7 +170,7 @@ static void tell(const mann_hooks *h, mann_note_level level, const char *sentenc
 }
 
 /* Lists that were learned from half or twice the rows do not fit; graphs grow. */
-static int may_fold(const plan *p)
+static int may_fold(const mni_base_plan *p)
 {
     const mni_base *old = p->state->base;
     const char *knob = mni_ann_knob_name(old->ann);
@@ -360,7 +181,7 @@ static int may_fold(const plan *p)
 
 /* spec NULL: the old structure goes on with the rows that are there now; its old rows
  * are among the new ones in the same order. Named: built from the beginning. */
-static mann_status make_structure(mni_gallery *g, plan *p, const char *spec,
+static mann_status make_structure(mni_gallery *g, mni_base_plan *p, const char *spec,
                                   mni_pool *pool, const mann_hooks *h, mann_error *err)
 {
     const mni_state *s = p->state;
@@ -380,7 +201,7 @@ static mann_status make_structure(mni_gallery *g, plan *p, const char *spec,
     return MANN_OK;
 }
 
-static mann_status make_plan(mni_gallery *g, plan *p, const char *spec,
+static mann_status make_plan(mni_gallery *g, mni_base_plan *p, const char *spec,
                              mni_measure measure, mni_pool *pool, const mann_hooks *h,
                              mann_error *err)
 {
@@ -421,20 +242,21 @@ static int is_own(const mni_gallery *g, const char *path)
 }
 
 /* To another name: what had it before goes, its journal last. */
-static mann_status write_copy(mni_gallery *g, plan *p, const char *path, mann_error *err)
+static mann_status write_copy(mni_gallery *g, mni_base_plan *p, const char *path,
+                              mann_error *err)
 {
     mni_owned target;
     MNI_TRY(mni_gallery_own(&target, g->vfs, path, err));
-    mann_status s = write_base(g, p, path, err);
+    mann_status s = mni_base_write(g, p, path, err);
     if (s == MANN_OK) s = mni_gallery_forget_journal(&target, err);
     mni_gallery_disown(&target);
     return s;
 }
 
 /* Under `writing`. */
-static mann_status write_anew(mni_gallery *g, plan *p, const char *path, const char *spec,
-                              mni_measure measure, mni_pool *pool, const mann_hooks *h,
-                              mann_error *err)
+static mann_status write_anew(mni_gallery *g, mni_base_plan *p, const char *path,
+                              const char *spec, mni_measure measure, mni_pool *pool,
+                              const mann_hooks *h, mann_error *err)
 {
     const int in_place = is_own(g, path);
     mann_status s = mni_gallery_follow(g, err);
@@ -443,7 +265,7 @@ static mann_status write_anew(mni_gallery *g, plan *p, const char *path, const c
     if (s == MANN_OK) s = make_plan(g, p, spec, measure, pool, h, err);
     if (s == MANN_OK) {
         g->behind = in_place;
-        s = in_place ? write_base(g, p, g->path, err) : write_copy(g, p, path, err);
+        s = in_place ? mni_base_write(g, p, g->path, err) : write_copy(g, p, path, err);
     }
     plan_fini(p);
     mni_state_release(state);
@@ -454,7 +276,7 @@ mann_status mni_gallery_build(mni_gallery *g, const char *path, const char *spec
                               mni_measure measure, mni_pool *pool, const mann_hooks *h,
                               mann_error *err)
 {
-    plan p = { .keep = NULL };
+    mni_base_plan p = { .keep = NULL };
     if (is_own(g, path)) MNI_TRY(mni_gallery_must_write(g, err));
     mni_mutex_lock(&g->writing);
     const mann_status s = write_anew(g, &p, path, spec, measure, pool, h, err);
@@ -466,7 +288,7 @@ mann_status mni_gallery_copy(mni_gallery *g, const char *path, mni_keep_row_fn k
                              void *user, mni_pool *pool, const mann_hooks *h,
                              mann_error *err)
 {
-    plan p = { .keep = keep, .keep_user = user };
+    mni_base_plan p = { .keep = keep, .keep_user = user };
     if (is_own(g, path))
         return mni_fail(err, MANN_E_EXISTS, "%s: is the gallery itself", path);
     mni_mutex_lock(&g->writing);
@@ -478,50 +300,10 @@ mann_status mni_gallery_copy(mni_gallery *g, const char *path, mni_keep_row_fn k
 
 /* --- create ------------------------------------------------------------------------- */
 
-static mann_status write_model(mni_writer *w, const mni_model *m, mann_error *err)
-{
-    mni_buf buf = { 0 };
-    mni_writer *inner;
-    mann_status s = mni_writer_new_buf(
-        &inner, &buf, MNI_FILE_MODEL, mni_uuid_from(0, mni_model_fingerprint(m)), 0, err);
-    if (s == MANN_OK) {
-        mni_model_write(m, inner);
-        s = mni_writer_finish(inner, err);
-    }
-    if (s == MANN_OK)
-        mni_writer_section(w, "MODL", MNI_BYTES, MNI_ALIGN_PAGE, buf.bytes, buf.n_bytes);
-    mni_buf_fini(&buf);
-    return s;
-}
-
-static mann_status write_empty(mni_writer *w, const mni_meta *m,
-                               const mann_gallery_config *c, mann_error *err)
-{
-    uint8_t meta[MNI_META_BYTES];
-    static const uint64_t zero[1];
-    static const struct { char tag[5]; mni_dtype dtype; size_t n_bytes; } sections[] = {
-        { "RECS", MNI_BYTES, 0 }, { "HEAP", MNI_BYTES, 0 }, { "NMOF", MNI_U64, 8 },
-        { "NMHP", MNI_BYTES, 0 },
-        { "NMIX", MNI_U32, 0 }, { "IDIX", MNI_U32, 0 }, { "CLOF", MNI_U32, 4 },
-        { "CLRW", MNI_U32, 0 },
-        { "ROOT", MNI_BYTES, 0 },
-    };
-    for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
-        mni_writer_section(w, sections[i].tag, sections[i].dtype, MNI_ALIGN_SECTION, zero,
-                           sections[i].n_bytes);
-    mni_writer_section(w, "VECS", mni_store_dtype(m->store), MNI_ALIGN_PAGE, zero, 0);
-    if (m->store == MANN_STORE_INT8)
-        mni_writer_section(w, "VSCL", MNI_F32, MNI_ALIGN_SECTION, zero, 0);
-    mni_meta_encode(m, meta);
-    mni_writer_section(w, "META", MNI_BYTES, MNI_ALIGN_SECTION, meta, sizeof meta);
-    return c->model && c->embed_model ? write_model(w, c->model, err) : MANN_OK;
-}
-
 mann_status mni_gallery_create(mni_gallery **out, const mni_vfs *v, const char *path,
                                const mann_gallery_config *c, mann_error *err)
 {
     mni_stat st;
-    mni_writer *w;
     *out = NULL;
     if (v->ops->stat(v, path, &st, NULL) == MANN_OK)
         return mni_fail(err, MANN_E_EXISTS, "%s: exists already", path);
@@ -538,16 +320,10 @@ mann_status mni_gallery_create(mni_gallery **out, const mni_vfs *v, const char *
     uint64_t kind =
         mni_mix64(m.fingerprint ^ ((uint64_t)m.dim << 8 | m.metric << 4 | m.store));
     mni_owned target;
+    m.uuid = mni_uuid_from(c->seed, kind);
     MNI_TRY(mni_gallery_own(&target, v, path, err));
     mann_status s = mni_gallery_forget_journal(&target, err);
-    if (s == MANN_OK)
-        s = mni_writer_new(&w, v, path, MNI_FILE_GALLERY, mni_uuid_from(c->seed, kind), 0,
-                           err);
-    if (s == MANN_OK) {
-        s = write_empty(w, &m, c, err);
-        if (s == MANN_OK) s = mni_writer_finish(w, err);
-        else mni_writer_abort(w);
-    }
+    if (s == MANN_OK) s = mni_base_write_empty(v, path, &m, c, err);
     mni_gallery_disown(&target);
     if (s == MANN_OK) s = mni_gallery_open(out, v, path, MANN_OPEN_WRITE, err);
     if (s == MANN_OK && c->model) s = mni_gallery_use_model(*out, c->model, err);

@@ -51,6 +51,8 @@ void mni_writer_end(mni_writer *w);
 /* The three in one. */
 void mni_writer_section(mni_writer *w, const char tag[4], mni_dtype dtype, uint32_t align,
                         const void *bytes, size_t n_bytes);
+/* Another uuid than the one it was begun with: a hash of what was put since. */
+void mni_writer_identify(mni_writer *w, mni_uuid uuid);
 /* Header, table and checksums; sync, rename, sync of the folder. Frees the writer in
  * every case. On failure the temp file is gone and what stood at `path` still stands; if
  * nothing but the last step failed, the new file stands there, whole, but may not survive
@@ -79,6 +81,19 @@ mann_status mni_reader_open(mni_reader **out, const mni_vfs *v, const char *path
  * (a section of another container is). `name` is for sentences, copied. */
 mann_status mni_reader_open_bytes(mni_reader **out, const void *bytes, size_t n_bytes,
                                   const char *name, unsigned flags, mann_error *err);
+/* The same where header or table are lost: the sections lie where the caller says, who
+ * knows by other means. Nothing is checked but that they lie within the bytes; for
+ * mni_reader_damage every chunk is bad, since nothing vouches for it. */
+typedef struct mni_placed {
+    char tag[5];
+    mni_dtype dtype;
+    uint32_t align;
+    uint64_t at, n_bytes;
+} mni_placed;
+mann_status mni_reader_place(mni_reader **out, const void *bytes, size_t n_bytes,
+                             const char *name, mni_file_is kind, mni_uuid uuid,
+                             uint64_t generation, const mni_placed *sections, uint32_t n,
+                             mann_error *err);
 void        mni_reader_free(mni_reader *r);
 /* Before much of it is read from front to back; takes MNI_READ_SCATTERED back. */
 void        mni_reader_in_turn(const mni_reader *r);

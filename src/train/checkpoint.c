@@ -1,6 +1,6 @@
 /* checkpoint.c - a training on disk. See trainer.h.
  *
- * A checkpoint is a model file of the weights of that moment, and two more sections:
+ * A checkpoint is a model file of the weights of that moment, and more sections:
  *
  *   MOMT  f32     momentum, in the layout of the weights
  *   TRST  bytes   u32 layout 1, u32 miner, u64 key, u64 step,
@@ -8,6 +8,14 @@
  *                 u32 best epoch, u32 stale epochs, u32 stuck steps,
  *                 f64 sums of loss and of active share, u64 number of epochs,
  *                 then 5 f64 for each (mni_epoch)
+ *
+ *   PRXW  f32     the proxies, a row for each class, if the loss has them
+ *   PRXM  f32     their momentum
+ *
+ *   EMAW  f32     the mean of the weights, if there is one, and
+ *   EMAS  f32     of the norms' statistics
+ *
+ *   PLAN  u32     in the middle of an epoch of look-alikes, its mni_batch_plan
  *
  * The rest follows from the configuration, as all randomness is a function of the step.
  * SPDX-License-Identifier: MIT */
@@ -17,7 +25,7 @@
 #include "store/container.h"
 #include "train/trainer.h"
 
-enum { LAYOUT = 1, MOST_EPOCHS = 1 << 24 };
+enum { LAYOUT = 2, MOST_EPOCHS = 1 << 24 };
 
 mann_status mni_checkpoint_path(const mni_trainer *t, const char *name, mni_text *out,
                                 mann_error *err)
@@ -65,6 +73,9 @@ static void encode(const mni_trainer *t, mni_buf *b)
     mni_buf_u32(b, st->best_epoch);
     mni_buf_u32(b, st->n_stale);
     mni_buf_u32(b, st->watch.n_stuck);
+    mni_buf_u32(b, st->watch.n_flat);
+    put_real(b, st->watch.gap);
+    put_real(b, st->watch.best_gap);
     put_real(b, st->sum_loss);
     put_real(b, st->sum_active);
     mni_buf_u64(b, st->n_epochs);
@@ -89,6 +100,9 @@ static mann_status decode(mni_trainer *t, mni_cursor *c, const char *name,
     st.best_epoch = mni_cursor_u32(c);
     st.n_stale = mni_cursor_u32(c);
     st.watch.n_stuck = mni_cursor_u32(c);
+    st.watch.n_flat = mni_cursor_u32(c);
+    st.watch.gap = take_real(c);
+    st.watch.best_gap = take_real(c);
     st.sum_loss = take_real(c);
     st.sum_active = take_real(c);
     const uint64_t n = mni_cursor_u64(c);
@@ -137,6 +151,13 @@ static void forget_old(const mni_trainer *t, uint64_t epoch)
     mni_text_fini(&path);
 }
 
+/* The plan of an epoch is made of the weights that it began with. */
+static int plan_is_needed(const mni_trainer *t)
+{
+    const uint64_t step = t->state.step, epoch = t->config.steps_per_epoch;
+    return t->config.hard_classes > 1 && step > epoch && step % epoch != 0;
+}
+
 static mann_status write_file(mni_trainer *t, const char *path, const mni_buf *state,
                               mann_error *err)
 {
@@ -148,6 +169,23 @@ static mann_status write_file(mni_trainer *t, const char *path, const mni_buf *s
     mni_writer_section(w, "MOMT", MNI_F32, MNI_ALIGN_SECTION,
                        mni_network_momentum(t->net),
                        mni_network_n_params(t->net) * sizeof(float));
+    if (t->proxies) {
+        const size_t n_bytes = mni_proxies_floats(t->proxies) * sizeof(float);
+        mni_writer_section(w, "PRXW", MNI_F32, MNI_ALIGN_SECTION,
+                           mni_proxies_rows(t->proxies), n_bytes);
+        mni_writer_section(w, "PRXM", MNI_F32, MNI_ALIGN_SECTION,
+                           mni_proxies_momentum(t->proxies), n_bytes);
+    }
+    if (t->ema.params) {
+        mni_writer_section(w, "EMAW", MNI_F32, MNI_ALIGN_SECTION, t->ema.params,
+                           t->ema.n_params * sizeof(float));
+        mni_writer_section(w, "EMAS", MNI_F32, MNI_ALIGN_SECTION, t->ema.stats,
+                           t->ema.n_stats * sizeof(float));
+    }
+    if (plan_is_needed(t))
+        mni_writer_section(w, "PLAN", MNI_U32, MNI_ALIGN_SECTION, t->plan.places,
+                           (uint64_t)t->config.steps_per_epoch * t->sampler.classes *
+                               sizeof(uint32_t));
     mni_writer_section(w, "TRST", MNI_BYTES, MNI_ALIGN_SECTION, state->bytes,
                        state->n_bytes);
     return mni_writer_finish(w, err);
@@ -195,21 +233,60 @@ static int look(void *ctx, const char *name)
     return 0;
 }
 
+/* A section of exactly n floats, to `out`. */
+static mann_status read_floats(const mni_reader *r, const char *tag, float *out, size_t n,
+                               mann_error *err)
+{
+    mni_section s;
+    MNI_TRY(mni_reader_need(r, tag, MNI_F32, n, &s, err));
+    memcpy(out, s.data, n * sizeof *out);
+    return MANN_OK;
+}
+
+static mann_status read_proxies(mni_trainer *t, const mni_reader *r, mann_error *err)
+{
+    if (!t->proxies) return MANN_OK;
+    const size_t n = mni_proxies_floats(t->proxies);
+    MNI_TRY(read_floats(r, "PRXW", mni_proxies_rows(t->proxies), n, err));
+    return read_floats(r, "PRXM", mni_proxies_momentum(t->proxies), n, err);
+}
+
+static mann_status read_mean(mni_trainer *t, const mni_reader *r, mann_error *err)
+{
+    if (!t->ema.params) return MANN_OK;
+    MNI_TRY(read_floats(r, "EMAW", t->ema.params, t->ema.n_params, err));
+    return read_floats(r, "EMAS", t->ema.stats, t->ema.n_stats, err);
+}
+
+static mann_status read_plan(mni_trainer *t, const mni_reader *r, mann_error *err)
+{
+    const uint64_t epoch = t->config.steps_per_epoch, n = epoch * t->sampler.classes;
+    mni_section s;
+    mni_batch_plan_fini(&t->plan);
+    if (!plan_is_needed(t)) return MANN_OK;
+    MNI_TRY(mni_reader_need(r, "PLAN", MNI_U32, n, &s, err));
+    t->plan = (mni_batch_plan){ t->state.step - t->state.step % epoch, epoch,
+                                mni_memdup(s.data, n * sizeof(uint32_t)) };
+    if (!t->plan.places) return mni_fail(err, MANN_E_NOMEM, "training: plan");
+    return mni_batch_plan_check(&t->plan, t->sampler.classes, mni_reader_name(r), err);
+}
+
 static mann_status read_checkpoint(mni_trainer *t, const mni_reader *r, mann_error *err)
 {
     mni_model *m;
-    mni_section momentum, state;
-    const size_t n = mni_network_n_params(t->net);
+    mni_section state;
     MNI_TRY(mni_reader_need(r, "TRST", MNI_BYTES, UINT64_MAX, &state, err));
     mni_cursor c = mni_cursor_of(state.data, (size_t)state.n_bytes);
     MNI_TRY(decode(t, &c, mni_reader_name(r), err));
-    MNI_TRY(mni_reader_need(r, "MOMT", MNI_F32, n, &momentum, err));
+    MNI_TRY(read_proxies(t, r, err));
+    MNI_TRY(read_mean(t, r, err));
+    MNI_TRY(read_plan(t, r, err));
     MNI_TRY(mni_model_read(&m, r, err));
     const mann_status s = mni_network_import(t->net, m, err);
     mni_model_free(m);
-    if (s == MANN_OK)
-        memcpy(mni_network_momentum(t->net), momentum.data, n * sizeof(float));
-    return s;
+    if (s != MANN_OK) return s;
+    return read_floats(r, "MOMT", mni_network_momentum(t->net),
+                       mni_network_n_params(t->net), err);
 }
 
 /* Whose best is it? A stop between the two files of an epoch leaves the best of an epoch

@@ -26,12 +26,30 @@ static mni_loss_config loss_config(const mni_trainer *t)
                               t->state.step };
 }
 
+/* Held-out classes have no proxies: they are examined by the loss that is nearest to a
+ * softmax over them. */
+static mni_loss_config exam_loss(const mni_trainer *t)
+{
+    mni_loss_config c = loss_config(t);
+    if (mni_loss_has_proxies(c.kind)) {
+        c.kind = MNI_LOSS_SUPCON;
+        c.temperature = 0.1f;
+    }
+    return c;
+}
+
 float mni_trainer_rate(const mni_trainer *t, uint64_t step)
 {
     const float rate = mni_schedule_rate(&t->schedule, step);
     const uint64_t since = step - t->state.restarted, climb = t->schedule.n_warmup;
     if (t->state.n_collapses == 0 || since >= climb) return rate;
     return rate * (float)(since + 1) / (float)climb;
+}
+
+mann_status mni_trainer_export(const mni_trainer *t, mni_model *m, mann_error *err)
+{
+    if (!t->ema.params) return mni_network_export(t->net, m, err);
+    return mni_model_set_weights(m, t->ema.params, t->ema.stats, err);
 }
 
 /* --- faults ----------------------------------------------------------------------- */
@@ -68,6 +86,7 @@ static mann_status collapsed(mni_trainer *t, mann_error *err)
     t->state.restarted = t->state.step;
     t->state.n_stale = 0;
     MNI_TRY(mni_network_import(t->net, t->start, err));
+    if (t->ema.params) mni_ema_start(&t->ema, t->net);
     memset(mni_network_momentum(t->net), 0, mni_network_n_params(t->net) * sizeof(float));
     mni_train_note(
         t, MANN_NOTE_WARNING,
@@ -81,6 +100,17 @@ static mann_status collapsed(mni_trainer *t, mann_error *err)
 
 /* --- one step --------------------------------------------------------------------- */
 
+/* The proxies take their own step at once: nothing but the next step reads them. */
+static void learn_proxies(mni_trainer *t, const mni_loss_config *loss, const float *e,
+                          const mni_batch *b, mni_loss_result *r)
+{
+    const mann_train_config *c = &t->config;
+    const mni_proxy_step o = { mni_trainer_rate(t, t->state.step) / c->learning_rate *
+                                   c->proxy_rate,
+                               c->momentum, c->seed, t->state.step };
+    mni_proxies_learn(t->proxies, loss, &o, e, b->labels, b->n, r, t->d_embeddings);
+}
+
 static mann_status learn(mni_trainer *t, mni_loss_result *r, mann_error *err)
 {
     const mann_train_config *c = &t->config;
@@ -90,6 +120,7 @@ static mann_status learn(mni_trainer *t, mni_loss_result *r, mann_error *err)
     const float *e = mni_network_forward(t->net, b->input, b->n, MNI_TRAIN);
     MNI_TRY(mni_loss_compute(&loss, e, b->labels, b->n, mni_network_dim(t->net), r,
                              t->d_embeddings, err));
+    if (t->proxies && isfinite(r->loss)) learn_proxies(t, &loss, e, b, r);
     double norm = 0;
     if (isfinite(r->loss)) {
         const mni_sgd sgd = { mni_trainer_rate(t, t->state.step), c->momentum,
@@ -97,6 +128,9 @@ static mann_status learn(mni_trainer *t, mni_loss_result *r, mann_error *err)
         mni_network_zero_grads(t->net);
         mni_network_backward(t->net, t->d_embeddings);
         norm = mni_network_step(t->net, &sgd);
+        if (t->ema.params)
+            mni_ema_step(&t->ema, t->net, c->ema, t->state.step - t->state.restarted,
+                         t->pool);
     }
     const mni_watch_verdict verdict = mni_watch_step(&t->state.watch, &loss, r, norm);
     if (verdict == MNI_WATCH_NOT_A_NUMBER) return not_a_number(t, b, err);
@@ -179,7 +213,7 @@ static mann_status keep_if_best(mni_trainer *t, mann_error *err)
     }
     st->best_epoch = (uint32_t)st->n_epochs;
     st->n_stale = 0;
-    MNI_TRY(mni_network_export(t->net, t->best, err));
+    MNI_TRY(mni_trainer_export(t, t->best, err));
     MNI_TRY(attach_validation(t, t->best, now, err));
     mni_put64(key, t->key);
     MNI_TRY(mni_model_attach(t->best, MNI_BEST_TAG, key, sizeof key, err));
@@ -189,10 +223,10 @@ static mann_status keep_if_best(mni_trainer *t, mann_error *err)
 static mann_status end_epoch(mni_trainer *t, mann_error *err)
 {
     mni_train_state *st = &t->state;
-    const mni_loss_config loss = loss_config(t);
+    const mni_loss_config loss = exam_loss(t);
     const double n = t->config.steps_per_epoch;
     mni_grade grade;
-    MNI_TRY(mni_network_export(t->net, t->work, err));
+    MNI_TRY(mni_trainer_export(t, t->work, err));
     MNI_TRY(mni_exam_run(&t->exam, t->work, &loss, t->sampler.classes, t->sampler.images,
                          t->pool, &grade, err));
     if (!mni_grow((void **)&st->epochs, &st->epochs_cap, st->n_epochs + 1,
@@ -225,10 +259,29 @@ static int finished(const mni_trainer *t)
     return t->state.step >= t->schedule.n_steps || t->state.n_stale >= t->config.patience;
 }
 
+/* The first epoch is drawn by lot: nothing is known of the classes yet. */
+static mann_status plan_epoch(mni_trainer *t, mann_error *err)
+{
+    const mann_train_config *c = &t->config;
+    mni_lookalike_report r;
+    const double begun = mni_clock_seconds();
+    if (c->hard_classes < 2 || t->state.step == 0 ||
+        t->state.step % c->steps_per_epoch != 0)
+        return MANN_OK;
+    mni_batch_plan_fini(&t->plan);
+    t->plan = (mni_batch_plan){ t->state.step, c->steps_per_epoch, NULL };
+    MNI_TRY(mni_trainer_export(t, t->work, err));
+    MNI_TRY(mni_lookalike_plan(&t->plan, &t->sampler, &t->cache, t->work, c->hard_classes,
+                               c->seed, t->pool, &r, err));
+    MNI_TRY(mni_train_log_plan(t, &r, mni_clock_seconds() - begun, err));
+    return mni_trainer_load(t, err);
+}
+
 static mann_status run(mni_trainer *t, mann_error *err)
 {
     while (!finished(t)) {
         mni_loss_result r;
+        MNI_TRY(plan_epoch(t, err));
         MNI_TRY(learn(t, &r, err));
         const int stop = asked_to_stop(t, &r);
         if (t->state.step % t->config.steps_per_epoch == 0)
@@ -251,7 +304,7 @@ static mann_status run(mni_trainer *t, mann_error *err)
  * held out, with the weights that were chosen. */
 static mann_status calibrate(mni_trainer *t, mann_error *err)
 {
-    const mni_loss_config loss = loss_config(t);
+    const mni_loss_config loss = exam_loss(t);
     mni_calib calib;
     mni_grade grade;
     if (t->exam.list.n_classes < LEAST_CALIB_CLASSES) {

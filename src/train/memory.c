@@ -3,6 +3,7 @@
  *     network      weights, gradients, momentum; packed copies; maps of one batch
  *     models       two copies: of now, and of the best epoch
  *     batches      that wait in the loader's ring
+ *     proxies      one vector of each class, and its momentum; a shard of cosines
  *     examination  vectors of the held-out photos, and the forward pass that makes them
  *     cache        decoded photos: as much as is left. Those it does not hold are decoded
  *                  anew when their turn comes, so it costs time and changes nothing else
@@ -23,7 +24,7 @@ static uint64_t work_bytes(const mni_model *m, uint64_t batch, size_t threads)
                    places = mni_loader_threads(threads) ? mni_loader_threads(threads) + 2
                                                         : 1;
     const uint64_t ring = places * (batch * (input + 12) + 2 * room),
-                   loss = (3 * batch * batch + s.dim) * sizeof(double) +
+                   loss = (3 * batch * batch + s.dim + 2 * batch) * sizeof(double) +
                           batch * s.dim * floats,
                    exam = MNI_MOST_VAL_IMAGES * (2 * s.dim + 8 + threads) * floats +
                           (AT_ONCE > batch ? AT_ONCE : batch) * (input + 2 * room);
@@ -48,10 +49,20 @@ mann_status mni_train_cost(const mni_model *m, const mann_train_config *c, size_
     MNI_TRY(mni_network_plan(mni_model_resnet(m), batch, threads, &net, err));
     out->batch = (uint32_t)batch;
     out->activation_bytes = net.arena;
-    out->weight_bytes = net.all - net.arena + 2 * mni_model_bytes(m, 0, threads);
+    out->weight_bytes = net.all - net.arena + 2 * mni_model_bytes(m, 0, threads) +
+                        (c->ema > 0 ? mni_ema_bytes(mni_model_resnet(m)) : 0);
     out->work_bytes = work_bytes(m, batch, threads) +
                       mni_model_bytes(m, AT_ONCE, threads) - mni_model_bytes(m, 0, 0);
-    out->fixed_bytes = out->activation_bytes + out->weight_bytes + out->work_bytes;
+    if (mni_loss_has_proxies((mni_loss_kind)c->loss))
+        out->proxy_bytes = mni_proxies_bytes(c->n_classes, mni_model_shape_of(m).dim,
+                                             (size_t)batch, c->proxies);
+    if (c->hard_classes > 1)
+        out->work_bytes +=
+            mni_lookalike_bytes(c->n_classes, mni_model_shape_of(m).dim,
+                                (uint64_t)c->steps_per_epoch * c->classes_per_batch,
+                                c->hard_classes);
+    out->fixed_bytes = out->activation_bytes + out->weight_bytes + out->work_bytes +
+                       out->proxy_bytes;
     out->cache_bytes = c->cache_bytes;
     if (c->mem_bytes == 0) return MANN_OK;
     if (out->fixed_bytes > c->mem_bytes) {

@@ -23,8 +23,6 @@ mann_train_config mni_train_defaults(void)
         .learning_rate = 0.1f,
         .momentum = 0.9f,
         .weight_decay = 5e-4f,
-        .margin = 0.2f,
-        .temperature = 0.1f,
         .validation_share = 0.1f,
         .seed = 1,
         .cache_bytes = (uint64_t)1 << 30,
@@ -32,19 +30,6 @@ mann_train_config mni_train_defaults(void)
 }
 
 /* --- data ------------------------------------------------------------------------- */
-
-static mann_status open_below(const mni_trainer *t, const mni_dataset *set,
-                              const char *name, mni_dataset **out, mann_error *err)
-{
-    mni_text path = { 0 };
-    mni_path_join(&path, mni_dataset_root(set), name);
-    const mann_status s = path.failed
-                              ? mni_fail(err, MANN_E_NOMEM, "training: path")
-                              : mni_dataset_open(out, mni_dataset_vfs(set),
-                                                 mni_text_get(&path), t->hooks, err);
-    mni_text_fini(&path);
-    return s;
-}
 
 static const char *one_of(const mni_dataset *set, const char *const *names)
 {
@@ -64,11 +49,24 @@ static mann_status open_parts(mni_trainer *t, const mni_dataset *set, mann_error
     const uint32_t n = mni_dataset_n_classes(set);
     const char *a = one_of(set, train), *b = one_of(set, val);
     if (a && b && (n == 2 || (n == 3 && one_of(set, test)))) {
-        MNI_TRY(open_below(t, set, a, &t->train_part, err));
-        if (!t->config.validation) return open_below(t, set, b, &t->val_part, err);
+        MNI_TRY(mni_dataset_below(&t->train_part, set, a, t->hooks, err));
+        if (!t->config.validation)
+            return mni_dataset_below(&t->val_part, set, b, t->hooks, err);
     }
     if (!t->config.validation) return MANN_OK;
     return mni_dataset_open(&t->val_part, t->vfs, t->config.validation, t->hooks, err);
+}
+
+/* Says what is needed before a picture is decoded; of the classes some will be held
+ * out. */
+static mann_status count_cost(mni_trainer *t, const mni_dataset *set, mann_error *err)
+{
+    mann_train_config *c = &t->config;
+    c->n_classes = mni_dataset_n_classes(t->train_part ? t->train_part : set) *
+                   (c->rotations_as_classes ? 4 : 1);
+    MNI_TRY(mni_train_cost(t->start, c, mni_pool_threads(t->pool), &t->cost, err));
+    c->cache_bytes = t->cost.cache_bytes;
+    return MANN_OK;
 }
 
 static mann_status read_data(mni_trainer *t, const mni_dataset *set, mann_error *err)
@@ -76,7 +74,6 @@ static mann_status read_data(mni_trainer *t, const mni_dataset *set, mann_error 
     const mann_train_config *c = &t->config;
     mni_class_list out = { 0 };
     mann_status s;
-    MNI_TRY(open_parts(t, set, err));
     MNI_TRY(mni_cache_init(&t->cache, t->train_part ? t->train_part : set, &t->recipe,
                            c->cache_bytes, t->pool, t->hooks, err));
     if (t->val_part) {
@@ -97,6 +94,24 @@ static mann_status read_data(mni_trainer *t, const mni_dataset *set, mann_error 
 }
 
 /* --- numbers that the caller left to us ------------------------------------------- */
+
+/* What each loss was published with, or does best with here (README.md has a table). */
+static void choose_loss(mann_train_config *c)
+{
+    static const struct {
+        float margin, temperature;
+    } own[] = { [MANN_LOSS_TRIPLET] = { 0.2f, 0.1f },
+                [MANN_LOSS_CONTRASTIVE] = { 1.0f, 0.1f },
+                [MANN_LOSS_SUPCON] = { 0.2f, 0.1f },
+                [MANN_LOSS_NPAIR] = { 0.2f, 0.1f },
+                [MANN_LOSS_SOFTMAX] = { 0.2f, 0.05f },
+                [MANN_LOSS_COSFACE] = { 0.2f, 0.05f },
+                [MANN_LOSS_ARCFACE] = { 0.3f, 0.05f },
+                [MANN_LOSS_PROXY_ANCHOR] = { 0.1f, 1.0f / 32 } };
+    if (c->margin == 0) c->margin = own[c->loss].margin;
+    if (c->temperature == 0) c->temperature = own[c->loss].temperature;
+    if (c->proxy_rate == 0) c->proxy_rate = 10 * c->learning_rate;
+}
 
 static mann_status choose_steps(mni_trainer *t, mann_error *err)
 {
@@ -141,6 +156,13 @@ static uint64_t key_of(const mni_trainer *t)
     uint64_t key =
         mni_hash_bytes(numbers, sizeof numbers, mni_model_fingerprint(t->start));
     key = mni_hash_bytes(reals, sizeof reals, key ^ c->seed);
+    if (mni_loss_has_proxies((mni_loss_kind)c->loss)) {
+        key = mni_hash_bytes(&c->proxies, sizeof c->proxies, key);
+        key = mni_hash_bytes(&c->proxy_rate, sizeof c->proxy_rate, key);
+    }
+    if (c->hard_classes > 1)
+        key = mni_hash_bytes(&c->hard_classes, sizeof c->hard_classes, key);
+    if (c->ema > 0) key = mni_hash_bytes(&c->ema, sizeof c->ema, key);
     const mni_cache *caches[2] = { &t->cache, t->exam.cache };
     const mni_class_list *lists[2] = { &t->list, &t->exam.list };
     for (int i = 0; i < 2; i++)
@@ -177,22 +199,38 @@ static mann_status make_network(mni_trainer *t, mann_error *err)
     MNI_TRY(mni_model_copy(&t->best, t->start, err));
     MNI_TRY(mni_network_new(&t->net, mni_model_resnet(t->start), batch, t->pool, err));
     MNI_TRY(mni_network_import(t->net, t->start, err));
+    if (t->config.ema > 0) {
+        MNI_TRY(mni_ema_init(&t->ema, t->net, err));
+        mni_ema_start(&t->ema, t->net);
+    }
+    if (mni_loss_has_proxies((mni_loss_kind)t->config.loss)) {
+        MNI_TRY(mni_proxies_new(&t->proxies, mni_sampler_n_labels(&t->sampler),
+                                mni_network_dim(t->net), batch, t->config.proxies,
+                                t->pool, err));
+        mni_proxies_init(t->proxies, t->config.seed);
+    }
     t->d_embeddings = mni_alloc(batch, mni_network_dim(t->net) * sizeof *t->d_embeddings);
     if (!t->d_embeddings)
         return mni_fail(err, MANN_E_NOMEM, "training: gradient of a batch");
     return MANN_OK;
 }
 
-static mann_status start_loader(mni_trainer *t, mann_error *err)
+mann_status mni_trainer_load(mni_trainer *t, mann_error *err)
 {
+    const uint64_t end = mni_trainer_epoch(t) * t->config.steps_per_epoch;
+    const int planned = t->config.hard_classes > 1;
     const mni_loader_config c = { .cache = &t->cache,
                                   .sampler = t->sampler,
                                   .augment = mni_augment_preset(t->config.augment),
                                   .seed = t->config.seed,
                                   .first_step = t->state.step,
-                                  .n_steps = t->schedule.n_steps,
+                                  .n_steps = planned && end < t->schedule.n_steps
+                                                 ? end : t->schedule.n_steps,
+                                  .plan = planned ? &t->plan : NULL,
                                   .n_threads =
                                       mni_loader_threads(mni_pool_threads(t->pool)) };
+    mni_loader_free(t->loader);
+    t->loader = NULL;
     return mni_loader_new(&t->loader, &c, err);
 }
 
@@ -220,9 +258,10 @@ mann_status mni_trainer_init(mni_trainer *t, const mni_model *m, const mni_datas
 {
     *t = (mni_trainer){ .config = *c, .vfs = v, .pool = pool, .hooks = h, .start = m };
     t->state.miner = c->miner;
+    choose_loss(&t->config);
     MNI_TRY(check_model(t, err));
-    MNI_TRY(mni_train_cost(m, c, mni_pool_threads(pool), &t->cost, err));
-    t->config.cache_bytes = t->cost.cache_bytes;
+    MNI_TRY(open_parts(t, set, err));
+    MNI_TRY(count_cost(t, set, err));
     if (c->checkpoint_dir) MNI_TRY(v->ops->mkdir(v, c->checkpoint_dir, err));
     MNI_TRY(read_data(t, set, err));
     MNI_TRY(choose_steps(t, err));
@@ -232,13 +271,16 @@ mann_status mni_trainer_init(mni_trainer *t, const mni_model *m, const mni_datas
                                            : mni_checkpoint_begin(t, err));
     t->first_step = t->state.step;
     MNI_TRY(mni_train_log_open(t, err));
-    return start_loader(t, err);
+    return mni_trainer_load(t, err);
 }
 
 void mni_trainer_fini(mni_trainer *t)
 {
     mni_loader_free(t->loader);
     mni_network_free(t->net);
+    mni_proxies_free(t->proxies);
+    mni_ema_fini(&t->ema);
+    mni_batch_plan_fini(&t->plan);
     mni_model_free(t->work);
     mni_model_free(t->best);
     mni_exam_fini(&t->exam);

@@ -5,6 +5,9 @@
  *   {"event":"step","step":100,"epoch":1,"loss":0.18,"active":0.61,"rate":0.05,...}
  *   {"event":"epoch","epoch":1,"loss":0.17,"val_loss":0.12,"val_recall":0.61,...}
  *
+ * Of a step also: "positive" and "negative", the mean distances of pairs of one class and
+ * of two, "gap", their difference, "spread" and "dims" (nn/loss.h): a network that dies
+ * is seen there before it is seen in the loss.
  * SPDX-License-Identifier: MIT */
 #include <math.h>
 #include <stdarg.h>
@@ -87,6 +90,9 @@ mann_status mni_train_log_step(mni_trainer *t, const mni_loss_result *r, double 
     number(&j, "active", r->active);
     number(&j, "positive", r->mean_positive);
     number(&j, "negative", r->mean_negative);
+    number(&j, "gap", r->mean_negative - r->mean_positive);
+    number(&j, "spread", r->spread);
+    number(&j, "dims", r->dims);
     number(&j, "norm", norm);
     number(&j, "rate", (double)mni_trainer_rate(t, t->state.step - 1));
     return end(t, &j, &line, err);
@@ -121,6 +127,28 @@ mann_status mni_train_log_epoch(mni_trainer *t, const mni_epoch *e, mann_error *
     number(&j, "images_per_second", (double)seen / seconds);
     mni_json_key(&j, "best");
     mni_json_bool(&j, is_best);
+    return end(t, &j, &line, err);
+}
+
+mann_status mni_train_log_plan(mni_trainer *t, const mni_lookalike_report *r,
+                               double seconds, mann_error *err)
+{
+    mni_train_note(t, MANN_NOTE_INFO,
+                   "look-alikes: %llu images of %u classes embedded, index %s; nearest "
+                   "other class at cosine %.3f, %.0f %% meet it in their batch (%.1f s)",
+                   (unsigned long long)r->n_images, (unsigned)r->n_labels, r->spec,
+                   r->nearest, 100 * r->met, seconds);
+    if (!t->log) return MANN_OK;
+    mni_text line = { 0 };
+    mni_json j;
+    begin(t, &j, &line, "plan");
+    count(&j, "images", r->n_images);
+    count(&j, "classes", r->n_labels);
+    mni_json_key(&j, "index");
+    mni_json_string(&j, r->spec);
+    number(&j, "nearest", r->nearest);
+    number(&j, "met", r->met);
+    number(&j, "plan_seconds", seconds);
     return end(t, &j, &line, err);
 }
 
