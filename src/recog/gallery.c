@@ -387,20 +387,36 @@ fail:
     return s;
 }
 
-/* A reader may open the base just before a writer of another process replaces it, and the
- * journal just after: a journal of a later generation means that there is a newer base to
- * be read. */
+/* A reader may open the base just before a writer of another process replaces it, and
+ * read the journal just after, when it is that of the new base or is cut to nothing:
+ *
+ *   writer           rename the new base into place -- cut the journal -- append
+ *   reader    map the base ............................ read the journal ... look again
+ *
+ * The journal is cut after the rename. So if the base still stands there when the journal
+ * has been read, the two belong together, and what was acknowledged before is in them. */
+static int must_read_again(const mni_gallery *g, int attempt)
+{
+    const mni_reader *base = g->state->base->reader;
+    if (!mni_reader_is_at(base, g->vfs, g->path)) return 1;
+    return attempt < 8 && g->replayed.foreign &&
+           g->replayed.foreign_generation > mni_reader_generation(base);
+}
+
+enum { MOST_ATTEMPTS = 1000 };
+
 mann_status mni_gallery_open(mni_gallery **out, const mni_vfs *v, const char *path,
                              unsigned flags, mann_error *err)
 {
     for (int attempt = 0;; attempt++) {
         MNI_TRY(open_once(out, v, path, flags, err));
-        const mni_gallery *g = *out;
-        uint64_t generation = mni_reader_generation(g->state->base->reader);
-        if (g->writable || attempt == 8 || !g->replayed.foreign ||
-            g->replayed.foreign_generation <= generation)
+        if (flags & (MANN_OPEN_WRITE | MNI_OPEN_MEND) || !must_read_again(*out, attempt))
             return MANN_OK;
         mni_gallery_free(*out);
+        *out = NULL;
+        if (attempt == MOST_ATTEMPTS)
+            return mni_fail(err, MANN_E_LOCKED,
+                            "%s: is replaced faster than it can be read", path);
     }
 }
 

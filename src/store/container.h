@@ -97,6 +97,8 @@ mann_status mni_reader_place(mni_reader **out, const void *bytes, size_t n_bytes
 void        mni_reader_free(mni_reader *r);
 /* Before much of it is read from front to back; takes MNI_READ_SCATTERED back. */
 void        mni_reader_in_turn(const mni_reader *r);
+/* Is this still the file that stands at `path`? 0: another one took its name since. */
+int         mni_reader_is_at(const mni_reader *r, const mni_vfs *v, const char *path);
 mni_file_is mni_reader_kind(const mni_reader *r);
 mni_uuid    mni_reader_uuid(const mni_reader *r);
 uint64_t    mni_reader_generation(const mni_reader *r);

@@ -371,6 +371,20 @@ void mni_reader_free(mni_reader *r)
     mni_free(r);
 }
 
+/* The header has the checksum of the table, and that those of all bytes: equal headers,
+ * equal files. In doubt (no file, no reading) it is the same. */
+int mni_reader_is_at(const mni_reader *r, const mni_vfs *v, const char *path)
+{
+    mni_disk_header there;
+    mni_file *f;
+    size_t got = 0;
+    if (mni_open(v, path, MNI_OPEN_READ, &f, NULL) != MANN_OK) return 1;
+    const mann_status s = mni_read(f, &there, sizeof there, 0, &got, NULL);
+    mni_close(f, NULL);
+    return s != MANN_OK || got < sizeof there ||
+           memcmp(&there, &r->header, sizeof there) == 0;
+}
+
 /* --- asking ----------------------------------------------------------------------- */
 
 mni_file_is mni_reader_kind(const mni_reader *r) { return (mni_file_is)r->header.kind; }
