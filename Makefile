@@ -58,7 +58,7 @@ BASE = src/base/status.c src/base/mem.c src/base/arena.c src/base/rng.c src/base
 
 # --- L1 os: the only POSIX ------------------------------------------------------------------------------
 OS = src/os/vfs.c src/os/vfs_posix.c src/os/vfs_mem.c src/os/vfs_mem_cut.c src/os/vfs_faulty.c src/os/thread.c \
-	src/os/pool.c src/os/try.c src/os/huge.c src/os/cpu.c src/os/clock.c src/os/term.c
+	src/os/pool.c src/os/try.c src/os/huge.c src/os/pages.c src/os/cpu.c src/os/clock.c src/os/term.c
 
 # --- L2 kern: the only intrinsics --------------------------------------------------------------------------
 KERN = src/kern/crc32c.c src/kern/dist_c.c src/kern/dist_avx2.c src/kern/dist_avx512.c \
@@ -114,7 +114,7 @@ INDEX = src/index/rows.c src/index/spec.c src/index/ann.c src/index/ann_search.c
 	src/index/flat_crowd.c src/index/pq.c src/index/opq.c src/index/ivfpq.c src/index/ivfpq_search.c \
 	src/index/lists.c src/index/shortlist.c src/index/ivf.c src/index/ivf_tune.c \
 	src/index/ivf_change.c src/index/ivf_file.c src/index/ivf_search.c \
-	src/index/hnsw.c src/index/hnsw_grid.c src/index/hnsw_search.c src/index/hnsw_link.c \
+	src/index/hnsw.c src/index/hnsw_grid.c src/index/hnsw_search.c src/index/hnsw_rows.c src/index/hnsw_link.c \
 	src/index/hnsw_build.c src/index/hnsw_reach.c src/index/hnsw_order.c src/index/hnsw_settle.c \
 	src/index/hnsw_cut.c src/index/hnsw_change.c src/index/hnsw_file.c src/index/hnsw_check.c
 
@@ -135,7 +135,7 @@ RECOG = src/recog/stable.c src/recog/state.c src/recog/base_file.c src/recog/bas
 	src/recog/compact.c src/recog/derived.c src/recog/salvage.c src/recog/mend.c src/recog/search.c src/recog/within.c \
 	src/recog/knob.c src/recog/recall.c src/recog/identify.c src/recog/embed.c src/recog/photos.c src/recog/enrol.c \
 	src/recog/evaluate.c src/recog/verify.c src/recog/sheet.c src/recog/sheet_html.c \
-	src/recog/sources.c
+	src/recog/sources.c src/recog/thumbs.c
 
 # --- L5 api: the bodies of metricann.h -----------------------------------------------------------------------------------------
 API = src/api/bridge.c src/api/api_data.c src/api/api_model.c src/api/api_train.c src/api/api_gallery.c \
@@ -146,7 +146,7 @@ CLI_PARTS = src/cli/run.c src/cli/options.c src/cli/options_parse.c src/cli/opti
 	src/cli/options_print.c src/cli/talk.c src/cli/progress.c src/cli/out.c src/cli/report.c \
 	src/cli/inputs.c src/cli/paths.c src/cli/common.c src/cli/queries.c src/cli/gallery_new.c \
 	src/cli/cmd_train.c src/cli/cmd_pack.c src/cli/cmd_extract.c src/cli/cmd_build.c src/cli/cmd_search.c src/cli/cmd_change.c \
-	src/cli/cmd_sync.c src/cli/cmd_whole.c src/cli/exported.c src/cli/cmd_export.c src/cli/cmd_import.c \
+	src/cli/cmd_sync.c src/cli/cmd_whole.c src/cli/exported.c src/cli/exported_thumbs.c src/cli/cmd_export.c src/cli/cmd_import.c \
 	src/cli/cmd_eval.c src/cli/cmd_eval_vectors.c src/cli/cmd_info.c src/cli/cmd_check.c src/cli/cmd_scan.c \
 	src/cli/cmd_tune.c src/cli/cmd_bench.c src/cli/cmd_synth.c src/cli/cmd_convert.c src/cli/cmd_help.c
 CLI = src/cli/program.c $(CLI_PARTS)
@@ -168,7 +168,7 @@ TEST_NN = tests/nn_oracle.c tests/test_nn_layers.c tests/test_nn_loss.c tests/te
 TEST_INDEX = tests/ann_help.c tests/test_ann_forged.c tests/test_ann_life.c tests/test_ann_files.c \
 	tests/test_ann_gallery.c tests/test_spec.c tests/test_index.c tests/test_bare.c \
 	tests/ann_set.c tests/test_kmeans.c tests/test_ivf.c \
-	tests/hnsw_help.c tests/test_hnsw.c tests/test_hnsw_change.c
+	tests/hnsw_help.c tests/test_hnsw.c tests/test_hnsw_change.c tests/test_hnsw_rows.c
 TEST_EVAL = tests/test_retrieval.c tests/test_metrics.c tests/test_calib.c
 TEST_TRAIN = tests/train_set.c tests/train_world.c tests/test_train.c \
 	tests/test_train_loop.c tests/test_train_ways.c
@@ -179,7 +179,7 @@ FUZZ_TEST = tests/forge.c tests/ann_forge.c tests/fuzz/fuzz_container.c tests/fu
 	tests/fuzz/fuzz_npy.c tests/fuzz/fuzz_index.c tests/fuzz/fuzz_gallery.c tests/fuzz/fuzz_model.c \
 	tests/fuzz/fuzz_json.c tests/fuzz/fuzz_dataset.c tests/fuzz/fuzz_pack.c
 TEST_FUZZ = $(FUZZ_TEST) tests/test_corpus.c
-TEST_API = tests/test_api.c tests/test_storage.c
+TEST_API = tests/test_api.c tests/test_storage.c tests/test_thumbs.c
 TEST_CLI = tests/test_cli.c $(CLI_PARTS)
 
 # --- bench ------------------------------------------------------------------------------------------------------------------------

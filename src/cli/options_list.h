@@ -103,6 +103,11 @@ OPTION(TRUTH, "truth", 0, PATH, "FILE", "", 0, 0, C(EVAL), "ground-truth pairs",
 OPTION(INTEGERS, "integers", 0, FLAG, "", "no", 0, 0, C(CONVERT), "as-ids int",
     "write whole numbers (ids, neighbours) instead of floats")
 
+OPTION(THUMBS, "thumbs", 0, U32, "PIXELS", "", 16, 256,
+    C(EXTRACT) | C(BUILD) | C(ADD) | C(SYNC), "thumb thumbnails thumbnail-size",
+    "keep a small JPEG of each new photo in the gallery (96: about 3 KB), for contact "
+    "sheets where the photos are not at hand")
+
 /* --- the gallery and its index ------------------------------------------------------ */
 OPTION(METRIC, "metric", 0, CHOICE,
     "cosine=cos=angular|l2=euclidean=euclid=l2sq|ip=dot=inner=inner-product=innerproduct",

@@ -19,6 +19,26 @@ mni_state *mni_gallery_state(mni_gallery *g)
     return s;
 }
 
+mann_status mni_gallery_take_scratch(mni_gallery *g, mni_scratch **out, mann_error *err)
+{
+    mni_mutex_lock(&g->lock);
+    *out = g->n_idle ? g->idle[--g->n_idle] : NULL;
+    mni_mutex_unlock(&g->lock);
+    return *out ? MANN_OK : mni_scratch_new(out, err);
+}
+
+void mni_gallery_give_scratch(mni_gallery *g, mni_scratch *s)
+{
+    if (!s) return;
+    mni_mutex_lock(&g->lock);
+    if (g->n_idle < MNI_GALLERY_IDLE) {
+        g->idle[g->n_idle++] = s;
+        s = NULL;
+    }
+    mni_mutex_unlock(&g->lock);
+    mni_scratch_free(s);
+}
+
 /* The model's calibration, measured on many held-out classes, comes before the gallery's
  * own. */
 void mni_gallery_thresholds(mni_gallery *g, const mni_state *s, float false_accept,
@@ -94,6 +114,7 @@ void mni_gallery_free(mni_gallery *g)
     if (g->has_lock && g->vfs->ops->stat(g->vfs, g->journal_path, &st, NULL) == MANN_OK &&
         st.n_bytes == 0)
         g->vfs->ops->remove(g->vfs, g->journal_path, NULL);
+    for (uint32_t i = 0; i < g->n_idle; i++) mni_scratch_free(g->idle[i]);
     mni_state_release(g->state);
     mni_model_free(g->model);
     for (uint32_t i = 0; i < g->n_roots; i++) mni_free(g->roots[i]);
