@@ -277,7 +277,7 @@ test-san: all tests/run-san
 # Suites that start threads; of the others this sanitizer can say nothing.
 TSAN_SUITES = base os vfs kern_nn gallery gallery_files gallery_order nn_network nn_infer nn_blocks \
 	train train_loop index 'ann_life.same_bytes*' ann_gallery bare hnsw.threads_change_nothing \
-	kmeans ivf retrieval api
+	kmeans ivf retrieval api storage thumbs
 
 test-tsan: all tests/run-tsan
 	TSAN_OPTIONS=halt_on_error=1:allocator_may_return_null=1 ./tests/run-tsan --fast $(TSAN_SUITES)
