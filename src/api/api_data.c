@@ -124,6 +124,7 @@ mann_status mann_image_decode_with(mann_image *out, const void *bytes, size_t n_
     opts.max_scans = mine.max_scans;
     opts.min_side = mine.min_side;
     opts.partial = mine.partial != 0;
+    opts.keep_alpha = mine.keep_alpha != 0;
     opts.cut = &cut;
     MNI_TRY(mni_image_decode(out, bytes, n_bytes, &opts, err));
     mine.was_cut = (uint32_t)cut;

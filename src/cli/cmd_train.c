@@ -19,7 +19,8 @@ static void take_choices(const mni_options *o, mann_train_config *t)
 {
     static const char *const losses[] = { "triplet", "contrastive", "supcon", NULL };
     static const char *const miners[] = { "hard", "semi", "random", NULL };
-    static const char *const augments[] = { "none", "glyph", "photo", "all", NULL };
+    static const char *const augments[] = { "none",   "glyph", "photo", "all",
+                                            "strong", NULL };
     static const char *const monitors[] = { "recall", "loss", NULL };
     t->loss = choice(o, MNI_OPT_LOSS, losses);
     t->miner = choice(o, MNI_OPT_MINER, miners);
@@ -156,6 +157,32 @@ static int train(mni_cli *c, const mann_train_config *t, mann_model *m,
     return mni_cli_fail(c, MNI_FROM_OUTPUT, s);
 }
 
+enum { PREVIEW_ROWS = 8, PREVIEW_VIEWS = 8 };
+
+/* --preview: a look before the hours. */
+static int preview(mni_cli *c, const mann_train_config *t, const mann_model *m)
+{
+    const char *path = mni_opt_text(&c->options, MNI_OPT_PREVIEW);
+    mann_dataset *set = NULL;
+    mann_image sheet = { 0 };
+    mann_status s = mann_dataset_open(&set, c->options.files[0], &c->hooks, &c->err);
+    if (s == MANN_OK)
+        s = mann_train_preview(m, set, t, PREVIEW_ROWS, PREVIEW_VIEWS, &sheet, &c->err);
+    mann_dataset_free(set);
+    if (s != MANN_OK) return mni_cli_fail(c, MNI_FROM_INPUT, s);
+    s = mni_text_ends(path, ".jpg") || mni_text_ends(path, ".jpeg")
+            ? mann_image_write_jpeg(path, &sheet, 92, &c->err)
+            : mann_image_write_png(path, &sheet, &c->err);
+    mann_image_clear(&sheet);
+    if (s != MANN_OK) return mni_cli_fail(c, MNI_FROM_OUTPUT, s);
+    if (!mni_cli_quiet(c)) {
+        mni_out_name(&c->out, path);
+        mni_text_add(&c->out, ": left the photos, right what training would show of "
+                              "them; nothing was trained\n");
+    }
+    return MNI_EXIT_OK;
+}
+
 int mni_cmd_train(mni_cli *c)
 {
     const mni_options *o = &c->options;
@@ -177,14 +204,17 @@ int mni_cmd_train(mni_cli *c)
     mann_status s = log.failed || curves.failed ? mni_fail(&c->err, MANN_E_NOMEM, "path")
                                                 : new_model(c, t.seed, &m);
     int code = s == MANN_OK ? MNI_EXIT_OK : mni_cli_fail(c, MNI_FROM_USER, s);
-    if (s == MANN_OK) {
+    const int look = s == MANN_OK && mni_opt_text(o, MNI_OPT_PREVIEW);
+    if (look) {
+        code = preview(c, &t, m);
+    } else if (s == MANN_OK) {
         s = can_write(mni_opt_text(o, MNI_OPT_OUTPUT), &c->err);
         code = s == MANN_OK ? train(c, &t, m, &r) : mni_cli_fail(c, MNI_FROM_OUTPUT, s);
     }
     mann_model_free(m);
     mni_text_fini(&log);
     mni_text_fini(&curves);
-    if (code == MNI_EXIT_OK) report(c, mni_opt_text(o, MNI_OPT_OUTPUT), &r);
+    if (code == MNI_EXIT_OK && !look) report(c, mni_opt_text(o, MNI_OPT_OUTPUT), &r);
     return code;
 }
 

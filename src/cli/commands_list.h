@@ -234,6 +234,16 @@ COMMAND(SYNTH, synth, "synth", "synthesise synthesize generate", "-o DIR", 0, 0,
     "600 pictures under all conditions\n"
     "metricann synth -o easy --conditions pose,light --strength 0.3 --first-view 7\n"
     "views 7 to 12 of the same objects, only turned and lit a little\n")
+COMMAND(AUGMENT, augment, "augment", "aug", "DATASET -o DIR", 1, 1,
+    "write a data set with changed copies of every photo beside it",
+    "DIR gets every photo as it is and --copies changed ones: NAME_1, NAME_2, ... The "
+    "copies are a function of the photo, its path and the seed; train makes such changes "
+    "by itself, on the fly. JPEG stays JPEG, everything else becomes PNG; what stands "
+    "before a transparent background gets another one.",
+    "metricann augment photos/ -o more/ --copies 100\n"
+    "a hundred copies of each, under all changes\n"
+    "metricann augment photos/ -o dark/ --copies 5 --only light,occlusion,crop\n"
+    "other light, a part hidden and a part shown, in every copy\n")
 COMMAND(CONVERT, convert, "convert", "", "INPUT -o OUTPUT", 1, 1,
     "convert vectors between file formats, or take them out of a gallery",
     "The format follows the file name: .npy .fvecs .bvecs .fbin .u8bin .i8bin; with "

@@ -56,8 +56,10 @@ static mann_status prepare(void *ctx, size_t begin, size_t end, size_t chunk,
         uint8_t *room = j->rooms + 2 * i * mni_cache_room(c);
         mni_picture p;
         MNI_TRY(mni_cache_get(c, j->x->list.images[j->at + i], room, &p, err));
-        mni_augment_run(&none, &p, &c->recipe, 0, mni_rng_at(0, MNI_FOR_AUGMENT, 0, 0, 0),
-                        room + mni_cache_room(c), j->input + i * j->input_floats);
+        MNI_TRY(mni_augment_run(&none, &p, &c->recipe, 0,
+                                mni_rng_at(0, MNI_FOR_AUGMENT, 0, 0, 0),
+                                room + mni_cache_room(c),
+                                j->input + i * j->input_floats, err));
     }
     return MANN_OK;
 }
@@ -195,9 +197,9 @@ mann_status mni_exam_measure(const mni_exam *x, mni_model *m, mann_error *err)
         mni_picture p;
         s = mni_cache_get(c, x->list.images[n * i / most], room, &p, err);
         if (s == MANN_OK)
-            mni_augment_run(&none, &p, &c->recipe, 0,
-                            mni_rng_at(0, MNI_FOR_AUGMENT, 0, 0, 0),
-                            room + mni_cache_room(c), input + i * floats);
+            s = mni_augment_run(&none, &p, &c->recipe, 0,
+                                mni_rng_at(0, MNI_FOR_AUGMENT, 0, 0, 0),
+                                room + mni_cache_room(c), input + i * floats, err);
     }
     if (s == MANN_OK) s = mni_model_measure(m, input, most, err);
     mni_free(room);
