@@ -222,7 +222,7 @@ mann_status mann_model_describe(const mann_model *m, mann_model_info *info,
                                 mann_error *err);
 
 /* --- training --- */
-enum { MANN_LOSS_TRIPLET = 1, MANN_LOSS_CONTRASTIVE, MANN_LOSS_SUPCON };
+enum { MANN_LOSS_TRIPLET = 1, MANN_LOSS_CONTRASTIVE, MANN_LOSS_SUPCON, MANN_LOSS_NPAIR };
 enum { MANN_MINE_HARD = 1, MANN_MINE_SEMI_HARD, MANN_MINE_RANDOM };
 enum {
     MANN_AUGMENT_NONE = 1, MANN_AUGMENT_GLYPH, MANN_AUGMENT_PHOTO, MANN_AUGMENT_ALL,
@@ -245,7 +245,8 @@ typedef struct mann_train_config {
     uint32_t keep_checkpoints;                  /* the newest so many; 3; ~0: all */
     int      resume;     /* MANN_TRAIN_*: what becomes of checkpoints that are there */
     float    learning_rate, momentum, weight_decay;        /* 0.1, 0.9 (Nesterov), 5e-4 */
-    float    margin, temperature, clip;         /* 0.2, 0.1, 0 (no clipping) */
+    /* 0: the loss's own (src/nn/README.md has a table); clip 0: no clipping */
+    float    margin, temperature, clip;
     /* of the classes, held out when there is no other validation; 0.1 */
     float    validation_share;
     uint64_t seed, cache_bytes;                 /* 1; 1 GiB of decoded images */

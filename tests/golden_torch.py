@@ -140,6 +140,59 @@ def supcon(e, y, heat=0.1):
     return -((z - z.logsumexp(1, keepdim=True)) * pos).sum(1).div(pos.sum(1)).mean()
 
 
+LABELS = [0, 0, 0, 1, 1, 2, 2, 2, 2, 3, 3, 3]
+
+
+def semi_hard(e, y, margin=0.2):
+    """FaceNet's choice for each pair; the farthest negative where there is none beyond the positive."""
+    d, terms = (2 - 2 * e @ e.t()).clamp_min(1e-12).sqrt(), []
+    for a in range(len(y)):
+        others = d[a][y != y[a]]
+        for p in range(len(y)):
+            if p != a and y[p] == y[a]:
+                beyond = others[others > d[a, p]]
+                n = beyond.min() if len(beyond) else others.max()
+                terms.append(F.relu(d[a, p] - n + margin))
+    return torch.stack(terms).mean()
+
+
+def soft_hard(e, y):
+    d = (2 - 2 * e @ e.t()).clamp_min(1e-12).sqrt()
+    same = y[:, None] == y[None]
+    return F.softplus((d * same).max(1)[0] - (d + 1e3 * same).min(1)[0]).mean()
+
+
+def contrastive(e, y, margin=0.9):
+    i, j = torch.triu_indices(len(y), len(y), 1)
+    d, same = (2 - 2 * (e[i] * e[j]).sum(1)).sqrt(), y[i] == y[j]
+    return 0.5 * ((d[same] ** 2).mean() + (F.relu(margin - d[~same]) ** 2).mean())
+
+
+def npair(e, y, heat=0.1):
+    """Cross entropy over one picture of each class, for every ordered pair of a class."""
+    groups = [e[y == k] for k in range(int(y.max()) + 1)]
+    terms = []
+    for k, g in enumerate(groups):
+        for a in range(len(g)):
+            for p in range(len(g)):
+                if a != p:
+                    column = torch.stack([h[p % len(h)] for h in groups])
+                    terms.append(F.cross_entropy((g[a] @ column.t() / heat)[None], torch.tensor([k])))
+    return torch.stack(terms).mean()
+
+
+def losses():
+    """Value of each loss on 12 unit vectors, and its gradient by them."""
+    y = torch.tensor(LABELS)
+    for name, fn in (('hard', batch_hard), ('semi', semi_hard), ('soft', soft_hard),
+                     ('contrastive', contrastive), ('supcon', supcon), ('npair', npair)):
+        e = F.normalize(fill('loss.e', len(y), 6)).float().double().requires_grad_()
+        value = fn(e, y)
+        value.backward()
+        put('loss.' + name, value[None])
+        put('loss.' + name + '.de', e.grad)
+
+
 def training(prefix, loss_fn, nesterov, clip):
     net, y = Net(prefix, True), torch.arange(8) // 2
     shape = (0, (6, 8), (1, 1), 5)
@@ -170,6 +223,7 @@ def training(prefix, loss_fn, nesterov, clip):
 
 if __name__ == '__main__':
     layers()
+    losses()
     resnet18()
     training('hard.', batch_hard, False, 0)
     training('supcon.', supcon, True, 1.0)

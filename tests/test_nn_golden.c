@@ -199,6 +199,62 @@ static void the_others(void)
     mni_free(bytes);
 }
 
+/* --- losses ------------------------------------------------------------------------- */
+
+enum { N_LOSS = 12, DIM_LOSS = 6 };
+static const uint32_t loss_labels[N_LOSS] = { 0, 0, 0, 1, 1, 2, 2, 2, 2, 3, 3, 3 };
+
+/* The vectors that the script makes unit ones of, and rounds. */
+static void loss_rows(float *e, const char *name, size_t n)
+{
+    fill_at(e, name, n * DIM_LOSS);
+    for (size_t i = 0; i < n; i++) {
+        double squares = 0;
+        for (size_t j = 0; j < DIM_LOSS; j++)
+            squares += (double)e[i * DIM_LOSS + j] * e[i * DIM_LOSS + j];
+        for (size_t j = 0; j < DIM_LOSS; j++)
+            e[i * DIM_LOSS + j] = (float)(e[i * DIM_LOSS + j] / sqrt(squares));
+    }
+}
+
+static void loss_check(const char *name, const char *part, const float *got, size_t n)
+{
+    char layer[64];
+    snprintf(layer, sizeof layer, "loss.%s", name);
+    compare(layer, part, got, n, 2e-6);
+}
+
+static void pair_losses(void)
+{
+    static const struct {
+        const char *name;
+        mni_loss_kind kind;
+        mni_miner miner;
+        int soft;
+    } cases[] = { { "hard", MNI_LOSS_TRIPLET, MNI_MINE_HARD, 0 },
+                  { "semi", MNI_LOSS_TRIPLET, MNI_MINE_SEMI_HARD, 0 },
+                  { "soft", MNI_LOSS_TRIPLET, MNI_MINE_HARD, 1 },
+                  { "contrastive", MNI_LOSS_CONTRASTIVE, MNI_MINE_HARD, 0 },
+                  { "supcon", MNI_LOSS_SUPCON, MNI_MINE_HARD, 0 },
+                  { "npair", MNI_LOSS_NPAIR, MNI_MINE_HARD, 0 } };
+    float e[N_LOSS * DIM_LOSS], de[N_LOSS * DIM_LOSS];
+    golden_open();
+    loss_rows(e, "loss.e", N_LOSS);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mni_loss_config c = mni_loss_default();
+        mni_loss_result r;
+        c.kind = cases[i].kind;
+        c.miner = cases[i].miner;
+        c.soft = cases[i].soft;
+        if (c.kind == MNI_LOSS_CONTRASTIVE) c.margin = 0.9f;
+        CHECK_OK(mni_loss_compute(&c, e, loss_labels, N_LOSS, DIM_LOSS, &r, de, NULL));
+        const float value = (float)r.loss;
+        loss_check(cases[i].name, "", &value, 1);
+        loss_check(cases[i].name, ".de", de, N_LOSS * DIM_LOSS);
+    }
+    mni_free(bytes);
+}
+
 /* --- networks ----------------------------------------------------------------------- */
 
 typedef struct place { const char *prefix; float *params, *stats; int check; } place;
@@ -305,6 +361,7 @@ const test_case nn_golden_tests[] = {
     { "convolutions", convolutions, 0 },
     { "norm", norm, 0 },
     { "the_others", the_others, 0 },
+    { "pair_losses", pair_losses, 0 },
     { "resnet18", resnet18, 1 },
     { "sgd_steps", sgd_steps, 0 },
     { 0 }

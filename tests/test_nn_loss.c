@@ -111,9 +111,38 @@ static double supcon_oracle(const mni_loss_config *c, const double *e)
     return total / anchors;
 }
 
+static double dot(const double *e, size_t a, size_t b)
+{
+    double s = 0;
+    for (size_t j = 0; j < DIM; j++) s += e[a * DIM + j] * e[b * DIM + j];
+    return s;
+}
+
+/* Written from the drawing of npair.c: lists of the pictures of each class. */
+static double npair_oracle(const mni_loss_config *c, const double *e)
+{
+    size_t of[5][N], n_of[5] = { 0 };
+    double total = 0, n_pairs = 0;
+    for (size_t b = 0; b < N; b++) of[labels[b]][n_of[labels[b]]++] = b;
+    for (size_t mine = 0; mine < 5; mine++)
+        for (size_t x = 0; x < n_of[mine]; x++)
+            for (size_t y = 0; y < n_of[mine]; y++) {
+                double sum = 0;
+                if (x == y) continue;
+                for (size_t k = 0; k < 5; k++)
+                    if (k != mine)
+                        sum += exp((dot(e, of[mine][x], of[k][y % n_of[k]]) -
+                                    dot(e, of[mine][x], of[mine][y])) / c->temperature);
+                total += log(1 + sum);
+                n_pairs++;
+            }
+    return total / n_pairs;
+}
+
 static double oracle(const mni_loss_config *c, const double *e)
 {
     if (c->kind == MNI_LOSS_TRIPLET) return triplet_oracle(c, e);
+    if (c->kind == MNI_LOSS_NPAIR) return npair_oracle(c, e);
     return c->kind == MNI_LOSS_CONTRASTIVE ? contrastive_oracle(c, e)
                                            : supcon_oracle(c, e);
 }
@@ -161,6 +190,8 @@ static void pair_loss_gradients(void)
         check_loss(c, seed);
         c.kind = MNI_LOSS_SUPCON; c.temperature = 0.3f;
         check_loss(c, seed);
+        c.kind = MNI_LOSS_NPAIR;
+        check_loss(c, seed);
     }
 }
 
@@ -188,7 +219,7 @@ static void odd_batches(void)
     float e[4] = { 1, 0, 1, 0 }, de[4];
     const uint32_t one_class[2] = { 1, 1 }, two[2] = { 1, 2 };
     mni_loss_result r;
-    for (int kind = MNI_LOSS_TRIPLET; kind <= MNI_LOSS_SUPCON; kind++) {
+    for (int kind = MNI_LOSS_TRIPLET; kind <= MNI_LOSS_NPAIR; kind++) {
         mni_loss_config c = mni_loss_default();
         c.kind = (mni_loss_kind)kind;
         CHECK_OK(mni_loss_compute(&c, e, one_class, 2, 2, &r, de, NULL));
@@ -218,6 +249,27 @@ static void collapse_is_visible(void)
     CHECK_OK(mni_loss_compute(&c, e, l, 8, 3, &r, de, NULL));
     CHECK_NEAR(r.loss, 0.2, 1e-3);
     CHECK(r.mean_positive < 1e-2 && r.mean_negative < 1e-2);
+    CHECK(r.spread == 0 && r.dims == 0);
+}
+
+/* Four points at the ends of two axes: no mean, half of the variance on each axis. Then
+ * the ends of one axis, and two points 60 degrees apart. */
+static void spread_by_hand(void)
+{
+    const float cross[12] = { 1, 0, 0, -1, 0, 0, 0, 1, 0, 0, -1, 0 };
+    const float near[6] = { 1, 0, 0, 0.5f, 0.8660254f, 0 };
+    const uint32_t l[4] = { 0, 1, 2, 3 };
+    mni_loss_config c = mni_loss_default();
+    mni_loss_result r;
+    CHECK_OK(mni_loss_compute(&c, cross, l, 4, 3, &r, NULL, NULL));
+    CHECK_NEAR(r.spread, 1, 1e-7);
+    CHECK_NEAR(r.dims, 2, 1e-7);
+    CHECK_OK(mni_loss_compute(&c, cross, l, 2, 3, &r, NULL, NULL));
+    CHECK_NEAR(r.spread, 1, 1e-7);
+    CHECK_NEAR(r.dims, 1, 1e-7);
+    CHECK_OK(mni_loss_compute(&c, near, l, 2, 3, &r, NULL, NULL));
+    CHECK_NEAR(r.spread, 0.5, 1e-6); /* each half a side of the triangle from the mean */
+    CHECK_NEAR(r.dims, 1.6, 1e-5);   /* variances 1/16 and 3/16 */
 }
 
 static mann_status loss_body(void *ctx)
@@ -296,6 +348,7 @@ const test_case nn_loss_tests[] = {
     { "triplet_by_hand", triplet_by_hand, 0 },
     { "odd_batches", odd_batches, 0 },
     { "collapse_is_visible", collapse_is_visible, 0 },
+    { "spread_by_hand", spread_by_hand, 0 },
     { "loss_oom", loss_oom, 0 },
     { "sgd_is_the_formula", sgd_is_the_formula, 0 },
     { "schedule", schedule, 0 },

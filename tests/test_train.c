@@ -350,11 +350,11 @@ static void watches(void)
 {
     mni_watch w = { 0 };
     mni_loss_config c = mni_loss_default();
-    const mni_loss_result point = { 0.2, 1, 100, 0.001, 0.001 },
-                          alive = { 0.15, 0.7, 100, 0.5, 0.7 };
-    const mni_loss_result ball = { 0.199, 1, 100, 0.1, 0.101 },
-                          bad = { NAN, 1, 100, 0.5, 0.7 };
-    const mni_loss_result empty = { 0, 0, 0, NAN, NAN };
+    const mni_loss_result point = { 0.2, 1, 100, 0.001, 0.001, 0.001, 3 },
+                          alive = { 0.15, 0.7, 100, 0.5, 0.7, 0.5, 9 };
+    const mni_loss_result ball = { 0.199, 1, 100, 0.1, 0.101, 0.07, 9 },
+                          bad = { NAN, 1, 100, 0.5, 0.7, 0.5, 9 };
+    const mni_loss_result empty = { 0, 0, 0, NAN, NAN, 0, 0 };
     for (int i = 0; i < 3 * MNI_WATCH_STEPS; i++)
         CHECK_EQ(mni_watch_step(&w, &c, &alive, 1), MNI_WATCH_FINE);
     for (int i = 0; i < 3 * MNI_WATCH_STEPS; i++)

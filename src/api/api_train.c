@@ -24,8 +24,6 @@ static void complete(mann_train_config *c)
     if (!c->monitor) c->monitor = d.monitor;
     if (!c->keep_checkpoints) c->keep_checkpoints = d.keep_checkpoints;
     if (c->learning_rate == 0) c->learning_rate = d.learning_rate;
-    if (c->margin == 0) c->margin = d.margin;
-    if (c->temperature == 0) c->temperature = d.temperature;
     if (c->validation_share == 0) c->validation_share = d.validation_share;
     if (!c->cache_bytes) c->cache_bytes = d.cache_bytes;
 }
@@ -51,15 +49,16 @@ static mann_status check(const mann_train_config *c, mann_error *err)
     MNI_TRY(whole("epochs", c->epochs, 1, 1u << 20, err));
     MNI_TRY(whole("classes_per_batch", c->classes_per_batch, 2, 32768, err));
     MNI_TRY(whole("images_per_class", c->images_per_class, 2, 32768, err));
-    MNI_TRY(whole("loss", c->loss, MANN_LOSS_TRIPLET, MANN_LOSS_SUPCON, err));
+    MNI_TRY(whole("loss", c->loss, MANN_LOSS_TRIPLET, MANN_LOSS_NPAIR, err));
     MNI_TRY(whole("miner", c->miner, MANN_MINE_HARD, MANN_MINE_RANDOM, err));
     MNI_TRY(whole("augment", c->augment, MANN_AUGMENT_NONE, MANN_AUGMENT_STRONG, err));
     MNI_TRY(whole("monitor", c->monitor, MANN_MONITOR_RECALL, MANN_MONITOR_LOSS, err));
     MNI_TRY(real("learning_rate", c->learning_rate, 1e-9f, 1e3f, err));
     MNI_TRY(real("momentum", c->momentum, 0, 0.9999f, err));
     MNI_TRY(real("weight_decay", c->weight_decay, 0, 1, err));
-    MNI_TRY(real("margin", c->margin, 1e-6f, 2, err));
-    MNI_TRY(real("temperature", c->temperature, 1e-3f, 100, err));
+    if (c->margin != 0) MNI_TRY(real("margin", c->margin, 1e-6f, 2, err));
+    if (c->temperature != 0)
+        MNI_TRY(real("temperature", c->temperature, 1e-3f, 100, err));
     MNI_TRY(real("clip", c->clip, 0, INFINITY, err));
     return real("validation_share", c->validation_share, 0, 0.9f, err);
 }

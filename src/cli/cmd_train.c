@@ -17,7 +17,8 @@ static uint32_t choice(const mni_options *o, mni_option_id id, const char *const
 
 static void take_choices(const mni_options *o, mann_train_config *t)
 {
-    static const char *const losses[] = { "triplet", "contrastive", "supcon", NULL };
+    static const char *const losses[] = { "triplet", "contrastive", "supcon", "npair",
+                                         NULL };
     static const char *const miners[] = { "hard", "semi", "random", NULL };
     static const char *const augments[] = { "none",   "glyph", "photo", "all",
                                             "strong", NULL };

@@ -202,8 +202,9 @@ OPTION(BEST_M, "best-m", 0, U32, "N", "", 1, 1000000, C(SEARCH) | C(EVAL), "best
     "mean: of the best N rows of a class; vote: of the N nearest rows")
 OPTION(MARGIN, "margin", 0, FLOAT, "X", "0.01", 0, 2, C(SEARCH) | C(EVAL), "min-margin",
     "'known' needs this lead over the second class")
-OPTION_AGAIN(MARGIN, "margin", 0, FLOAT, "X", "0.2", 1e-6, 2, C(TRAIN), "triplet-margin",
-    "how much farther the unlike must be than the like")
+OPTION_AGAIN(MARGIN, "margin", 0, FLOAT, "X", "", 1e-6, 2, C(TRAIN), "triplet-margin",
+    "how much farther the unlike must be than the like; default the loss's own: 0.2, "
+    "contrastive 1")
 OPTION(SHEET, "sheet", 0, PATH, "FILE", "", 0, 0, C(SEARCH), "contact-sheet html png",
     "contact sheet of queries and hits: F.png, F.jpg or F.html")
 OPTION(OUT_DIR, "out", 0, PATH, "DIR", "", 0, 0, C(SEARCH),
@@ -295,15 +296,18 @@ OPTION(DIM, "dim", 0, U32, "N", "", 1, 16384, C(TRAIN), "embedding-dim embed-dim
     "numbers in a vector; default the backbone's own (mini 128, resnet 512)")
 OPTION_AGAIN(DIM, "dim", 0, U32, "N", "0", 0, 1048576, C(PLAN), "d dimension",
     "numbers in a vector")
-OPTION(LOSS, "loss", 0, CHOICE, "triplet|contrastive|supcon=sup-con", "triplet", 0, 0,
-    C(TRAIN), "loss-type criterion", "what is to become small")
+OPTION(LOSS, "loss", 0, CHOICE,
+    "triplet|contrastive|supcon=sup-con=infonce|npair=n-pair=n-pairs", "triplet", 0, 0,
+    C(TRAIN), "loss-type criterion",
+    "what is to become small; triplet looks at three images, contrastive at two, npair "
+    "at one of each class, supcon at the whole batch")
 OPTION(MINER, "miner", 0, CHOICE, "semi=semi-hard=semihard|hard=batch-hard|random",
        "semi",
     0, 0, C(TRAIN), "mining", "triplet: which unlike image is compared")
 OPTION(SOFT_MARGIN, "soft-margin", 0, FLAG, "", "no", 0, 0, C(TRAIN), "",
     "triplet: log(1 + exp) in place of a margin")
-OPTION(TEMPERATURE, "temperature", 0, FLOAT, "X", "0.1", 0.001, 100, C(TRAIN), "tau",
-    "supcon: how sharply it looks at the nearest")
+OPTION(TEMPERATURE, "temperature", 0, FLOAT, "X", "", 0.001, 100, C(TRAIN), "tau",
+    "supcon, npair: how sharply they look at the nearest; default 0.1")
 OPTION(EPOCHS, "epochs", 0, U32, "N", "50", 1, 1048576, C(TRAIN), "n-epochs num-epochs",
     "most epochs")
 OPTION(STEPS_PER_EPOCH, "steps-per-epoch", 0, U32, "N", "", 1, 16777216, C(TRAIN),

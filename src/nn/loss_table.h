@@ -23,6 +23,7 @@ typedef struct mni_loss_table {
     double *s;                  /* n x n similarities */
     double *d;                  /* n x n distances */
     double *pull;               /* n x n, zero at first */
+    size_t *column, *n_alike;   /* n each, for npair.c; not filled before */
 } mni_loss_table;
 
 static inline int mni_same(const mni_loss_table *t, size_t a, size_t b)
@@ -43,5 +44,6 @@ void mni_triplet_fill(const mni_loss_config *c, mni_loss_table *t, mni_loss_resu
 void mni_contrastive_fill(const mni_loss_config *c, mni_loss_table *t,
                           mni_loss_result *out);
 void mni_supcon_fill(const mni_loss_config *c, mni_loss_table *t, mni_loss_result *out);
+void mni_npair_fill(const mni_loss_config *c, mni_loss_table *t, mni_loss_result *out);
 
 #endif

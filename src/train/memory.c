@@ -23,7 +23,7 @@ static uint64_t work_bytes(const mni_model *m, uint64_t batch, size_t threads)
                    places = mni_loader_threads(threads) ? mni_loader_threads(threads) + 2
                                                         : 1;
     const uint64_t ring = places * (batch * (input + 12) + 2 * room),
-                   loss = (3 * batch * batch + s.dim) * sizeof(double) +
+                   loss = (3 * batch * batch + s.dim + 2 * batch) * sizeof(double) +
                           batch * s.dim * floats,
                    exam = MNI_MOST_VAL_IMAGES * (2 * s.dim + 8 + threads) * floats +
                           (AT_ONCE > batch ? AT_ONCE : batch) * (input + 2 * room);

@@ -23,8 +23,6 @@ mann_train_config mni_train_defaults(void)
         .learning_rate = 0.1f,
         .momentum = 0.9f,
         .weight_decay = 5e-4f,
-        .margin = 0.2f,
-        .temperature = 0.1f,
         .validation_share = 0.1f,
         .seed = 1,
         .cache_bytes = (uint64_t)1 << 30,
@@ -97,6 +95,13 @@ static mann_status read_data(mni_trainer *t, const mni_dataset *set, mann_error 
 }
 
 /* --- numbers that the caller left to us ------------------------------------------- */
+
+/* What each loss was published with, or does best with here. */
+static void choose_loss(mann_train_config *c)
+{
+    if (c->margin == 0) c->margin = c->loss == MANN_LOSS_CONTRASTIVE ? 1.0f : 0.2f;
+    if (c->temperature == 0) c->temperature = 0.1f;
+}
 
 static mann_status choose_steps(mni_trainer *t, mann_error *err)
 {
@@ -220,6 +225,7 @@ mann_status mni_trainer_init(mni_trainer *t, const mni_model *m, const mni_datas
 {
     *t = (mni_trainer){ .config = *c, .vfs = v, .pool = pool, .hooks = h, .start = m };
     t->state.miner = c->miner;
+    choose_loss(&t->config);
     MNI_TRY(check_model(t, err));
     MNI_TRY(mni_train_cost(m, c, mni_pool_threads(pool), &t->cost, err));
     t->config.cache_bytes = t->cost.cache_bytes;

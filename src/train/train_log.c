@@ -5,6 +5,9 @@
  *   {"event":"step","step":100,"epoch":1,"loss":0.18,"active":0.61,"rate":0.05,...}
  *   {"event":"epoch","epoch":1,"loss":0.17,"val_loss":0.12,"val_recall":0.61,...}
  *
+ * Of a step also: "positive" and "negative", the mean distances of pairs of one class and
+ * of two, "gap", their difference, "spread" and "dims" (nn/loss.h): a network that dies
+ * is seen there before it is seen in the loss.
  * SPDX-License-Identifier: MIT */
 #include <math.h>
 #include <stdarg.h>
@@ -87,6 +90,9 @@ mann_status mni_train_log_step(mni_trainer *t, const mni_loss_result *r, double 
     number(&j, "active", r->active);
     number(&j, "positive", r->mean_positive);
     number(&j, "negative", r->mean_negative);
+    number(&j, "gap", r->mean_negative - r->mean_positive);
+    number(&j, "spread", r->spread);
+    number(&j, "dims", r->dims);
     number(&j, "norm", norm);
     number(&j, "rate", (double)mni_trainer_rate(t, t->state.step - 1));
     return end(t, &j, &line, err);

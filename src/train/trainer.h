@@ -21,8 +21,8 @@
 #include "train/watch.h"
 
 /* m, set: as mann_train; c is complete (mni_train_defaults, and no field left at "the
- * library chooses" but steps and warm-up). v: for all files that are written, and for
- * the validation set. */
+ * library chooses" but steps, warm-up, margin and temperature). v: for all files that are
+ * written, and for the validation set. */
 mann_status mni_train(mni_model *m, const mni_dataset *set, const mann_train_config *c,
                       const mni_vfs *v, mni_pool *pool, const mann_hooks *h,
                       mann_train_report *out, mann_error *err);
