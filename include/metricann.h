@@ -173,6 +173,10 @@ mann_status mann_dataset_open(mann_dataset **out, const char *path, const mann_h
  * Copied. */
 mann_status mann_dataset_files(mann_dataset **out, const char *const *paths, size_t n,
                                const char *klass, mann_error *err);
+/* Several as one, for training on mixed sources: classes are called SET/CLASS, where SET
+ * is the last part of the set's path. Copied. */
+mann_status mann_dataset_join(mann_dataset **out, const mann_dataset *const *sets,
+                              size_t n, mann_error *err);
 uint32_t    mann_dataset_n_classes(const mann_dataset *d);
 uint64_t    mann_dataset_n_images(const mann_dataset *d);
 const char *mann_dataset_class(const mann_dataset *d, uint32_t klass);
@@ -256,6 +260,10 @@ typedef struct mann_train_config {
     /* Most memory that may be taken (see mann_train_plan); 0: any. The cache shrinks to
      * what is left; where even that does not do: MANN_E_BUDGET, and nothing was read. */
     uint64_t mem_bytes;
+    /* So that mixed sources do not drown each other: a class counts as at most so many
+     * images in the length of an epoch (which ones goes round over the epochs), a joined
+     * set as at most so many classes in each pass (others in the next). 0: no cap. */
+    uint32_t cap_class, cap_set;
 } mann_train_config;
 void        mann_train_config_fill(mann_train_config *c, size_t size);
 /* What mann_train(m, .., c, p, ..) takes at most beside m, p and the data set's list of

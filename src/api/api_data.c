@@ -223,6 +223,19 @@ mann_status mann_dataset_files(mann_dataset **out, const char *const *paths, siz
     return mni_dataset_files(out, mni_vfs_posix(), paths, n, klass, err);
 }
 
+mann_status mann_dataset_join(mann_dataset **out, const mann_dataset *const *sets,
+                              size_t n, mann_error *err)
+{
+    MNI_NEED(out, "mann_dataset_join");
+    *out = NULL;
+    MNI_NEED(sets, "mann_dataset_join");
+    if (n == 0 || n > 4096)
+        return mni_fail(err, MANN_E_ARG, "mann_dataset_join: %zu sets, wanted 1..4096",
+                        n);
+    for (size_t i = 0; i < n; i++) MNI_NEED(sets[i], "mann_dataset_join");
+    return mni_dataset_join(out, sets, n, err);
+}
+
 uint32_t mann_dataset_n_classes(const mann_dataset *d)
 {
     return d ? mni_dataset_n_classes(d) : 0;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "cli/cli.h"
 #include "os/vfs.h"
 
@@ -56,6 +57,8 @@ static void take_numbers(const mni_options *o, mann_train_config *t)
     t->margin = (float)mni_opt_float(o, MNI_OPT_MARGIN);
     t->temperature = (float)mni_opt_float(o, MNI_OPT_TEMPERATURE);
     t->clip = (float)mni_opt_float(o, MNI_OPT_CLIP);
+    t->cap_class = mni_opt_u32(o, MNI_OPT_CAP_CLASS);
+    t->cap_set = mni_opt_u32(o, MNI_OPT_CAP_SET);
     t->validation_share = (float)mni_opt_float(o, MNI_OPT_VAL_SHARE);
     t->seed = mni_opt_u64(o, MNI_OPT_SEED);
 }
@@ -139,6 +142,24 @@ static mann_status can_write(const char *out, mann_error *err)
     return s;
 }
 
+/* One data set, or several as one. */
+static mann_status open_sets(mni_cli *c, mann_dataset **out)
+{
+    const mni_options *o = &c->options;
+    mann_status s = MANN_OK;
+    if (o->n_files == 1) return mann_dataset_open(out, o->files[0], &c->hooks, &c->err);
+    mann_dataset **sets = mni_alloc(o->n_files, sizeof *sets);
+    if (!sets) return mni_fail(&c->err, MANN_E_NOMEM, "%zu data sets", o->n_files);
+    for (size_t i = 0; s == MANN_OK && i < o->n_files; i++)
+        s = mann_dataset_open(&sets[i], o->files[i], &c->hooks, &c->err);
+    if (s == MANN_OK)
+        s = mann_dataset_join(out, (const mann_dataset *const *)sets, o->n_files,
+                              &c->err);
+    for (size_t i = 0; i < o->n_files; i++) mann_dataset_free(sets[i]);
+    mni_free(sets);
+    return s;
+}
+
 /* The model is made first: a name that is not known costs no walk through the photos. */
 static int train(mni_cli *c, const mann_train_config *t, mann_model *m,
                  mann_train_report *r)
@@ -146,7 +167,7 @@ static int train(mni_cli *c, const mann_train_config *t, mann_model *m,
     mann_dataset *set = NULL;
     mann_pool *pool;
     const char *out = mni_opt_text(&c->options, MNI_OPT_OUTPUT);
-    mann_status s = mann_dataset_open(&set, c->options.files[0], &c->hooks, &c->err);
+    mann_status s = open_sets(c, &set);
     if (s == MANN_OK) s = mni_cli_pool(c, &pool);
     if (s == MANN_OK) s = mann_train(m, set, t, pool, &c->hooks, r, &c->err);
     mann_dataset_free(set);
@@ -166,7 +187,7 @@ static int preview(mni_cli *c, const mann_train_config *t, const mann_model *m)
     const char *path = mni_opt_text(&c->options, MNI_OPT_PREVIEW);
     mann_dataset *set = NULL;
     mann_image sheet = { 0 };
-    mann_status s = mann_dataset_open(&set, c->options.files[0], &c->hooks, &c->err);
+    mann_status s = open_sets(c, &set);
     if (s == MANN_OK)
         s = mann_train_preview(m, set, t, PREVIEW_ROWS, PREVIEW_VIEWS, &sheet, &c->err);
     mann_dataset_free(set);

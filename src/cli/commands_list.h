@@ -10,9 +10,10 @@
  * of the overview. Aliases are separated by blanks. Files: how many arguments that are no
  * options; MANY: no upper limit. Examples: lines of command and explanation in turn.
  * SPDX-License-Identifier: MIT */
-COMMAND(TRAIN, train, "train", "fit", "DATASET [-o MODEL]", 1, 1,
+COMMAND(TRAIN, train, "train", "fit", "DATASET... [-o MODEL]", 1, MANY,
     "train an embedding model on a folder of photos",
-    "DATASET is a folder with one sub-folder per class. A tenth of the classes (at "
+    "DATASET is a folder with one sub-folder per class; several are mixed (--cap-set "
+    "keeps a large one from drowning the others). A tenth of the classes (at "
     "least 8, at most half; none of fewer than 4) is held out and examined after every "
     "epoch, unless --val names another set or DATASET itself has the folders train and "
     "val. What is written is the model of the best epoch. Ctrl-C stops with a "

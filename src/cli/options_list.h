@@ -333,6 +333,11 @@ OPTION(CLASSES_PER_BATCH, "classes-per-batch", 'P', U32, "N", "24", 2, 32768,
 OPTION(IMAGES_PER_CLASS, "images-per-class", 'K', U32, "N", "4", 2, 32768,
        C(TRAIN) | C(PLAN), "",
     "images of each")
+OPTION(CAP_CLASS, "cap-class", 0, U32, "N", "0", 0, 4294967295.0, C(TRAIN),
+    "max-per-class max-images-per-class",
+    "an epoch counts a class as at most N images; which ones goes round; 0: as it has")
+OPTION(CAP_SET, "cap-set", 0, U32, "N", "0", 0, 4294967295.0, C(TRAIN), "max-per-set",
+    "of each DATASET N classes at a time are mixed in, others the next; 0: all")
 OPTION(AUGMENT, "augment", 0, CHOICE, "all|glyph|photo|strong|none=no=off", "all", 0, 0,
        C(TRAIN),
     "augmentation aug",

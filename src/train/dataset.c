@@ -32,6 +32,7 @@ struct mann_dataset {
     size_t n_images, images_cap;
     char **classes;
     size_t n_classes, classes_cap;
+    uint32_t n_sets, *set_end; /* joined: behind the last class of each; else NULL */
 };
 
 void mni_dataset_free(mni_dataset *d)
@@ -42,6 +43,7 @@ void mni_dataset_free(mni_dataset *d)
     mni_free(d->images);
     mni_free(d->classes);
     mni_free(d->root);
+    mni_free(d->set_end);
     mni_free(d);
 }
 
@@ -347,6 +349,88 @@ mann_status mni_dataset_files(mni_dataset **out, const mni_vfs *v,
     if (s != MANN_OK) { mni_dataset_free(d); return s; }
     *out = d;
     return MANN_OK;
+}
+
+/* --- several as one ----------------------------------------------------------------- */
+
+/* The last part of a set's path; made another one where two are called the same. */
+static void set_name(const mni_dataset *const *sets, size_t i, mni_text *out)
+{
+    const char *name = mni_path_name(sets[i]->root);
+    int again = !*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+    for (size_t j = 0; j < i && !again; j++)
+        again = strcmp(name, mni_path_name(sets[j]->root)) == 0;
+    if (again) mni_text_f(out, "%s%zu", name, i + 1);
+    else mni_text_add(out, name);
+}
+
+static mann_status join_classes(mni_dataset *d, const mni_dataset *const *sets, size_t i,
+                                mann_error *err)
+{
+    mni_text name = { 0 };
+    mann_status s = MANN_OK;
+    for (size_t k = 0; s == MANN_OK && k < sets[i]->n_classes; k++) {
+        uint32_t number;
+        mni_text_clear(&name);
+        set_name(sets, i, &name);
+        mni_text_f(&name, "/%s", sets[i]->classes[k]);
+        s = name.failed ? no_memory(err)
+                        : add_class(d, mni_text_get(&name), &number, err);
+    }
+    d->set_end[i] = (uint32_t)d->n_classes;
+    mni_text_fini(&name);
+    return s;
+}
+
+static mann_status join_images(mni_dataset *d, const mni_dataset *from, uint32_t base,
+                               mann_error *err)
+{
+    mni_text path = { 0 };
+    mann_status s = MANN_OK;
+    for (size_t i = 0; s == MANN_OK && i < from->n_images; i++) {
+        const image_ref *r = &from->images[i];
+        mni_text_clear(&path);
+        if (r->path[0] == '/') mni_text_add(&path, r->path);
+        else mni_path_join(&path, from->root, r->path);
+        const uint32_t klass = r->klass == MANN_NO_CLASS ? r->klass : base + r->klass;
+        s = path.failed ? no_memory(err) : add_image(d, mni_text_get(&path), klass, err);
+    }
+    mni_text_fini(&path);
+    return s;
+}
+
+mann_status mni_dataset_join(mni_dataset **out, const mni_dataset *const *sets, size_t n,
+                             mann_error *err)
+{
+    *out = NULL;
+    mni_dataset *d = mni_alloc(1, sizeof *d);
+    if (!d) return no_memory(err);
+    d->vfs = sets[0]->vfs;
+    d->n_sets = (uint32_t)n;
+    d->set_end = mni_alloc(n, sizeof *d->set_end);
+    mann_status s = d->set_end ? set_root(d, "", 1, err) : no_memory(err);
+    for (size_t i = 0; s == MANN_OK && i < n; i++) {
+        const uint32_t base = (uint32_t)d->n_classes;
+        s = join_classes(d, sets, i, err);
+        if (s == MANN_OK) s = join_images(d, sets[i], base, err);
+    }
+    if (s == MANN_OK) s = classless_last(d, err);
+    if (s != MANN_OK) { mni_dataset_free(d); return s; }
+    *out = d;
+    return MANN_OK;
+}
+
+uint32_t mni_dataset_n_sets(const mni_dataset *d) { return d->set_end ? d->n_sets : 1; }
+
+uint32_t mni_dataset_set(const mni_dataset *d, uint32_t klass)
+{
+    uint32_t low = 0, high = mni_dataset_n_sets(d) - 1;
+    while (d->set_end && low < high) {
+        const uint32_t mid = low + (high - low) / 2;
+        if (klass < d->set_end[mid]) high = mid;
+        else low = mid + 1;
+    }
+    return low;
 }
 
 uint32_t    mni_dataset_n_classes(const mni_dataset *d) { return (uint32_t)d->n_classes; }

@@ -14,7 +14,14 @@ mann_status mni_dataset_open(mni_dataset **out, const mni_vfs *v, const char *pa
 mann_status mni_dataset_files(mni_dataset **out, const mni_vfs *v,
                               const char *const *paths, size_t n, const char *klass,
                               mann_error *err);
+/* Several as one: their classes one set after the other, called NAME/CLASS, where NAME is
+ * the last part of the set's path. Copied; of one file system. */
+mann_status mni_dataset_join(mni_dataset **out, const mni_dataset *const *sets, size_t n,
+                             mann_error *err);
 void        mni_dataset_free(mni_dataset *d);
+/* 1, or as many as were joined; and to which of them a class belongs. */
+uint32_t    mni_dataset_n_sets(const mni_dataset *d);
+uint32_t    mni_dataset_set(const mni_dataset *d, uint32_t klass);
 uint32_t    mni_dataset_n_classes(const mni_dataset *d);
 uint64_t    mni_dataset_n_images(const mni_dataset *d);
 const char *mni_dataset_class(const mni_dataset *d, uint32_t klass);

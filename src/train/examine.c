@@ -150,7 +150,8 @@ static mann_status loss_of(const mni_exam *x, const mni_loss_config *loss,
     else
         for (size_t i = 0; i < n_rows; i++) places.images[i] = i;
     const mni_sampler sampler = { &places, 0, classes > most ? most : classes, images,
-                                  1 };
+                                  1,
+                                  0 };
     for (uint64_t step = 0; s == MANN_OK && step < most / sampler.classes; step++) {
         mni_loss_result r;
         mni_loss_config c = *loss;
