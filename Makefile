@@ -130,9 +130,9 @@ TRAIN = src/train/dataset.c src/train/cache.c src/train/sampler.c src/train/augm
 	src/train/curves.c
 
 # --- L4 recog: the gallery --------------------------------------------------------------------------------------------------
-RECOG = src/recog/stable.c src/recog/state.c src/recog/base_file.c src/recog/gallery.c \
+RECOG = src/recog/stable.c src/recog/state.c src/recog/base_file.c src/recog/base_write.c src/recog/gallery.c \
 	src/recog/change.c src/recog/relabel.c src/recog/sync.c src/recog/merge.c src/recog/replay.c \
-	src/recog/compact.c src/recog/derived.c src/recog/mend.c src/recog/search.c src/recog/within.c \
+	src/recog/compact.c src/recog/derived.c src/recog/salvage.c src/recog/mend.c src/recog/search.c src/recog/within.c \
 	src/recog/knob.c src/recog/identify.c src/recog/embed.c src/recog/photos.c src/recog/enrol.c \
 	src/recog/evaluate.c src/recog/verify.c src/recog/sheet.c src/recog/sheet_html.c
 
@@ -171,7 +171,7 @@ TEST_INDEX = tests/ann_help.c tests/ann_forge.c tests/test_ann_forged.c tests/te
 TEST_EVAL = tests/test_retrieval.c tests/test_metrics.c tests/test_calib.c
 TEST_TRAIN = tests/train_set.c tests/test_augment.c tests/test_train.c tests/test_train_loop.c
 TEST_RECOG = tests/crash_world.c tests/test_crash.c tests/gallery_help.c tests/test_gallery.c tests/test_gallery_files.c \
-	tests/test_gallery_order.c tests/test_sync.c tests/test_whole.c
+	tests/test_gallery_order.c tests/test_sync.c tests/test_whole.c tests/test_salvage.c
 TEST_API = tests/test_api.c
 TEST_CLI = tests/test_cli.c $(CLI_PARTS)
 

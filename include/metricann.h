@@ -200,12 +200,12 @@ void        mann_model_free(mann_model *m);
  * them at once: the model becomes another one, with a fingerprint of its own. */
 mann_status mann_model_store_as(mann_model *m, uint32_t store, mann_error *err);
 /* What the network computes with. int8 is more than twice as fast as f32 where the CPU
- * has AVX-512 VNNI; bf16 reads half of what f32 does, and is faster on large networks
- * only. Both are emulated elsewhere, int8 with the same bits. Either makes another model
- * of it, with a fingerprint of its own, saved and opened as such: a gallery answers
- * queries of its own precision only. int8 needs to know how large numbers get: training
- * measured it; a model from elsewhere is measured here, on 32 drawn pictures. The pixels
- * model has no weights: MANN_E_ARG. */
+ * has AVX-512 VNNI; bf16 needs half of the memory for weights, and has half of the speed
+ * of f32 today. Both are emulated elsewhere, int8 with the same bits. Either makes
+ * another model of it, with a fingerprint of its own, saved and opened as such: a gallery
+ * answers queries of its own precision only. int8 needs to know how large numbers get:
+ * training measured it; a model from elsewhere is measured here, on 32 drawn pictures.
+ * The pixels model has no weights: MANN_E_ARG. */
 enum { MANN_PRECISION_F32 = 1, MANN_PRECISION_BF16, MANN_PRECISION_INT8 };
 mann_status mann_model_set_precision(mann_model *m, uint32_t precision, mann_error *err);
 uint32_t    mann_model_dim(const mann_model *m);
@@ -413,8 +413,9 @@ mann_status mann_gallery_merge(mann_gallery *g, mann_gallery *from, const mann_h
                                mann_add_report *report, mann_error *err);
 /* Whatever checksums still vouch for in a damaged gallery and its journal becomes a new
  * gallery at `to` (MANN_E_EXISTS if something is there); `path` is only read. Maps, lists
- * and the index (index NULL: of the same kind) are made anew. MANN_E_FORMAT if header,
- * table or the block META are gone: then nothing can be told from the rest. */
+ * and the index (index NULL: of the same kind) are made anew. A file that was cut, or has
+ * lost header or table, is read by its block META. MANN_E_FORMAT if both copies of that
+ * are gone, or no vector is whole: then nothing can be told from the rest. */
 typedef struct mann_repair_report {
     uint32_t struct_size, model_lost, journal_ignored;
     uint64_t n_saved, n_lost;                   /* records */

@@ -14,28 +14,28 @@
 #include "image/prep.h"
 #include "large.h"
 #include "pipe.h"
-#include "rounds.h"
 
 enum { SIDE = 224, LARGE = 3, QUALITY = 85 };
 
 static float input[3 * SIDE * SIDE];
 
-static double ours(const bench_file *files, size_t n)
+typedef struct job { const bench_file *files; size_t n; } job;
+
+static void ours(void *ctx)
 {
+    const job *j = ctx;
     mni_recipe recipe;
     mni_decode_opts opts;
     mann_error err;
-    const double start = mni_clock_seconds();
     mni_recipe_fill(&recipe, SIDE);
     mni_recipe_decode_opts(&recipe, &opts);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < j->n; i++) {
         mann_image im;
-        bench_must(mni_image_decode(&im, files[i].bytes, files[i].n_bytes, &opts, &err),
-                   &err);
+        const bench_file *f = &j->files[i];
+        bench_must(mni_image_decode(&im, f->bytes, f->n_bytes, &opts, &err), &err);
         bench_must(mni_prep_run(&recipe, &im, input, &err), &err);
         mann_image_clear(&im);
     }
-    return mni_clock_seconds() - start;
 }
 
 /* Returns 0 if the rival has gone. */
@@ -50,16 +50,11 @@ static int race(const bench_file *files, size_t n, char **argv, const char *what
         fprintf(them.to, "%zu\n", files[i].n_bytes);
         fwrite(files[i].bytes, 1, files[i].n_bytes, them.to);
     }
-    (void)ours(files, n);
-    int there = rival_timed(&them, line) >= 0;
-    for (int i = 0; i < ROUNDS && there; i++) {
-        r.ours[i] = ours(files, n);
-        r.theirs[i] = rival_timed(&them, line);
-        r.ratio[i] = r.theirs[i] / r.ours[i];
-        there = r.theirs[i] >= 0;
-    }
+    job j = { files, n };
+    ours(&j);
+    const int there =
+        rival_timed(&them, line) >= 0 && rival_rounds(&r, &them, line, ours, &j);
     rival_end(&them);
-    rounds_sort(&r);
     if (there) rounds_print(&r, "pillow", what, (double)n, "image/s");
     return there;
 }

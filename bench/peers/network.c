@@ -11,7 +11,6 @@
 
 #include "nn/model.h"
 #include "pipe.h"
-#include "rounds.h"
 
 typedef struct work { const char *network; int size, batch, threads, repeats; } work;
 
@@ -36,8 +35,9 @@ static void must(int fine)
     if (!fine) exit(1);
 }
 
-static void ours(const job *j)
+static void ours(void *ctx)
 {
+    const job *j = ctx;
     for (int i = 0; i < j->w.repeats; i++)
         must(mni_model_forward(j->model, j->input, (size_t)j->w.batch, j->pool, j->out,
                                NULL) == MANN_OK);
@@ -115,26 +115,18 @@ static int measure(const work *w, char **argv)
     ours(&j);
     if (!start(&j, argv)) return 77;
     const double cosine = least_cosine(&j);
-    int gone = rival_timed(&j.peer, "go\n") < 0;
+    int there = rival_timed(&j.peer, "go\n") >= 0;
     ours(&j);
-    for (int i = 0; i < ROUNDS && !gone; i++) {
-        const double before = mni_clock_seconds();
-        ours(&j);
-        r.ours[i] = mni_clock_seconds() - before;
-        r.theirs[i] = rival_timed(&j.peer, "go\n");
-        r.ratio[i] = r.theirs[i] / r.ours[i];
-        gone = r.theirs[i] < 0;
-    }
+    there = there && rival_rounds(&r, &j.peer, "go\n", ours, &j);
     rival_end(&j.peer);
     mni_model_free(j.model);
     mann_pool_free(j.pool);
     free(j.input);
     free(j.out);
-    if (gone) return 77;
+    if (!there) return 77;
     snprintf(text, sizeof text, "nn.embed %s %d batch=%d cosine=%.7f", w->network,
              w->size, w->batch, cosine);
     r.threads = w->threads;
-    rounds_sort(&r);
     rounds_print(&r, "pytorch", text, w->batch * w->repeats, "image/s");
     return 0;
 }

@@ -12,7 +12,6 @@
 #include "nn/model.h"
 #include "photos.h"
 #include "pipe.h"
-#include "rounds.h"
 
 enum { PHOTOS = 16, SIDE = 224, DIM = 512, INPUT = 3 * SIDE * SIDE };
 
@@ -40,8 +39,9 @@ static void prepare(void *ctx, size_t begin, size_t end, size_t chunk)
     }
 }
 
-static void ours(const job *j)
+static void ours(void *ctx)
 {
+    const job *j = ctx;
     mann_error err;
     mni_parallel_for(j->pool, PHOTOS, 1, prepare, (void *)j);
     bench_must(mni_model_forward(j->model, j->input, PHOTOS, j->pool, j->out, &err),
@@ -86,23 +86,16 @@ int main(int argc, char **argv)
         fwrite(j.photos.files[i].bytes, 1, j.photos.files[i].n_bytes, other.to);
     }
     fflush(other.to);
-    int gone = !fgets(line, sizeof line, other.from) || rival_timed(&other, "go\n") < 0;
-    for (int i = 0; i < ROUNDS && !gone; i++) {
-        const double before = mni_clock_seconds();
-        ours(&j);
-        r.ours[i] = mni_clock_seconds() - before;
-        r.theirs[i] = rival_timed(&other, "go\n");
-        r.ratio[i] = r.theirs[i] / r.ours[i];
-        gone = r.theirs[i] < 0;
-    }
+    const int there = fgets(line, sizeof line, other.from) &&
+                      rival_timed(&other, "go\n") >= 0 &&
+                      rival_rounds(&r, &other, "go\n", ours, &j);
     rival_end(&other);
     bench_photos_free(&j.photos);
     mni_model_free(j.model);
     mann_pool_free(j.pool);
     mni_free(j.input);
     mni_free(j.out);
-    if (gone) return 77;
-    rounds_sort(&r);
+    if (!there) return 77;
     rounds_print(&r, "pytorch", "photo.embed jpeg->resnet18 224 batch=16", PHOTOS,
                  "photo/s");
     return 0;

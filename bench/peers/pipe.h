@@ -10,6 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "rounds.h"
+
 typedef struct rival { FILE *to, *from; } rival;
 
 /* Returns 0 if it cannot be started. argv: its command line, NULL at the end. */
@@ -59,6 +61,21 @@ static inline double rival_timed(const rival *r, const char *line)
     char text[64];
     if (fputs(line, r->to) < 0 || fflush(r->to) != 0) return -1;
     return fgets(text, sizeof text, r->from) ? strtod(text, NULL) : -1;
+}
+
+/* Our work in turn with what the rival does for that line; lists sorted. Returns 0 if the
+ * rival has gone. */
+static inline int rival_rounds(rounds *r, const rival *them, const char *line,
+                               void (*ours)(void *ctx), void *ctx)
+{
+    for (int i = 0; i < ROUNDS; i++) {
+        r->ours[i] = rounds_timed(ours, ctx);
+        r->theirs[i] = rival_timed(them, line);
+        r->ratio[i] = r->theirs[i] / r->ours[i];
+        if (r->theirs[i] < 0) return 0;
+    }
+    rounds_sort(r);
+    return 1;
 }
 
 static inline void rival_end(rival *r)

@@ -12,7 +12,6 @@
 
 #include "nn/network.h"
 #include "pipe.h"
-#include "rounds.h"
 
 enum { SIZE = 64, BATCH = 64, MOST_DIM = 512 };
 
@@ -97,6 +96,8 @@ static double start(job *j, char **argv, int threads, int tuned)
                : NAN;
 }
 
+static void one_step(void *ctx) { step(ctx); }
+
 static int measure(char **argv, int threads, int tuned)
 {
     static rounds r;
@@ -105,25 +106,17 @@ static int measure(char **argv, int threads, int tuned)
     memset(&j, 0, sizeof j);
     prepare(&j, threads);
     const double theirs = start(&j, argv, threads, tuned), loss = step(&j);
-    int gone = isnan(theirs);
-    for (int i = 0; i < ROUNDS && !gone; i++) {
-        const double before = mni_clock_seconds();
-        step(&j);
-        r.ours[i] = mni_clock_seconds() - before;
-        r.theirs[i] = rival_timed(&j.peer, "go\n");
-        r.ratio[i] = r.theirs[i] / r.ours[i];
-        gone = r.theirs[i] < 0;
-    }
+    const int there =
+        !isnan(theirs) && rival_rounds(&r, &j.peer, "go\n", one_step, &j);
     rival_end(&j.peer);
     mni_network_free(j.net);
     mann_pool_free(j.pool);
     free(j.input);
-    if (gone) return 77;
+    if (!there) return 77;
     snprintf(text, sizeof text, "nn.train mini %d batch=%d loss_off=%.1e", SIZE, BATCH,
              fabs(loss - theirs) / theirs);
     snprintf(who, sizeof who, "pytorch %s", tuned ? "tuned" : "default");
     r.threads = threads;
-    rounds_sort(&r);
     rounds_print(&r, who, text, BATCH, "images/s");
     return 0;
 }

@@ -58,6 +58,8 @@ int mni_cli_fail(mni_cli *c, mni_from from, mann_status s);
 /* A mistake of the user: prints the sentence and where help is; returns MNI_EXIT_USAGE.
  */
 int mni_cli_usage(mni_cli *c, const char *fmt, ...) MNI_PRINTF(2, 3);
+/* The same file or folder, by whatever names? 0 if either is not there. */
+int mni_cli_same_file(const char *a, const char *b);
 mann_status mni_cli_pool(mni_cli *c, mann_pool **pool);
 static inline int mni_cli_json(const mni_cli *c)
 {

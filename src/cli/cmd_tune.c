@@ -82,6 +82,13 @@ static int find_shape(mni_cli *c, shape *s)
     if (!file && s->rows && s->dim) return MNI_EXIT_OK;
     if (!file) return mni_cli_usage(c, "how many? give FILE, or --count N and --dim N");
     mann_status st;
+    mni_stat what;
+    const mni_vfs *fs = mni_vfs_posix();
+    if (fs->ops->stat(fs, file, &what, NULL) == MANN_OK && what.kind == MNI_IS_DIR)
+        return mni_cli_usage(c, "%s is a folder: for its photos say how many vectors "
+                                "they will be, --count N --dim N, or which network to "
+                                "train, --backbone NAME",
+                             file);
     uint64_t rows = 0;
     uint32_t dim = 0;
     if (mni_is_container(file)) {

@@ -90,16 +90,6 @@ int mni_cmd_restore(mni_cli *c)
 
 /* --- merge -------------------------------------------------------------------------- */
 
-/* The same file, by whatever name? */
-static int same_file(const char *a, const char *b)
-{
-    mni_stat x, y;
-    const mni_vfs *v = mni_vfs_posix();
-    return v->ops->stat(v, a, &x, NULL) == MANN_OK &&
-           v->ops->stat(v, b, &y, NULL) == MANN_OK && x.inode && x.inode == y.inode &&
-           x.device == y.device;
-}
-
 /* Everything that could refuse later is asked before anything is written. */
 static mann_status check_inputs(mni_cli *c, const char *out)
 {
@@ -108,7 +98,7 @@ static mann_status check_inputs(mni_cli *c, const char *out)
     for (size_t i = 0; i < o->n_files; i++) {
         mann_gallery_info info = { .struct_size = sizeof info };
         mann_gallery *g;
-        if (same_file(o->files[i], out))
+        if (mni_cli_same_file(o->files[i], out))
             return mni_fail(&c->err, MANN_E_EXISTS, "%s: is one of those to be merged",
                             out);
         MNI_TRY(mann_gallery_open(&g, o->files[i], MANN_OPEN_READ, &c->err));

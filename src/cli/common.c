@@ -29,6 +29,15 @@ static int ends_in_one_of(const char *path, const char *const *endings)
     return 0;
 }
 
+int mni_cli_same_file(const char *a, const char *b)
+{
+    mni_stat x, y;
+    const mni_vfs *v = mni_vfs_posix();
+    return v->ops->stat(v, a, &x, NULL) == MANN_OK &&
+           v->ops->stat(v, b, &y, NULL) == MANN_OK && x.inode && x.inode == y.inode &&
+           x.device == y.device;
+}
+
 int mni_is_vector_file(const char *path)
 {
     static const char *const endings[] = { ".npy",   ".fvecs", ".bvecs",

@@ -24,8 +24,8 @@ enum { WIDTH = MNI_BLOCK / NV };
 CG_FN static MNI_INLINE void dw_some(const mni_dw_tap *t, size_t from, const int in)
 {
     VEC acc[MNI_BLOCK][NV];
-    for (int i = 0; i < in; i++)
-        for (int v = 0; v < NV; v++)
+    MNI_UNROLL for (int i = 0; i < in; i++)
+        MNI_UNROLL for (int v = 0; v < NV; v++)
             acc[i][v] = V_LOAD(t->acc + (from + i) * MNI_BLOCK + v * WIDTH);
     const size_t x_col = t->x_col;
     for (size_t n = 0; n < t->n; n++)
@@ -34,15 +34,16 @@ CG_FN static MNI_INLINE void dw_some(const mni_dw_tap *t, size_t from, const int
                         *dy = t->dy + n * t->dy_image + r * t->dy_row;
             for (size_t c = t->cols; c > 0; c--, x += x_col, dy += MNI_BLOCK) {
                 VEC d[NV];
-                for (int v = 0; v < NV; v++) d[v] = V_LOAD(dy + v * WIDTH);
-                for (int i = 0; i < in; i++) {
+                MNI_UNROLL for (int v = 0; v < NV; v++) d[v] = V_LOAD(dy + v * WIDTH);
+                MNI_UNROLL for (int i = 0; i < in; i++) {
                     const VEC one = V_SPREAD(x + i);
-                    for (int v = 0; v < NV; v++) acc[i][v] = V_FMA(one, d[v], acc[i][v]);
+                    MNI_UNROLL for (int v = 0; v < NV; v++)
+                        acc[i][v] = V_FMA(one, d[v], acc[i][v]);
                 }
             }
         }
-    for (int i = 0; i < in; i++)
-        for (int v = 0; v < NV; v++)
+    MNI_UNROLL for (int i = 0; i < in; i++)
+        MNI_UNROLL for (int v = 0; v < NV; v++)
             V_STORE(t->acc + (from + i) * MNI_BLOCK + v * WIDTH, acc[i][v]);
 }
 
@@ -61,29 +62,29 @@ CG_FN static MNI_INLINE void dw_plane_some(const mni_dw_plane *t, const float *d
                                            float *to, const int taps, const int blocks)
 {
     VEC acc[MNI_DW_TAPS][2][NV];
-    for (int i = 0; i < taps; i++)
-        for (int b = 0; b < blocks; b++)
-            for (int v = 0; v < NV; v++)
+    MNI_UNROLL for (int i = 0; i < taps; i++)
+        MNI_UNROLL for (int b = 0; b < blocks; b++)
+            MNI_UNROLL for (int v = 0; v < NV; v++)
                 acc[i][b][v] = V_LOAD(to + b * t->acc_block + i * MNI_BLOCK + v * WIDTH);
     const size_t x_col = t->x_col;
     for (size_t r = 0; r < t->rows; r++) {
         const float *x = t->x + r * t->x_row, *dy = dy0 + r * t->dy_row;
         for (size_t c = t->cols; c > 0; c--, x += x_col, dy += MNI_BLOCK) {
             VEC d[2][NV];
-            for (int b = 0; b < blocks; b++)
-                for (int v = 0; v < NV; v++)
+            MNI_UNROLL for (int b = 0; b < blocks; b++)
+                MNI_UNROLL for (int v = 0; v < NV; v++)
                     d[b][v] = V_LOAD(dy + b * t->dy_block + v * WIDTH);
-            for (int i = 0; i < taps; i++) {
+            MNI_UNROLL for (int i = 0; i < taps; i++) {
                 const VEC one = V_SPREAD(x + i);
-                for (int b = 0; b < blocks; b++)
-                    for (int v = 0; v < NV; v++)
+                MNI_UNROLL for (int b = 0; b < blocks; b++)
+                    MNI_UNROLL for (int v = 0; v < NV; v++)
                         acc[i][b][v] = V_FMA(one, d[b][v], acc[i][b][v]);
             }
         }
     }
-    for (int i = 0; i < taps; i++)
-        for (int b = 0; b < blocks; b++)
-            for (int v = 0; v < NV; v++)
+    MNI_UNROLL for (int i = 0; i < taps; i++)
+        MNI_UNROLL for (int b = 0; b < blocks; b++)
+            MNI_UNROLL for (int v = 0; v < NV; v++)
                 V_STORE(to + b * t->acc_block + i * MNI_BLOCK + v * WIDTH, acc[i][b][v]);
 }
 
@@ -189,12 +190,13 @@ CG_FN static MNI_INLINE void run_tap(VEC *acc, const float *x, size_t x_col,
 {
     for (size_t i = 0; i < MNI_BLOCK; i++, x++, w += MNI_BLOCK) {
         VEC f[RUN_BLOCKS][NV];
-        for (int b = 0; b < blocks; b++)
-            for (int v = 0; v < NV; v++) f[b][v] = V_LOAD(w + b * w_out + v * WIDTH);
-        for (int c = low; c < high; c++) {
+        MNI_UNROLL for (int b = 0; b < blocks; b++)
+            MNI_UNROLL for (int v = 0; v < NV; v++)
+                f[b][v] = V_LOAD(w + b * w_out + v * WIDTH);
+        MNI_UNROLL for (int c = low; c < high; c++) {
             const VEC one = V_SPREAD(x + (size_t)c * x_col);
-            for (int b = 0; b < blocks; b++)
-                for (int v = 0; v < NV; v++) {
+            MNI_UNROLL for (int b = 0; b < blocks; b++)
+                MNI_UNROLL for (int v = 0; v < NV; v++) {
                     VEC *const to = acc + (b * cols + c) * NV + v;
                     *to = V_FMA(one, f[b][v], *to);
                 }
@@ -205,7 +207,7 @@ CG_FN static MNI_INLINE void run_tap(VEC *acc, const float *x, size_t x_col,
 CG_FN static MNI_INLINE void run_some(const mni_run *r, const int cols, const int blocks)
 {
     VEC acc[RUN_COLS * RUN_BLOCKS * NV];
-    for (int i = 0; i < cols * blocks * NV; i++) acc[i] = V_ZERO();
+    MNI_UNROLL for (int i = 0; i < cols * blocks * NV; i++) acc[i] = V_ZERO();
     for (size_t k = 0; k < r->in_blocks; k++)
         for (size_t t = 0; t < r->n_taps; t++) {
             const float *x = r->x + k * r->x_block + r->off[t],
@@ -218,9 +220,9 @@ CG_FN static MNI_INLINE void run_some(const mni_run *r, const int cols, const in
             else
                 run_tap(acc, x, r->x_col, w, r->w_out, cols, blocks, 0, cols);
         }
-    for (int b = 0; b < blocks; b++)
-        for (int c = 0; c < cols; c++)
-            for (int v = 0; v < NV; v++) {
+    MNI_UNROLL for (int b = 0; b < blocks; b++)
+        MNI_UNROLL for (int c = 0; c < cols; c++)
+            MNI_UNROLL for (int v = 0; v < NV; v++) {
                 const size_t at = b * r->y_block + c * r->y_col + v * WIDTH;
                 VEC s = acc[(b * cols + c) * NV + v];
                 if (r->r) s = V_ADD(s, V_LOAD(r->r + at));

@@ -18,22 +18,23 @@ MNI_AVX2 static MNI_INLINE void body(size_t k, const float *ap, const float *bp,
                                      const int vectors)
 {
     __m256 acc[MR][VECTORS], b[VECTORS];
-    for (int i = 0; i < rows; i++)
-        for (int v = 0; v < vectors; v++) acc[i][v] = _mm256_setzero_ps();
+    MNI_UNROLL for (int i = 0; i < rows; i++)
+        MNI_UNROLL for (int v = 0; v < vectors; v++) acc[i][v] = _mm256_setzero_ps();
 
     for (size_t p = 0; p < k; p++, ap += MR, bp += NR) {
-        for (int v = 0; v < vectors; v++) b[v] = _mm256_loadu_ps(bp + v * WIDTH);
-        for (int i = 0; i < rows; i++) {
+        MNI_UNROLL for (int v = 0; v < vectors; v++)
+            b[v] = _mm256_loadu_ps(bp + v * WIDTH);
+        MNI_UNROLL for (int i = 0; i < rows; i++) {
             const __m256 a = _mm256_set1_ps(ap[i]);
-            for (int v = 0; v < vectors; v++)
+            MNI_UNROLL for (int v = 0; v < vectors; v++)
                 acc[i][v] = _mm256_fmadd_ps(a, b[v], acc[i][v]);
         }
     }
     static const int32_t ones_zeros[2 * WIDTH] = { -1, -1, -1, -1, -1, -1, -1, -1 };
     const __m256i last =
         _mm256_loadu_si256((const __m256i *)(const void *)(ones_zeros + WIDTH - in_last));
-    for (int i = 0; i < rows; i++)
-        for (int v = 0; v < vectors; v++) {
+    MNI_UNROLL for (int i = 0; i < rows; i++)
+        MNI_UNROLL for (int v = 0; v < vectors; v++) {
             float *const at = c + (size_t)i * ldc + v * WIDTH;
             if (v < vectors - 1 || in_last == WIDTH) {
                 if (add) acc[i][v] = _mm256_add_ps(_mm256_loadu_ps(at), acc[i][v]);

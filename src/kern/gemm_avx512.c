@@ -26,24 +26,25 @@ MNI_AVX512 static MNI_INLINE void body(size_t k, const float *ap, const float *b
                                        const int rows, const int vectors)
 {
     __m512 acc[MR][VECTORS], b[VECTORS];
-    for (int i = 0; i < rows; i++)
-        for (int v = 0; v < vectors; v++) acc[i][v] = _mm512_setzero_ps();
+    MNI_UNROLL for (int i = 0; i < rows; i++)
+        MNI_UNROLL for (int v = 0; v < vectors; v++) acc[i][v] = _mm512_setzero_ps();
 
-    for (int i = 0; i < rows; i++)
-        for (int v = 0; v < vectors; v++)
+    MNI_UNROLL for (int i = 0; i < rows; i++)
+        MNI_UNROLL for (int v = 0; v < vectors; v++)
             _mm_prefetch((const char *)(c + (size_t)i * ldc + v * WIDTH), _MM_HINT_T0);
     for (size_t p = 0; p < k; p++, ap += MR, bp += NR) {
-        for (int v = 0; v < vectors; v++)
+        MNI_UNROLL for (int v = 0; v < vectors; v++)
             _mm_prefetch((const char *)(bp + AHEAD * NR + v * WIDTH), _MM_HINT_T0);
-        for (int v = 0; v < vectors; v++) b[v] = _mm512_loadu_ps(bp + v * WIDTH);
-        for (int i = 0; i < rows; i++) {
+        MNI_UNROLL for (int v = 0; v < vectors; v++)
+            b[v] = _mm512_loadu_ps(bp + v * WIDTH);
+        MNI_UNROLL for (int i = 0; i < rows; i++) {
             const __m512 a = _mm512_set1_ps(ap[i]);
-            for (int v = 0; v < vectors; v++)
+            MNI_UNROLL for (int v = 0; v < vectors; v++)
                 acc[i][v] = _mm512_fmadd_ps(a, b[v], acc[i][v]);
         }
     }
-    for (int i = 0; i < rows; i++)
-        for (int v = 0; v < vectors; v++) {
+    MNI_UNROLL for (int i = 0; i < rows; i++)
+        MNI_UNROLL for (int v = 0; v < vectors; v++) {
             const __mmask16 m = v == vectors - 1 ? last : (__mmask16)0xFFFF;
             float *const at = c + (size_t)i * ldc + v * WIDTH;
             if (add) acc[i][v] = _mm512_add_ps(_mm512_maskz_loadu_ps(m, at), acc[i][v]);

@@ -8,6 +8,9 @@
 #include "kern/crc32c.h"
 #include "recog/meta.h"
 #include "recog/state.h"
+#include "store/disk.h"
+
+enum { META_CRC = MNI_META_BYTES - 4 };
 
 void mni_meta_encode(const mni_meta *m, uint8_t out[MNI_META_BYTES])
 {
@@ -27,6 +30,16 @@ void mni_meta_encode(const mni_meta *m, uint8_t out[MNI_META_BYTES])
     mni_put32(out + 64, m->n_calibrated_rows);
     memcpy(&bits, &m->false_accept, sizeof bits);
     mni_put32(out + 68, bits);
+    mni_put64(out + 72, m->heap_bytes);
+    mni_put64(out + 80, m->names_bytes);
+    mni_put64(out + 88, m->generation);
+    memcpy(out + 96, m->uuid.bytes, sizeof m->uuid.bytes);
+    mni_put32(out + META_CRC, mni_crc32c(0, out, META_CRC));
+}
+
+int mni_meta_sound(const uint8_t p[MNI_META_BYTES])
+{
+    return mni_get32(p + META_CRC) == mni_crc32c(0, p, META_CRC);
 }
 
 mann_status mni_meta_decode(mni_meta *m, const uint8_t *p, const char *name,
@@ -39,8 +52,10 @@ mann_status mni_meta_decode(mni_meta *m, const uint8_t *p, const char *name,
         .embedded_model = mni_get32(p + 20), .n_rows = mni_get64(p + 24),
         .next_id = mni_get64(p + 32), .fingerprint = mni_get64(p + 40),
         .stamp = mni_get64(p + 48), .seed = mni_get64(p + 56),
-        .n_calibrated_rows = mni_get32(p + 64),
+        .n_calibrated_rows = mni_get32(p + 64), .heap_bytes = mni_get64(p + 72),
+        .names_bytes = mni_get64(p + 80), .generation = mni_get64(p + 88),
     };
+    memcpy(m->uuid.bytes, p + 96, sizeof m->uuid.bytes);
     memcpy(&m->false_accept, &bits, sizeof bits);
     if (m->metric < MANN_L2 || m->metric > MANN_COSINE)
         return mni_fail(err, MANN_E_FORMAT, "%s: metric %u is not one of 1..3", name,
@@ -71,11 +86,45 @@ uint32_t mni_record_crc(const uint8_t *record, const void *vector, size_t n_byte
     return scale ? mni_crc32c(crc, scale, sizeof *scale) : crc;
 }
 
+uint32_t mni_text_crc(uint64_t number, const char *text, size_t n_bytes)
+{
+    uint8_t head[8];
+    mni_put64(head, number);
+    return mni_crc32c(mni_crc32c(0, head, sizeof head), text, n_bytes);
+}
+
 mni_dtype mni_store_dtype(uint32_t store)
 {
     return store == MANN_STORE_F16    ? MNI_F16
            : store == MANN_STORE_INT8 ? MNI_I8
                                       : MNI_F32;
+}
+
+/* Each begins at the first aligned place behind the one before (store/README.md). */
+uint32_t mni_meta_places(const mni_meta *m, mni_placed out[MNI_MOST_PLACES])
+{
+    const uint64_t n = m->n_rows, c = m->n_classes;
+    const mni_dtype dtype = mni_store_dtype(m->store);
+    const mni_placed all[] = {
+        { "META", MNI_BYTES, MNI_ALIGN_SECTION, 0, MNI_META_BYTES },
+        { "RECS", MNI_BYTES, MNI_ALIGN_PAGE, 0, n * MNI_RECORD_BYTES },
+        { "HEAP", MNI_BYTES, MNI_ALIGN_SECTION, 0, m->heap_bytes },
+        { "NMOF", MNI_U64, MNI_ALIGN_SECTION, 0, 8 * (c + 1) },
+        { "NMHP", MNI_BYTES, MNI_ALIGN_SECTION, 0, m->names_bytes },
+        { "NMCK", MNI_U32, MNI_ALIGN_SECTION, 0, 4 * c },
+        { "VSCL", MNI_F32, MNI_ALIGN_SECTION, 0, 4 * n },
+        { "VECS", dtype, MNI_ALIGN_PAGE, 0, n * m->dim * mni_dtype_bytes(dtype) },
+    };
+    uint64_t end = sizeof(mni_disk_header);
+    uint32_t n_out = 0;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        if (dtype != MNI_I8 && strcmp(all[i].tag, "VSCL") == 0) continue;
+        out[n_out] = all[i];
+        out[n_out].at = mni_disk_round(end, all[i].align);
+        end = out[n_out].at + all[i].n_bytes;
+        n_out++;
+    }
+    return n_out;
 }
 
 static mann_status view_u32(const mni_reader *r, const char tag[4], uint64_t n,

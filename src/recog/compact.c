@@ -13,26 +13,9 @@
 #include "base/text.h"
 #include "index/kinds.h"
 #include "recog/change.h"
-#include "recog/derived.h"
+#include "recog/base_plan.h"
 
-/* Everything about the new base that is computed before the first byte is written. */
-typedef struct plan {
-    const mni_state *state;
-    mni_meta meta;
-    uint32_t *rows;                 /* n: rows of the state that live on, ascending */
-    uint32_t n;
-    uint8_t *codes;                 /* n x dim of the storage type */
-    float *scales;                  /* n, int8 only */
-    mni_rows view;                  /* of codes */
-    uint32_t *klass;                /* n */
-    uint32_t *from;                 /* n: row of the old base, or MNI_NEW_ROW */
-    mni_ann *ann;
-    mni_calib calib;
-    mni_keep_row_fn keep;           /* NULL: every live row */
-    void *keep_user;
-} plan;
-
-static void plan_fini(plan *p)
+static void plan_fini(mni_base_plan *p)
 {
     mni_free(p->rows);
     mni_free(p->codes);
@@ -48,7 +31,7 @@ static mann_status no_memory(mann_error *err)
 }
 
 /* Does the row go into the new base? -1: out of memory. */
-static int wanted(const plan *p, uint32_t row, float *vector, mni_text *name,
+static int wanted(const mni_base_plan *p, uint32_t row, float *vector, mni_text *name,
                   mni_text *source)
 {
     mni_record r;
@@ -74,7 +57,7 @@ static int wanted(const plan *p, uint32_t row, float *vector, mni_text *name,
 }
 
 /* Rows, their codes, their classes. */
-static mann_status gather(plan *p, mann_error *err)
+static mann_status gather(mni_base_plan *p, mann_error *err)
 {
     const mni_state *s = p->state;
     uint32_t total = mni_state_rows(s), dim = p->meta.dim;
@@ -127,7 +110,7 @@ static mann_status gather(plan *p, mann_error *err)
 /* Fewer classes than this say nothing about strangers. */
 enum { CALIBRATE_CLASSES = 8, CALIBRATE_QUERIES = 2048 };
 
-static mann_status calibrate(plan *p, mni_pool *pool, mann_error *err)
+static mann_status calibrate(mni_base_plan *p, mni_pool *pool, mann_error *err)
 {
     float *rows = mni_alloc_aligned(p->n, p->meta.dim * sizeof *rows, 0);
     uint32_t *labels = mni_alloc(p->n + 1, sizeof *labels), n = 0;
@@ -145,153 +128,6 @@ static mann_status calibrate(plan *p, mni_pool *pool, mann_error *err)
     mni_free(rows);
     mni_free(labels);
     return s;
-}
-
-/* --- sections ----------------------------------------------------------------------- */
-
-static void write_records(plan *p, mni_writer *w)
-{
-    const size_t row_bytes = p->view.dim * mni_dtype_bytes(p->view.dtype);
-    uint64_t at = 0;
-    p->meta.stamp = mni_mix64(p->n + 1);
-    mni_writer_begin(w, "RECS", MNI_BYTES, MNI_ALIGN_PAGE);
-    for (uint32_t i = 0; i < p->n; i++) {
-        mni_record r;
-        uint8_t out[MNI_RECORD_BYTES] = { 0 };
-        mni_state_record(p->state, p->rows[i], &r);
-        mni_put64(out, r.id);
-        mni_put64(out + 8, r.content_hash);
-        mni_put64(out + 16, r.time);
-        mni_put64(out + 24, at);
-        mni_put32(out + 32, r.source_chars);
-        mni_put32(out + 40, p->klass[i]);
-        mni_put32(out + MNI_RECORD_CRC,
-                  mni_record_crc(out, p->codes + i * row_bytes, row_bytes,
-                                 p->scales ? &p->scales[i] : NULL));
-        mni_writer_put(w, out, sizeof out);
-        at += r.source_chars;
-        p->meta.stamp = mni_hash_bytes(out, sizeof out, p->meta.stamp);
-    }
-    mni_writer_end(w);
-    mni_writer_begin(w, "HEAP", MNI_BYTES, MNI_ALIGN_SECTION);
-    for (uint32_t i = 0; i < p->n; i++) {
-        mni_record r;
-        mni_state_record(p->state, p->rows[i], &r);
-        mni_writer_put(w, r.source, r.source_chars);
-    }
-    mni_writer_end(w);
-}
-
-static mann_status write_names(const plan *p, mni_writer *w, mann_error *err)
-{
-    uint32_t n = p->meta.n_classes;
-    uint64_t at = 0;
-    mni_name_key *names = mni_alloc((size_t)n + 1, sizeof *names);
-    if (!names) return no_memory(err);
-    mni_writer_begin(w, "NMOF", MNI_U64, MNI_ALIGN_SECTION);
-    mni_writer_put(w, &at, sizeof at);
-    for (uint32_t k = 0; k < n; k++) {
-        names[k].klass = k;
-        names[k].chars = mni_state_name(p->state, k, &names[k].n_chars);
-        at += names[k].n_chars;
-        mni_writer_put(w, &at, sizeof at);
-    }
-    mni_writer_end(w);
-    mni_writer_begin(w, "NMHP", MNI_BYTES, MNI_ALIGN_SECTION);
-    for (uint32_t k = 0; k < n; k++) mni_writer_put(w, names[k].chars, names[k].n_chars);
-    mni_writer_end(w);
-    mni_sort_names(names, n);
-    mni_writer_begin(w, "NMIX", MNI_U32, MNI_ALIGN_SECTION);
-    for (uint32_t k = 0; k < n; k++)
-        mni_writer_put(w, &names[k].klass, sizeof names[k].klass);
-    mni_writer_end(w);
-    mni_free(names);
-    return MANN_OK;
-}
-
-static mann_status write_ids(const plan *p, mni_writer *w, mann_error *err)
-{
-    mni_id_key *ids = mni_alloc((size_t)p->n + 1, sizeof *ids);
-    if (!ids) return no_memory(err);
-    for (uint32_t i = 0; i < p->n; i++)
-        ids[i] = (mni_id_key){ mni_state_id(p->state, p->rows[i]), i };
-    mni_sort_ids(ids, p->n);
-    mni_writer_begin(w, "IDIX", MNI_U32, MNI_ALIGN_SECTION);
-    for (uint32_t i = 0; i < p->n; i++) mni_writer_put(w, &ids[i].row, sizeof ids[i].row);
-    mni_writer_end(w);
-    mni_free(ids);
-    return MANN_OK;
-}
-
-static uint32_t klass_of(const void *ctx, uint32_t row)
-{
-    const plan *p = ctx;
-    return p->klass[row];
-}
-
-static mann_status write_classes(plan *p, mni_writer *w, mann_error *err)
-{
-    uint32_t c = p->meta.n_classes;
-    uint32_t *at = mni_alloc((size_t)c + 2, sizeof *at);
-    uint32_t *rows = mni_alloc((size_t)p->n + 1, sizeof *rows);
-    if (!at || !rows) { mni_free(at); mni_free(rows); return no_memory(err); }
-    p->meta.n_live_classes = mni_sort_classes(at, rows, p->n, c, klass_of, p);
-    mni_writer_section(w, "CLOF", MNI_U32, MNI_ALIGN_SECTION, at,
-                       ((size_t)c + 1) * sizeof *at);
-    mni_writer_section(w, "CLRW", MNI_U32, MNI_ALIGN_SECTION, rows,
-                       (size_t)p->n * sizeof *rows);
-    mni_free(at);
-    mni_free(rows);
-    return MANN_OK;
-}
-
-static mann_status write_sections(mni_gallery *g, plan *p, mni_writer *w, mann_error *err)
-{
-    const mni_base *old = p->state->base;
-    uint8_t meta[MNI_META_BYTES];
-    size_t row_bytes = p->view.dim * mni_dtype_bytes(p->view.dtype);
-    write_records(p, w);
-    MNI_TRY(write_names(p, w, err));
-    MNI_TRY(write_ids(p, w, err));
-    MNI_TRY(write_classes(p, w, err));
-    mni_writer_section(w, "VECS", p->view.dtype, MNI_ALIGN_PAGE, p->codes,
-                       p->n * row_bytes);
-    if (p->scales)
-        mni_writer_section(w, "VSCL", MNI_F32, MNI_ALIGN_SECTION, p->scales,
-                           p->n * sizeof *p->scales);
-    mni_ann_write(p->ann, w);
-    if (p->calib.n_sizes) {
-        uint8_t *bytes = mni_alloc(mni_calib_bytes(), 1);
-        if (!bytes) return no_memory(err);
-        mni_calib_encode(&p->calib, bytes);
-        mni_writer_section(w, MNI_CALIB_TAG, MNI_BYTES, MNI_ALIGN_SECTION, bytes,
-                           mni_calib_bytes());
-        mni_free(bytes);
-    }
-    if (old->model.n_bytes)
-        mni_writer_section(w, "MODL", MNI_BYTES, MNI_ALIGN_PAGE, old->model.data,
-                           (size_t)old->model.n_bytes);
-    mni_roots roots;
-    MNI_TRY(mni_gallery_copy_roots(g, &roots, err));
-    mni_writer_begin(w, "ROOT", MNI_BYTES, MNI_ALIGN_SECTION);
-    for (uint32_t i = 0; i < roots.n; i++)
-        mni_writer_put(w, roots.path[i], strlen(roots.path[i]) + 1);
-    mni_writer_end(w);
-    mni_roots_fini(&roots);
-    mni_meta_encode(&p->meta, meta);
-    mni_writer_section(w, "META", MNI_BYTES, MNI_ALIGN_SECTION, meta, sizeof meta);
-    return MANN_OK;
-}
-
-static mann_status write_base(mni_gallery *g, plan *p, const char *path, mann_error *err)
-{
-    const mni_reader *r = p->state->base->reader;
-    mni_writer *w;
-    MNI_TRY(mni_writer_new(&w, g->vfs, path, MNI_FILE_GALLERY, mni_reader_uuid(r),
-                           mni_reader_generation(r) + 1, err));
-    mann_status s = write_sections(g, p, w, err);
-    if (s != MANN_OK) { mni_writer_abort(w); return s; }
-    return mni_writer_finish(w, err);
 }
 
 /* --- the new base takes over -------------------------------------------------------- */
@@ -348,7 +184,7 @@ static void tell(const mann_hooks *h, mann_note_level level, const char *sentenc
 }
 
 /* Lists that were learned from half or twice the rows do not fit; graphs grow. */
-static int may_fold(const plan *p)
+static int may_fold(const mni_base_plan *p)
 {
     const mni_base *old = p->state->base;
     const char *knob = mni_ann_knob_name(old->ann);
@@ -359,7 +195,7 @@ static int may_fold(const plan *p)
 
 /* spec NULL: the old structure goes on with the rows that are there now; its old rows
  * are among the new ones in the same order. Named: built from the beginning. */
-static mann_status make_structure(mni_gallery *g, plan *p, const char *spec,
+static mann_status make_structure(mni_gallery *g, mni_base_plan *p, const char *spec,
                                   mni_pool *pool, const mann_hooks *h, mann_error *err)
 {
     const mni_state *s = p->state;
@@ -379,7 +215,7 @@ static mann_status make_structure(mni_gallery *g, plan *p, const char *spec,
     return MANN_OK;
 }
 
-static mann_status make_plan(mni_gallery *g, plan *p, const char *spec,
+static mann_status make_plan(mni_gallery *g, mni_base_plan *p, const char *spec,
                              mni_measure measure, mni_pool *pool, const mann_hooks *h,
                              mann_error *err)
 {
@@ -420,20 +256,21 @@ static int is_own(const mni_gallery *g, const char *path)
 }
 
 /* To another name: what had it before goes, its journal last. */
-static mann_status write_copy(mni_gallery *g, plan *p, const char *path, mann_error *err)
+static mann_status write_copy(mni_gallery *g, mni_base_plan *p, const char *path,
+                              mann_error *err)
 {
     mni_owned target;
     MNI_TRY(mni_gallery_own(&target, g->vfs, path, err));
-    mann_status s = write_base(g, p, path, err);
+    mann_status s = mni_base_write(g, p, path, err);
     if (s == MANN_OK) s = mni_gallery_forget_journal(&target, err);
     mni_gallery_disown(&target);
     return s;
 }
 
 /* Under `writing`. */
-static mann_status write_anew(mni_gallery *g, plan *p, const char *path, const char *spec,
-                              mni_measure measure, mni_pool *pool, const mann_hooks *h,
-                              mann_error *err)
+static mann_status write_anew(mni_gallery *g, mni_base_plan *p, const char *path,
+                              const char *spec, mni_measure measure, mni_pool *pool,
+                              const mann_hooks *h, mann_error *err)
 {
     const int in_place = is_own(g, path);
     mann_status s = mni_gallery_follow(g, err);
@@ -442,7 +279,7 @@ static mann_status write_anew(mni_gallery *g, plan *p, const char *path, const c
     if (s == MANN_OK) s = make_plan(g, p, spec, measure, pool, h, err);
     if (s == MANN_OK) {
         g->behind = in_place;
-        s = in_place ? write_base(g, p, g->path, err) : write_copy(g, p, path, err);
+        s = in_place ? mni_base_write(g, p, g->path, err) : write_copy(g, p, path, err);
     }
     plan_fini(p);
     mni_state_release(state);
@@ -453,7 +290,7 @@ mann_status mni_gallery_build(mni_gallery *g, const char *path, const char *spec
                               mni_measure measure, mni_pool *pool, const mann_hooks *h,
                               mann_error *err)
 {
-    plan p = { .keep = NULL };
+    mni_base_plan p = { .keep = NULL };
     if (is_own(g, path)) MNI_TRY(mni_gallery_must_write(g, err));
     mni_mutex_lock(&g->writing);
     const mann_status s = write_anew(g, &p, path, spec, measure, pool, h, err);
@@ -465,7 +302,7 @@ mann_status mni_gallery_copy(mni_gallery *g, const char *path, mni_keep_row_fn k
                              void *user, mni_pool *pool, const mann_hooks *h,
                              mann_error *err)
 {
-    plan p = { .keep = keep, .keep_user = user };
+    mni_base_plan p = { .keep = keep, .keep_user = user };
     if (is_own(g, path))
         return mni_fail(err, MANN_E_EXISTS, "%s: is the gallery itself", path);
     mni_mutex_lock(&g->writing);
@@ -477,50 +314,10 @@ mann_status mni_gallery_copy(mni_gallery *g, const char *path, mni_keep_row_fn k
 
 /* --- create ------------------------------------------------------------------------- */
 
-static mann_status write_model(mni_writer *w, const mni_model *m, mann_error *err)
-{
-    mni_buf buf = { 0 };
-    mni_writer *inner;
-    mann_status s = mni_writer_new_buf(
-        &inner, &buf, MNI_FILE_MODEL, mni_uuid_from(0, mni_model_fingerprint(m)), 0, err);
-    if (s == MANN_OK) {
-        mni_model_write(m, inner);
-        s = mni_writer_finish(inner, err);
-    }
-    if (s == MANN_OK)
-        mni_writer_section(w, "MODL", MNI_BYTES, MNI_ALIGN_PAGE, buf.bytes, buf.n_bytes);
-    mni_buf_fini(&buf);
-    return s;
-}
-
-static mann_status write_empty(mni_writer *w, const mni_meta *m,
-                               const mann_gallery_config *c, mann_error *err)
-{
-    uint8_t meta[MNI_META_BYTES];
-    static const uint64_t zero[1];
-    static const struct { char tag[5]; mni_dtype dtype; size_t n_bytes; } sections[] = {
-        { "RECS", MNI_BYTES, 0 }, { "HEAP", MNI_BYTES, 0 }, { "NMOF", MNI_U64, 8 },
-        { "NMHP", MNI_BYTES, 0 },
-        { "NMIX", MNI_U32, 0 }, { "IDIX", MNI_U32, 0 }, { "CLOF", MNI_U32, 4 },
-        { "CLRW", MNI_U32, 0 },
-        { "ROOT", MNI_BYTES, 0 },
-    };
-    for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
-        mni_writer_section(w, sections[i].tag, sections[i].dtype, MNI_ALIGN_SECTION, zero,
-                           sections[i].n_bytes);
-    mni_writer_section(w, "VECS", mni_store_dtype(m->store), MNI_ALIGN_PAGE, zero, 0);
-    if (m->store == MANN_STORE_INT8)
-        mni_writer_section(w, "VSCL", MNI_F32, MNI_ALIGN_SECTION, zero, 0);
-    mni_meta_encode(m, meta);
-    mni_writer_section(w, "META", MNI_BYTES, MNI_ALIGN_SECTION, meta, sizeof meta);
-    return c->model && c->embed_model ? write_model(w, c->model, err) : MANN_OK;
-}
-
 mann_status mni_gallery_create(mni_gallery **out, const mni_vfs *v, const char *path,
                                const mann_gallery_config *c, mann_error *err)
 {
     mni_stat st;
-    mni_writer *w;
     *out = NULL;
     if (v->ops->stat(v, path, &st, NULL) == MANN_OK)
         return mni_fail(err, MANN_E_EXISTS, "%s: exists already", path);
@@ -537,16 +334,10 @@ mann_status mni_gallery_create(mni_gallery **out, const mni_vfs *v, const char *
     uint64_t kind =
         mni_mix64(m.fingerprint ^ ((uint64_t)m.dim << 8 | m.metric << 4 | m.store));
     mni_owned target;
+    m.uuid = mni_uuid_from(c->seed, kind);
     MNI_TRY(mni_gallery_own(&target, v, path, err));
     mann_status s = mni_gallery_forget_journal(&target, err);
-    if (s == MANN_OK)
-        s = mni_writer_new(&w, v, path, MNI_FILE_GALLERY, mni_uuid_from(c->seed, kind), 0,
-                           err);
-    if (s == MANN_OK) {
-        s = write_empty(w, &m, c, err);
-        if (s == MANN_OK) s = mni_writer_finish(w, err);
-        else mni_writer_abort(w);
-    }
+    if (s == MANN_OK) s = mni_base_write_empty(v, path, &m, c, err);
     mni_gallery_disown(&target);
     if (s == MANN_OK) s = mni_gallery_open(out, v, path, MANN_OPEN_WRITE, err);
     if (s == MANN_OK && c->model) s = mni_gallery_use_model(*out, c->model, err);

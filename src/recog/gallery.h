@@ -23,7 +23,7 @@ enum {
 typedef struct mni_mended {
     mni_dead *dead;                     /* NULL: every row is sound; taken by the state */
     uint64_t rows_lost, paths_lost, names_lost;
-    int model_lost, calibration_lost, roots_lost, index_lost;
+    int model_lost, calibration_lost, roots_lost, index_lost, frame_lost;
     char index[64];                     /* what the index was; "": nobody knows */
 } mni_mended;
 mann_status mni_base_mend(mni_base **out, mni_mended *m, const mni_vfs *v,

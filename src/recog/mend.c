@@ -7,12 +7,15 @@
  *
  *   lost chunk of            costs
  *   RECS VECS VSCL           the records in it whose own checksum does not fit
- *   HEAP                     paths (the record has none then)
- *   NMOF NMHP                class names (lost-class-N from now on)
+ *   HEAP                     the paths whose own checksum does not fit (they are empty)
+ *   NMOF NMHP                class names, likewise (lost-class-N from now on)
  *   NMIX IDIX CLOF CLRW      nothing
  *   the index                nothing: it is built again
  *   MODL CALB ROOT           the model (its fingerprint stays), the calibration, folders
- *   META, header, table      everything: a snapshot is what helps
+ *   META                     nothing: MET2 says the same
+ *   header, table, the end   what stands behind the vectors, and the rows that were cut
+ *                            off (salvage.c)
+ *   META and MET2            everything: a snapshot is what helps
  *
  * The journal is replayed onto what was saved, as far as its own checksums go.
  * SPDX-License-Identifier: MIT */
@@ -22,6 +25,7 @@
 #include "base/mem.h"
 #include "recog/derived.h"
 #include "recog/gallery.h"
+#include "recog/salvage.h"
 #include "store/disk.h"
 
 typedef struct damage { uint8_t *bad; uint64_t n; } damage;
@@ -30,8 +34,9 @@ typedef struct mending {
     mni_base *b;
     mni_mended *m;
     damage records, vectors, scales, heap, name_at, names;
-    mni_section recs, nmof;
+    mni_section recs, nmof, name_sums;
     size_t n_owned;
+    const mni_salvaged *salvaged;       /* NULL: header and table are sound */
 } mending;
 
 /* --- which bytes are vouched for ---------------------------------------------------- */
@@ -109,6 +114,20 @@ static int row_sound(const mending *w, uint32_t row)
                           r->dtype == MNI_I8 ? &r->scale[row] : NULL);
 }
 
+/* Path and key of a record stand in HEAP one behind the other, then their checksum. */
+static int path_sound(const mending *w, const uint8_t *record)
+{
+    const mni_section *heap = &w->b->heap;
+    const uint64_t at = mni_get64(record + 24),
+                   n = (uint64_t)mni_get32(record + 32) + mni_get32(record + 36);
+    if (!mni_span_fits(at, n, 1, heap->n_bytes)) return 0;
+    if (sound(&w->heap, at, n)) return 1;
+    const char *text = (const char *)heap->data + at;
+    return mni_span_fits(at, n + MNI_TEXT_CRC, 1, heap->n_bytes) &&
+           mni_get32((const uint8_t *)text + n) ==
+               mni_text_crc(mni_get64(record), text, (size_t)n);
+}
+
 /* A copy of RECS: lost records are dead and have no id, lost paths are empty. */
 static mann_status mend_records(mending *w, mann_error *err)
 {
@@ -129,10 +148,7 @@ static mann_status mend_records(mending *w, mann_error *err)
             w->m->dead->n_dead++;
             continue;
         }
-        const uint64_t at = mni_get64(p + 24), n_bytes = mni_get32(p + 32);
-        if (mni_span_fits(at, n_bytes, 1, b->heap.n_bytes) &&
-            sound(&w->heap, at, n_bytes))
-            continue;
+        if (path_sound(w, p)) continue;
         mni_put64(p + 24, 0);
         mni_put32(p + 32, 0);
         w->m->paths_lost++;
@@ -141,15 +157,21 @@ static mann_status mend_records(mending *w, mann_error *err)
     return MANN_OK;
 }
 
+/* NMCK has a checksum of each name; the place it names is right if that is. */
 static int name_sound(const mending *w, uint32_t k, uint64_t *from, uint64_t *n_bytes)
 {
     const uint64_t *at = w->nmof.data;
-    if (!sound(&w->name_at, 8 * (uint64_t)k, 16)) return 0;
+    const mni_section *heap = &w->b->name_heap;
     *from = at[k];
     *n_bytes = at[k + 1] - at[k];
-    return at[k] <= at[k + 1] && *n_bytes <= MNI_MAX_NAME &&
-           mni_span_fits(*from, *n_bytes, 1, w->b->name_heap.n_bytes) &&
-           sound(&w->names, *from, *n_bytes);
+    if (at[k] > at[k + 1] || *n_bytes > MNI_MAX_NAME ||
+        !mni_span_fits(*from, *n_bytes, 1, heap->n_bytes))
+        return 0;
+    if (sound(&w->name_at, 8 * (uint64_t)k, 16) && sound(&w->names, *from, *n_bytes))
+        return 1;
+    return k < w->name_sums.count &&
+           ((const uint32_t *)w->name_sums.data)[k] ==
+               mni_text_crc(k, (const char *)heap->data + *from, (size_t)*n_bytes);
 }
 
 static mann_status sort_names(mending *w, mann_error *err)
@@ -269,50 +291,84 @@ static mann_status mend_extras(mending *w, mann_error *err)
     if (yes && mni_reader_find(r, "ANNK", &s) && s.n_bytes < sizeof w->m->index)
         memcpy(w->m->index, s.data, (size_t)s.n_bytes);
     w->m->index_lost = !yes;
-    const mni_ann_job job = { .rows = &b->rows, .seed = b->meta.seed };
-    return mni_ann_build(&b->ann, "Flat", &job, err);   /* not what is in the file */
+    return MANN_OK;
+}
+
+/* Of what stands behind the vectors only the model has been found, if it was whole. */
+static void salvage_extras(mending *w)
+{
+    mni_base *b = w->b;
+    const int has_model = mni_reader_find(b->reader, "MODL", &b->model);
+    w->m->frame_lost = 1;
+    w->m->model_lost = b->meta.embedded_model && !has_model;
+    w->m->calibration_lost = b->meta.n_calibrated_rows > 0;
+    w->m->roots_lost = w->m->index_lost = 1;
+    w->m->rows_lost += w->salvaged->n_cut;
+}
+
+/* META, or MET2 which says the same. */
+static mann_status mend_meta(mending *w, mann_error *err)
+{
+    static const char tags[2][5] = { "META", "MET2" };
+    const mni_reader *r = w->b->reader;
+    if (w->salvaged) {
+        w->b->meta = w->salvaged->meta;
+        return MANN_OK;
+    }
+    for (size_t i = 0; i < 2; i++) {
+        mni_section s;
+        if (mni_reader_find(r, tags[i], &s) && s.n_bytes == MNI_META_BYTES &&
+            mni_meta_sound(s.data))
+            return mni_meta_decode(&w->b->meta, s.data, mni_reader_name(r), err);
+    }
+    return mni_fail(err, MANN_E_FORMAT,
+                    "%s: both copies of the block META are damaged, which says what "
+                    "all others mean: nothing can be saved from this file, restore a "
+                    "snapshot",
+                    mni_reader_name(r));
 }
 
 static mann_status mend_all(mending *w, mann_error *err)
 {
     mni_base *b = w->b;
     const mni_reader *r = b->reader;
-    mni_section s;
-    int yes;
-    MNI_TRY(mni_reader_need(r, "META", MNI_BYTES, MNI_META_BYTES, &s, err));
-    MNI_TRY(section_sound(r, "META", &yes, err));
-    if (!yes)
-        return mni_fail(err, MANN_E_FORMAT,
-                        "%s: the block META is damaged, which says what all others mean: "
-                        "nothing can be saved from this file, restore a snapshot",
-                        mni_reader_name(r));
-    MNI_TRY(mni_meta_decode(&b->meta, s.data, mni_reader_name(r), err));
+    MNI_TRY(mend_meta(w, err));
     const uint64_t n = b->meta.n_rows, c = b->meta.n_classes;
     MNI_TRY(mni_reader_need(r, "RECS", MNI_BYTES, n * MNI_RECORD_BYTES, &w->recs, err));
     MNI_TRY(mni_reader_need(r, "HEAP", MNI_BYTES, UINT64_MAX, &b->heap, err));
     MNI_TRY(mni_reader_need(r, "NMOF", MNI_U64, c + 1, &w->nmof, err));
     MNI_TRY(mni_reader_need(r, "NMHP", MNI_BYTES, UINT64_MAX, &b->name_heap, err));
+    MNI_TRY(mni_reader_need(r, "NMCK", MNI_U32, c, &w->name_sums, err));
     MNI_TRY(mni_base_view_vectors(b, err));
     MNI_TRY(find_damage(w, err));
     MNI_TRY(mend_records(w, err));
     MNI_TRY(mend_names(w, err));
     MNI_TRY(mend_ids(w, err));
     MNI_TRY(mend_classes(w, err));
-    return mend_extras(w, err);
+    if (w->salvaged) salvage_extras(w);
+    else MNI_TRY(mend_extras(w, err));
+    const mni_ann_job job = { .rows = &b->rows, .seed = b->meta.seed };
+    return mni_ann_build(&b->ann, "Flat", &job, err);   /* not what is in the file */
 }
 
-mann_status mni_base_mend(mni_base **out, mni_mended *m, const mni_vfs *v,
-                          const char *path, mann_error *err)
+/* The base of `reader`, which is taken; `salvaged` may be NULL. */
+static mann_status mend_with(mni_base **out, mni_mended *m, mni_reader *reader,
+                             mni_salvaged *salvaged, mann_error *err)
 {
-    mending w = { .m = m };
-    *out = NULL;
+    mending w = { .m = m, .salvaged = salvaged };
+    const char *name = mni_reader_name(reader);
     *m = (mni_mended){ .dead = NULL };
     w.b = mni_alloc(1, sizeof *w.b);
-    if (!w.b) return mni_fail(err, MANN_E_NOMEM, "%s: gallery", path);
+    if (!w.b) {
+        mann_status s = mni_fail(err, MANN_E_NOMEM, "%s: gallery", name);
+        mni_reader_free(reader);
+        if (salvaged) mni_free(salvaged->bytes);
+        return s;
+    }
     atomic_init(&w.b->refs, 1);
-    mann_status s = mni_reader_open(&w.b->reader, v, path, MNI_READ_DAMAGED, err);
-    if (s == MANN_OK) s = mni_reader_is(w.b->reader, MNI_FILE_GALLERY, err);
-    if (s == MANN_OK) s = mend_all(&w, err);
+    w.b->reader = reader;
+    if (salvaged) w.b->mended[w.n_owned++] = salvaged->bytes;
+    const mann_status s = mend_all(&w, err);
     damage *const lists[] = { &w.records, &w.vectors, &w.scales,
                               &w.heap, &w.name_at, &w.names };
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) mni_free(lists[i]->bad);
@@ -326,9 +382,32 @@ mann_status mni_base_mend(mni_base **out, mni_mended *m, const mni_vfs *v,
     return s;
 }
 
+mann_status mni_base_mend(mni_base **out, mni_mended *m, const mni_vfs *v,
+                          const char *path, mann_error *err)
+{
+    mni_reader *r;
+    mni_salvaged salvaged;
+    mann_error e = { MANN_OK, "" };
+    *out = NULL;
+    mann_status s = mni_reader_open(&r, v, path, MNI_READ_DAMAGED, &e);
+    if (s == MANN_OK) {
+        s = mni_reader_is(r, MNI_FILE_GALLERY, err);
+        if (s == MANN_OK) return mend_with(out, m, r, NULL, err);
+        mni_reader_free(r);
+        return s;
+    }
+    if (s == MANN_E_FORMAT || s == MANN_E_VERSION || s == MANN_E_LIMIT)
+        s = mni_salvage(&salvaged, v, path, &e);
+    if (s == MANN_OK) return mend_with(out, m, salvaged.reader, &salvaged, err);
+    if (err) *err = e;
+    return s;
+}
+
 static void tell_lost(const mann_hooks *h, const mni_mended *m)
 {
     const struct { int lost; const char *sentence; } all[] = {
+        { m->frame_lost, "its header, its table or its end is lost: what stood behind "
+                         "the vectors is made anew" },
         { m->model_lost, "the model inside is lost: give it again with --model" },
         { m->calibration_lost, "the calibration is lost: rebuild measures it again" },
         { m->roots_lost, "the list of folders that photos came from is lost" },

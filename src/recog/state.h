@@ -29,6 +29,9 @@ typedef struct mni_meta {
     uint64_t n_rows, next_id, fingerprint, stamp, seed;   /* stamp: hash of all records */
     uint32_t n_calibrated_rows;                 /* rows there were when calibration ran */
     float false_accept;
+    uint64_t heap_bytes, names_bytes;           /* of HEAP and NMHP */
+    uint64_t generation;                        /* as the header has them: for repair */
+    mni_uuid uuid;
 } mni_meta;
 
 typedef struct mni_base {
@@ -48,7 +51,7 @@ typedef struct mni_base {
     /* folders that sources are relative to: NUL-terminated, in a row */
     mni_section roots;
     mni_calib calib;                    /* of this gallery's own rows; n_sizes 0: none */
-    void *mended[6];                    /* owned: arrays that repair put in (mend.c) */
+    void *mended[8];                    /* owned: arrays that repair put in (mend.c) */
 } mni_base;
 
 mann_status mni_base_open(mni_base **out, const mni_vfs *v, const char *path,

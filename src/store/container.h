@@ -78,6 +78,19 @@ mann_status mni_reader_open(mni_reader **out, const mni_vfs *v, const char *path
  * (a section of another container is). `name` is for sentences, copied. */
 mann_status mni_reader_open_bytes(mni_reader **out, const void *bytes, size_t n_bytes,
                                   const char *name, unsigned flags, mann_error *err);
+/* The same where header or table are lost: the sections lie where the caller says, who
+ * knows by other means. Nothing is checked but that they lie within the bytes; for
+ * mni_reader_damage every chunk is bad, since nothing vouches for it. */
+typedef struct mni_placed {
+    char tag[5];
+    mni_dtype dtype;
+    uint32_t align;
+    uint64_t at, n_bytes;
+} mni_placed;
+mann_status mni_reader_place(mni_reader **out, const void *bytes, size_t n_bytes,
+                             const char *name, mni_file_is kind, mni_uuid uuid,
+                             uint64_t generation, const mni_placed *sections, uint32_t n,
+                             mann_error *err);
 void        mni_reader_free(mni_reader *r);
 mni_file_is mni_reader_kind(const mni_reader *r);
 mni_uuid    mni_reader_uuid(const mni_reader *r);

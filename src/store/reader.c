@@ -27,6 +27,7 @@ struct mni_reader {
     /* Copies: a file that is changed under us cannot change these. */
     mni_disk_header header;
     mni_disk_section *sections;
+    int placed;                     /* by a caller: there are no checksums */
 };
 
 typedef unsigned long long ull;
@@ -253,8 +254,8 @@ mann_status mni_reader_damage(const mni_reader *r, const char tag[4], uint8_t **
     for (uint64_t c = 0; c < *n_chunks; c++) {
         const uint64_t at = c * MNI_DISK_CHUNK, left = e->n_bytes - at;
         const size_t step = left < MNI_DISK_CHUNK ? (size_t)left : MNI_DISK_CHUNK;
-        (*bad)[c] = mni_crc32c(0, r->bytes + e->at + at, step) !=
-                    mni_get32(r->bytes + e->sums_at + 4 * c);
+        (*bad)[c] = r->placed || mni_crc32c(0, r->bytes + e->at + at, step) !=
+                                     mni_get32(r->bytes + e->sums_at + 4 * c);
     }
     return MANN_OK;
 }
@@ -320,6 +321,37 @@ mann_status mni_reader_open_bytes(mni_reader **out, const void *bytes, size_t n_
     r->bytes = bytes;
     r->n_bytes = n_bytes;
     return check_all(out, r, flags, err);
+}
+
+mann_status mni_reader_place(mni_reader **out, const void *bytes, size_t n_bytes,
+                             const char *name, mni_file_is kind, mni_uuid uuid,
+                             uint64_t generation, const mni_placed *sections, uint32_t n,
+                             mann_error *err)
+{
+    mni_reader *r;
+    MNI_TRY(new_reader(&r, name, err));
+    *out = NULL;
+    r->bytes = bytes;
+    r->n_bytes = n_bytes;
+    r->placed = 1;
+    r->header = (mni_disk_header){ .kind = (uint32_t)kind, .generation = generation,
+                                   .section_count = n };
+    memcpy(r->header.uuid, uuid.bytes, sizeof uuid.bytes);
+    r->sections = mni_alloc((size_t)n + 1, sizeof *r->sections);
+    mann_status s = r->sections ? MANN_OK
+                                : mni_fail(err, MANN_E_NOMEM, "%s: section table", name);
+    for (uint32_t i = 0; s == MANN_OK && i < n; i++) {
+        const mni_placed *p = &sections[i];
+        if (!mni_span_fits(p->at, p->n_bytes, 1, n_bytes))
+            s = mni_fail(err, MANN_E_FORMAT, "%s: the file ends inside of section %.4s",
+                         name, p->tag);
+        r->sections[i] = (mni_disk_section){ .dtype = (uint32_t)p->dtype, .at = p->at,
+                                             .align = p->align, .n_bytes = p->n_bytes };
+        memcpy(r->sections[i].tag, p->tag, 4);
+    }
+    if (s == MANN_OK) *out = r;
+    else mni_reader_free(r);
+    return s;
 }
 
 void mni_reader_free(mni_reader *r)
