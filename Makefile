@@ -102,7 +102,7 @@ STORE = src/store/uuid.c src/store/sink.c src/store/writer.c src/store/reader.c 
 
 # --- L3 nn: tensors, layers, networks ----------------------------------------------------------------------------------
 NN = src/nn/resnet.c src/nn/conv.c src/nn/norm.c src/nn/relu.c src/nn/pooling.c src/nn/linear.c \
-	src/nn/unit.c src/nn/loss.c src/nn/triplet.c src/nn/contrastive.c src/nn/npair.c src/nn/sgd.c src/nn/plan.c \
+	src/nn/unit.c src/nn/loss.c src/nn/triplet.c src/nn/contrastive.c src/nn/npair.c src/nn/proxies.c src/nn/sgd.c src/nn/plan.c \
 	src/nn/scratch.c src/nn/nodes.c src/nn/network.c src/nn/net_planes.c src/nn/net_blocks.c \
 	src/nn/net_blocks_back.c src/nn/pool_blocks.c src/nn/infer.c src/nn/infer_run.c src/nn/model.c \
 	src/nn/model_precision.c src/nn/low.c src/nn/low_forward.c src/nn/pixels.c
@@ -161,7 +161,7 @@ TEST_IMAGE_IN = tests/decode_help.c tests/test_png.c tests/test_jpeg.c tests/tes
 	tests/test_decode.c
 TEST_IMAGE_OUT = tests/test_resize.c tests/test_draw.c tests/test_synth.c
 TEST_STORE = tests/test_container.c tests/test_journal.c tests/test_foreign.c
-TEST_NN = tests/nn_oracle.c tests/test_nn_layers.c tests/test_nn_loss.c tests/test_nn_network.c \
+TEST_NN = tests/nn_oracle.c tests/test_nn_layers.c tests/test_nn_loss.c tests/test_nn_proxies.c tests/test_nn_network.c \
 	tests/test_nn_low.c tests/test_nn_blocks.c tests/test_nn_infer.c \
 	tests/test_nn_golden.c
 TEST_INDEX = tests/ann_help.c tests/ann_forge.c tests/test_ann_forged.c tests/test_ann_life.c tests/test_ann_files.c \
@@ -169,7 +169,8 @@ TEST_INDEX = tests/ann_help.c tests/ann_forge.c tests/test_ann_forged.c tests/te
 	tests/ann_set.c tests/test_kmeans.c tests/test_ivf.c \
 	tests/hnsw_help.c tests/test_hnsw.c tests/test_hnsw_change.c
 TEST_EVAL = tests/test_retrieval.c tests/test_metrics.c tests/test_calib.c
-TEST_TRAIN = tests/train_set.c tests/test_augment.c tests/test_train.c tests/test_train_loop.c
+TEST_TRAIN = tests/train_set.c tests/train_world.c tests/test_augment.c tests/test_train.c \
+	tests/test_train_loop.c tests/test_train_ways.c
 TEST_RECOG = tests/crash_world.c tests/test_crash.c tests/gallery_help.c tests/test_gallery.c tests/test_gallery_files.c \
 	tests/test_gallery_order.c tests/test_sync.c tests/test_whole.c tests/test_salvage.c
 TEST_API = tests/test_api.c

@@ -226,7 +226,11 @@ mann_status mann_model_describe(const mann_model *m, mann_model_info *info,
                                 mann_error *err);
 
 /* --- training --- */
-enum { MANN_LOSS_TRIPLET = 1, MANN_LOSS_CONTRASTIVE, MANN_LOSS_SUPCON, MANN_LOSS_NPAIR };
+enum {
+    MANN_LOSS_TRIPLET = 1, MANN_LOSS_CONTRASTIVE, MANN_LOSS_SUPCON, MANN_LOSS_NPAIR,
+    /* with a learned point for each class, its proxy; they do not go into the model */
+    MANN_LOSS_SOFTMAX, MANN_LOSS_COSFACE, MANN_LOSS_ARCFACE, MANN_LOSS_PROXY_ANCHOR
+};
 enum { MANN_MINE_HARD = 1, MANN_MINE_SEMI_HARD, MANN_MINE_RANDOM };
 enum {
     MANN_AUGMENT_NONE = 1, MANN_AUGMENT_GLYPH, MANN_AUGMENT_PHOTO, MANN_AUGMENT_ALL,
@@ -264,6 +268,11 @@ typedef struct mann_train_config {
      * images in the length of an epoch (which ones goes round over the epochs), a joined
      * set as at most so many classes in each pass (others in the next). 0: no cap. */
     uint32_t cap_class, cap_set;
+    /* Losses with proxies: so many take part in a step, 0: all; their rate, 0: chosen;
+     * and, for mann_train_plan, of how many classes (training counts them itself). */
+    uint32_t proxies;
+    float    proxy_rate;
+    uint32_t n_classes;
 } mann_train_config;
 void        mann_train_config_fill(mann_train_config *c, size_t size);
 /* What mann_train(m, .., c, p, ..) takes at most beside m, p and the data set's list of
@@ -276,6 +285,7 @@ typedef struct mann_train_cost {
     uint64_t work_bytes;                        /* of threads, batches, examinations */
     uint64_t fixed_bytes;                       /* the sum of these */
     uint64_t cache_bytes;                       /* at most; what mem_bytes leaves of it */
+    uint64_t proxy_bytes;                       /* in fixed_bytes too */
 } mann_train_cost;
 mann_status mann_train_plan(const mann_model *m, const mann_train_config *c,
                             mann_pool *p, mann_train_cost *out, mann_error *err);

@@ -193,6 +193,41 @@ def losses():
         put('loss.' + name + '.de', e.grad)
 
 
+def margin_softmax(kind, heat, margin):
+    def loss(e, w, y):
+        s = e @ F.normalize(w).t()
+        own = F.one_hot(y, len(w)).bool()
+        moved = {'softmax': s, 'cosface': s - margin,
+                 'arcface': torch.where(s < -np.cos(margin), s - margin * np.sin(margin),
+                                        (s.clamp(-1 + 1e-9, 1 - 1e-9).acos() + margin).cos())}[kind]
+        return F.cross_entropy(torch.where(own, moved, s) / heat, y)
+    return loss
+
+
+def proxy_anchor(e, w, y, heat=1 / 32, margin=0.1):
+    s = e @ F.normalize(w).t()
+    own = F.one_hot(y, len(w)).double()
+    pull = torch.where(own == 1, torch.exp(-(s - margin) / heat), 0.0).sum(0)
+    push = torch.where(own == 0, torch.exp((s + margin) / heat), 0.0).sum(0)
+    here = own.sum(0) > 0
+    return torch.log1p(pull)[here].mean() + torch.log1p(push).mean()
+
+
+def proxy_losses():
+    """The same with seven proxies, of which three have no picture."""
+    y = torch.tensor(LABELS)
+    for name, fn in (('softmax', margin_softmax('softmax', 0.1, 0)),
+                     ('cosface', margin_softmax('cosface', 0.1, 0.2)),
+                     ('arcface', margin_softmax('arcface', 0.1, 0.3)), ('proxy_anchor', proxy_anchor)):
+        e = F.normalize(fill('loss.e', len(y), 6)).float().double().requires_grad_()
+        w = F.normalize(fill('loss.w', 7, 6)).float().double().requires_grad_()
+        value = fn(e, w, y)
+        value.backward()
+        put('loss.' + name, value[None])
+        put('loss.' + name + '.de', e.grad)
+        put('loss.' + name + '.dw', w.grad)
+
+
 def training(prefix, loss_fn, nesterov, clip):
     net, y = Net(prefix, True), torch.arange(8) // 2
     shape = (0, (6, 8), (1, 1), 5)
@@ -224,6 +259,7 @@ def training(prefix, loss_fn, nesterov, clip):
 if __name__ == '__main__':
     layers()
     losses()
+    proxy_losses()
     resnet18()
     training('hard.', batch_hard, False, 0)
     training('supcon.', supcon, True, 1.0)

@@ -10,6 +10,7 @@
 #include "harness.h"
 #include "nn/layers.h"
 #include "nn/network.h"
+#include "nn/proxies.h"
 #include "os/vfs.h"
 
 /* --- the file and the formula ------------------------------------------------------- */
@@ -255,6 +256,41 @@ static void pair_losses(void)
     mni_free(bytes);
 }
 
+/* After a first step without momentum, the momentum is the gradient. */
+static void proxy_losses(void)
+{
+    static const struct {
+        const char *name;
+        mni_loss_kind kind;
+        float margin, temperature;
+    } cases[] = { { "softmax", MNI_LOSS_SOFTMAX, 0, 0.1f },
+                  { "cosface", MNI_LOSS_COSFACE, 0.2f, 0.1f },
+                  { "arcface", MNI_LOSS_ARCFACE, 0.3f, 0.1f },
+                  { "proxy_anchor", MNI_LOSS_PROXY_ANCHOR, 0.1f, 1.0f / 32 } };
+    enum { PROXIES = 7 };
+    const mni_proxy_step o = { 1e-9f, 0, 0, 0 };
+    float e[N_LOSS * DIM_LOSS], de[N_LOSS * DIM_LOSS];
+    golden_open();
+    loss_rows(e, "loss.e", N_LOSS);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mni_loss_config c = mni_loss_default();
+        mni_loss_result r = { 0 };
+        mni_proxies *p;
+        c.kind = cases[i].kind;
+        c.margin = cases[i].margin;
+        c.temperature = cases[i].temperature;
+        CHECK_OK(mni_proxies_new(&p, PROXIES, DIM_LOSS, N_LOSS, 0, NULL, NULL));
+        loss_rows(mni_proxies_rows(p), "loss.w", PROXIES);
+        mni_proxies_learn(p, &c, &o, e, loss_labels, N_LOSS, &r, de);
+        const float value = (float)r.loss;
+        loss_check(cases[i].name, "", &value, 1);
+        loss_check(cases[i].name, ".de", de, N_LOSS * DIM_LOSS);
+        loss_check(cases[i].name, ".dw", mni_proxies_momentum(p), PROXIES * DIM_LOSS);
+        mni_proxies_free(p);
+    }
+    mni_free(bytes);
+}
+
 /* --- networks ----------------------------------------------------------------------- */
 
 typedef struct place { const char *prefix; float *params, *stats; int check; } place;
@@ -362,6 +398,7 @@ const test_case nn_golden_tests[] = {
     { "norm", norm, 0 },
     { "the_others", the_others, 0 },
     { "pair_losses", pair_losses, 0 },
+    { "proxy_losses", proxy_losses, 0 },
     { "resnet18", resnet18, 1 },
     { "sgd_steps", sgd_steps, 0 },
     { 0 }

@@ -9,129 +9,24 @@
 #include "harness.h"
 #include "train/trainer.h"
 #include "train_set.h"
-
-typedef struct world {
-    mni_vfs_mem *mem;
-    const mni_vfs *v;
-    mni_dataset *set;
-    mann_train_config c;
-    mann_hooks hooks;
-    uint64_t stop_after; /* steps; 0: never */
-    int n_progress, n_warnings;
-    char last_warning[512];
-} world;
-
-static int progress(void *user, const mann_progress *p)
-{
-    world *w = user;
-    if (strcmp(p->task, "train") != 0) return 0;
-    w->n_progress++;
-    CHECK(isfinite(p->loss) && p->active >= 0 && p->active <= 1);
-    return w->stop_after && p->done >= w->stop_after;
-}
-
-static void note(void *user, mann_note_level level, const char *sentence)
-{
-    world *w = user;
-    if (level != MANN_NOTE_WARNING) return;
-    w->n_warnings++;
-    snprintf(w->last_warning, sizeof w->last_warning, "%s", sentence);
-}
-
-static void world_new(world *w, uint32_t classes, uint32_t views)
-{
-    *w = (world){ .c = mni_train_defaults() };
-    CHECK_OK(mni_vfs_mem_new(&w->mem, NULL));
-    w->v = mni_vfs_mem_vfs(w->mem);
-    train_set_draw(w->v, "set", 1, classes, views);
-    CHECK_OK(mni_dataset_open(&w->set, w->v, "set", NULL, NULL));
-    w->hooks = (mann_hooks){ progress, note, w };
-    w->c.epochs = 3;
-    w->c.steps_per_epoch = 7;
-    w->c.classes_per_batch = 6;
-    w->c.images_per_class = 3;
-    w->c.checkpoint_dir = "ck";
-    w->c.log_path = "ck/log.jsonl";
-    w->c.learning_rate = 0.05f;
-}
-
-static void world_free(world *w)
-{
-    mni_dataset_free(w->set);
-    mni_vfs_mem_free(w->mem);
-}
-
-static mni_model *small_model(uint64_t seed)
-{
-    const mni_resnet_config c = { 16, 3, 0, 0, 2, { 8, 16 }, { 1, 1 }, 16 };
-    mni_recipe recipe;
-    uint8_t bytes[MNI_RECIPE_BYTES];
-    mni_model *m;
-    mni_recipe_fill(&recipe, 16);
-    for (int k = 0; k < 3; k++) recipe.mean[k] = recipe.std[k] = 0.5f;
-    mni_recipe_encode(&recipe, bytes);
-    CHECK_OK(mni_model_new_resnet(&m, "small", &c, seed, NULL));
-    CHECK_OK(mni_model_attach(m, MNI_RECIPE_TAG, bytes, sizeof bytes, NULL));
-    return m;
-}
-
-static mann_status train(world *w, mni_model *m, uint32_t threads, mann_train_report *r,
-                         mann_error *e)
-{
-    mann_pool *pool = NULL;
-    if (threads > 1) CHECK_OK(mann_pool_new(&pool, threads, NULL));
-    w->n_progress = w->n_warnings = 0;
-    const mann_status s = mni_train(m, w->set, &w->c, w->v, pool, &w->hooks, r, e);
-    mann_pool_free(pool);
-    return s;
-}
-
-static uint8_t *file(const world *w, const char *path, size_t *n)
-{
-    uint8_t *bytes;
-    CHECK_OK(mni_read_file(w->v, path, 1 << 24, &bytes, n, NULL));
-    return bytes;
-}
-
-static int exists(const world *w, const char *path)
-{
-    mni_stat st;
-    return w->v->ops->stat(w->v, path, &st, NULL) == MANN_OK;
-}
-
-static uint64_t hash_of_file(const world *w, const char *path)
-{
-    size_t n;
-    uint8_t *bytes = file(w, path, &n);
-    const uint64_t h = mni_hash_bytes(bytes, n, 0);
-    mni_free(bytes);
-    return h;
-}
-
-/* The whole of a finished training: the caller's model, and what lies in the folder. */
-static uint64_t hash_of_training(const world *w, const mni_model *m)
-{
-    CHECK_OK(mni_model_save(m, w->v, "out.mann", NULL));
-    return hash_of_file(w, "out.mann") ^ hash_of_file(w, "ck/best_model.mann") << 1 ^
-           hash_of_file(w, "ck/ckpt_epoch3.mann") << 2;
-}
+#include "train_world.h"
 
 /* --- it learns -------------------------------------------------------------------- */
 
 static void learns(void)
 {
     mann_error e;
-    world w;
+    train_world w;
     mann_train_report r;
     size_t n;
-    world_new(&w, 40, 6);
+    train_world_new(&w, 40, 6);
     w.c.epochs = 6;
     w.c.steps_per_epoch = 25;
     w.c.classes_per_batch = 12;
     w.c.augment = MANN_AUGMENT_GLYPH;
     w.c.curves_path = "ck/curves.png";
-    mni_model *m = small_model(1);
-    CHECK_FINE(train(&w, m, 2, &r, &e), e);
+    mni_model *m = train_world_model(1);
+    CHECK_FINE(train_world_run(&w, m, 2, &r, &e), e);
     CHECK_EQ(w.n_progress, 150);
     CHECK_EQ(r.n_steps, 150);
     CHECK_EQ(r.n_val_classes, 8);
@@ -141,14 +36,15 @@ static void learns(void)
     CHECK(mni_model_attached(m, "PREP", &n) && n == MNI_RECIPE_BYTES);
     const char *said = mni_model_attached(m, "VALI", &n);
     CHECK(said && n > 10 && memcmp(said, "{\"recall_at_1\":", 15) == 0);
-    CHECK(exists(&w, "ck/curves.png") && exists(&w, "ck/ckpt_epoch6.mann") &&
-          !exists(&w, "ck/ckpt_epoch3.mann"));
-    uint8_t *log = file(&w, "ck/log.jsonl", &n);
+    CHECK(train_world_has(&w, "ck/curves.png"));
+    CHECK(train_world_has(&w, "ck/ckpt_epoch6.mann") &&
+          !train_world_has(&w, "ck/ckpt_epoch3.mann"));
+    uint8_t *log = train_world_file(&w, "ck/log.jsonl", &n);
     CHECK(strstr((char *)log, "\"event\":\"epoch\"") &&
           strstr((char *)log, "\"event\":\"step\""));
     mni_free(log);
     mni_model_free(m);
-    world_free(&w);
+    train_world_free(&w);
 }
 
 /* --- the same bits ---------------------------------------------------------------- */
@@ -159,18 +55,18 @@ static void same_bits(void)
     uint64_t first = 0;
     for (int i = 0; i < 3; i++) {
         mann_error e;
-        world w;
+        train_world w;
         mann_train_report r;
-        world_new(&w, 20, 3);
+        train_world_new(&w, 20, 3);
         w.c.rotations_as_classes = 1;
-        mni_model *m = small_model(1);
-        CHECK_FINE(train(&w, m, threads[i], &r, &e), e);
+        mni_model *m = train_world_model(1);
+        CHECK_FINE(train_world_run(&w, m, threads[i], &r, &e), e);
         CHECK_EQ(r.n_classes, 48);
-        const uint64_t h = hash_of_training(&w, m);
+        const uint64_t h = train_world_hash(&w, m);
         if (i == 0) first = h;
         CHECK(h == first);
         mni_model_free(m);
-        world_free(&w);
+        train_world_free(&w);
     }
 }
 
@@ -181,51 +77,51 @@ static void resumes(void)
     uint64_t whole = 0;
     for (int i = 0; i < 5; i++) {
         mann_error e;
-        world w;
+        train_world w;
         mann_train_report r;
-        world_new(&w, 20, 3);
+        train_world_new(&w, 20, 3);
         w.stop_after = at[i];
-        mni_model *m = small_model(1);
+        mni_model *m = train_world_model(1);
         const uint64_t before = mni_model_fingerprint(m);
-        mann_status s = train(&w, m, 1, &r, &e);
+        mann_status s = train_world_run(&w, m, 1, &r, &e);
         CHECK_EQ(s, at[i] ? MANN_E_CANCELLED : MANN_OK);
         if (at[i]) {
             CHECK(mni_model_fingerprint(m) == before);
             w.stop_after = 0;
             w.c.resume = MANN_TRAIN_RESUME;
-            CHECK_FINE(train(&w, m, 7, &r, &e), e);
+            CHECK_FINE(train_world_run(&w, m, 7, &r, &e), e);
             CHECK_EQ((uint64_t)w.n_progress, 21 - at[i]);
         }
-        const uint64_t h = hash_of_training(&w, m);
+        const uint64_t h = train_world_hash(&w, m);
         if (i == 0) whole = h;
         CHECK(h == whole);
         mni_model_free(m);
 
         /* A finished training resumed has nothing to do; another one is refused. */
         w.c.resume = 1;
-        m = small_model(1);
-        CHECK_FINE(train(&w, m, 1, &r, &e), e);
+        m = train_world_model(1);
+        CHECK_FINE(train_world_run(&w, m, 1, &r, &e), e);
         CHECK_EQ(w.n_progress, 0);
-        CHECK(hash_of_training(&w, m) == whole);
+        CHECK(train_world_hash(&w, m) == whole);
         mni_model_free(m);
-        m = small_model(2);
-        CHECK_IS(train(&w, m, 1, &r, &e), MANN_E_MISMATCH);
+        m = train_world_model(2);
+        CHECK_IS(train_world_run(&w, m, 1, &r, &e), MANN_E_MISMATCH);
         CHECK(strstr(e.text, "ckpt_epoch3.mann"));
         mni_model_free(m);
 
         /* ... but not because its own checkpoint has a lower number. */
-        m = small_model(2);
+        m = train_world_model(2);
         w.c.resume = MANN_TRAIN_AFRESH;
         w.stop_after = 9;
-        CHECK_IS(train(&w, m, 1, &r, &e), MANN_E_CANCELLED);
+        CHECK_IS(train_world_run(&w, m, 1, &r, &e), MANN_E_CANCELLED);
         mni_model_free(m);
-        m = small_model(2);
+        m = train_world_model(2);
         w.c.resume = 1;
         w.stop_after = w.n_progress = 0;
-        CHECK_FINE(train(&w, m, 1, &r, &e), e);
+        CHECK_FINE(train_world_run(&w, m, 1, &r, &e), e);
         CHECK_EQ(w.n_progress, 12);
         mni_model_free(m);
-        world_free(&w);
+        train_world_free(&w);
     }
 }
 
@@ -234,71 +130,71 @@ static void resumes(void)
 static void keeps_what_is_there(void)
 {
     mann_error e;
-    world w;
+    train_world w;
     mann_train_report r;
     size_t n, n_after;
-    world_new(&w, 20, 3);
+    train_world_new(&w, 20, 3);
     w.c.epochs = 1;
-    mni_model *m = small_model(1);
-    CHECK_FINE(train(&w, m, 1, &r, &e), e);
-    uint8_t *before = file(&w, "ck/ckpt_epoch1.mann", &n);
+    mni_model *m = train_world_model(1);
+    CHECK_FINE(train_world_run(&w, m, 1, &r, &e), e);
+    uint8_t *before = train_world_file(&w, "ck/ckpt_epoch1.mann", &n);
     w.c.resume = MANN_TRAIN_KEEP;
-    CHECK_IS(train(&w, m, 1, &r, &e), MANN_E_EXISTS);
+    CHECK_IS(train_world_run(&w, m, 1, &r, &e), MANN_E_EXISTS);
     CHECK(strstr(e.text, "ck: holds 2 files of an earlier training"));
-    uint8_t *after = file(&w, "ck/ckpt_epoch1.mann", &n_after);
+    uint8_t *after = train_world_file(&w, "ck/ckpt_epoch1.mann", &n_after);
     CHECK(n == n_after && memcmp(before, after, n) == 0);
     mni_free(after);
     mni_free(before);
     mni_model_free(m);
 
-    m = small_model(1);
+    m = train_world_model(1);
     w.c.resume = MANN_TRAIN_RESUME;
     CHECK_OK(mni_model_save(m, w.v, "ck/best_model.mann", NULL));
-    CHECK_IS(train(&w, m, 1, &r, &e), MANN_E_MISMATCH);
+    CHECK_IS(train_world_run(&w, m, 1, &r, &e), MANN_E_MISMATCH);
     CHECK(strstr(e.text, "best_model.mann: is not the best model of this training"));
 
     w.c.resume = MANN_TRAIN_AFRESH;
     w.c.epochs = 2;
     w.stop_after = 1;
-    CHECK_IS(train(&w, m, 1, &r, &e), MANN_E_CANCELLED);
+    CHECK_IS(train_world_run(&w, m, 1, &r, &e), MANN_E_CANCELLED);
     mni_stat st;
     CHECK_IS(w.v->ops->stat(w.v, "ck/best_model.mann", &st, NULL), MANN_E_NOT_FOUND);
     mni_model_free(m);
-    world_free(&w);
+    train_world_free(&w);
 }
 
 static void hostile_checkpoints(void)
 {
     mann_error e;
-    world w;
+    train_world w;
     mann_train_report r;
     size_t n;
-    world_new(&w, 20, 3);
+    train_world_new(&w, 20, 3);
     w.c.epochs = 1;
-    mni_model *m = small_model(1);
-    CHECK_FINE(train(&w, m, 1, &r, &e), e);
+    mni_model *m = train_world_model(1);
+    CHECK_FINE(train_world_run(&w, m, 1, &r, &e), e);
     mni_model_free(m);
     w.c.resume = 1;
-    uint8_t *bytes = file(&w, "ck/ckpt_epoch1.mann", &n);
+    uint8_t *bytes = train_world_file(&w, "ck/ckpt_epoch1.mann", &n);
     for (size_t cut = 0; cut < n; cut += n / 23 + 1) {
-        m = small_model(1);
+        m = train_world_model(1);
         CHECK_OK(mni_replace_file(w.v, "ck/ckpt_epoch1.mann", bytes, cut, NULL));
-        CHECK(train(&w, m, 1, &r, &e) != MANN_OK);
+        CHECK(train_world_run(&w, m, 1, &r, &e) != MANN_OK);
         bytes[cut] ^= 0x10;
         CHECK_OK(mni_replace_file(w.v, "ck/ckpt_epoch1.mann", bytes, n, NULL));
-        CHECK(train(&w, m, 1, &r, &e) != MANN_OK);
+        CHECK(train_world_run(&w, m, 1, &r, &e) != MANN_OK);
         bytes[cut] ^= 0x10;
         mni_model_free(m);
     }
     /* A plain model is a good model, but no checkpoint. */
-    m = small_model(1);
+    m = train_world_model(1);
     CHECK_OK(mni_model_save(m, w.v, "ck/ckpt_epoch2.mann", NULL));
-    CHECK_IS(train(&w, m, 1, &r, &e), MANN_E_FORMAT);
+    CHECK_IS(train_world_run(&w, m, 1, &r, &e), MANN_E_FORMAT);
     w.c.checkpoint_dir = NULL;
-    CHECK_IS(train(&w, m, 1, &r, &e), MANN_E_ARG);
+    CHECK_IS(train_world_run(&w, m, 1, &r, &e), MANN_E_ARG);
     mni_model_free(m);
     mni_free(bytes);
-    world_free(&w);
+    train_world_free(&w);
 }
 
 /* --- faults ----------------------------------------------------------------------- */
@@ -306,25 +202,25 @@ static void hostile_checkpoints(void)
 static void not_a_number(void)
 {
     mann_error e;
-    world w;
+    train_world w;
     mann_train_report r;
     size_t n;
-    world_new(&w, 20, 3);
+    train_world_new(&w, 20, 3);
     w.c.learning_rate = 1e30f;
     w.c.warmup_steps = 1;
-    mni_model *m = small_model(1);
+    mni_model *m = train_world_model(1);
     const uint64_t before = mni_model_fingerprint(m);
-    CHECK_IS(train(&w, m, 2, &r, &e), MANN_E_LIMIT);
+    CHECK_IS(train_world_run(&w, m, 2, &r, &e), MANN_E_LIMIT);
     CHECK(strstr(e.text, "not a number at step"));
     CHECK(mni_model_fingerprint(m) == before);
-    uint8_t *list = file(&w, "ck/nan_batch.txt", &n);
+    uint8_t *list = train_world_file(&w, "ck/nan_batch.txt", &n);
     size_t n_lines = 0;
     for (size_t i = 0; i < n; i++) n_lines += list[i] == '\n';
     CHECK_EQ(n_lines, 18);
     CHECK(strstr((char *)list, ".png\n"));
     mni_free(list);
     mni_model_free(m);
-    world_free(&w);
+    train_world_free(&w);
 }
 
 static void kill_head(void *ctx, const mni_param *p)
@@ -341,28 +237,28 @@ static void kill_head(void *ctx, const mni_param *p)
 static void collapse(void)
 {
     mann_error e;
-    world w;
+    train_world w;
     mann_train_report r;
-    world_new(&w, 20, 3);
+    train_world_new(&w, 20, 3);
     w.c.miner = MANN_MINE_HARD;
     w.c.epochs = 50;
     w.c.patience = 1000;
     w.c.weight_decay = 0;
     w.c.learning_rate = 1e-12f;
-    mni_model *m = small_model(1);
+    mni_model *m = train_world_model(1);
     const size_t n = mni_resnet_n_params(mni_model_resnet(m));
     float *params = mni_memdup(mni_model_params(m), n * sizeof *params);
     CHECK(params);
     mni_resnet_each_param(mni_model_resnet(m), kill_head, params);
     CHECK_OK(mni_model_set_weights(m, params, mni_model_stats(m), NULL));
     mni_free(params);
-    CHECK_IS(train(&w, m, 1, &r, &e), MANN_E_LIMIT);
+    CHECK_IS(train_world_run(&w, m, 1, &r, &e), MANN_E_LIMIT);
     CHECK(strstr(e.text, "collapsed"));
     CHECK_EQ(w.n_warnings, 2); /* hard -> semi-hard -> random, then the end */
     CHECK(strstr(w.last_warning, "random miner instead of semi-hard"));
-    CHECK(exists(&w, "ck/ckpt_epoch17.mann"));
+    CHECK(train_world_has(&w, "ck/ckpt_epoch17.mann"));
     mni_model_free(m);
-    world_free(&w);
+    train_world_free(&w);
 }
 
 /* --- where validation comes from -------------------------------------------------- */
@@ -370,11 +266,11 @@ static void collapse(void)
 static void validations(void)
 {
     mann_error e;
-    world w;
+    train_world w;
     mann_train_report r;
-    mni_model *m = small_model(1);
-    world_new(&w, 3, 3); /* too few to hold out: the last weights, unexamined */
-    CHECK_FINE(train(&w, m, 1, &r, &e), e);
+    mni_model *m = train_world_model(1);
+    train_world_new(&w, 3, 3); /* too few to hold out: the last weights, unexamined */
+    CHECK_FINE(train_world_run(&w, m, 1, &r, &e), e);
     CHECK_EQ(r.n_val_classes, 0);
     CHECK_EQ(r.best_epoch, 3);
     CHECK(isnan(r.val_recall) && w.n_warnings == 2);
@@ -382,11 +278,11 @@ static void validations(void)
     train_set_draw(w.v, "other", 100, 9, 2);
     w.c.resume = MANN_TRAIN_AFRESH;
     w.c.validation = "other";
-    CHECK_FINE(train(&w, m, 1, &r, &e), e);
+    CHECK_FINE(train_world_run(&w, m, 1, &r, &e), e);
     CHECK_EQ(r.n_val_classes, 9);
     CHECK_EQ(r.n_classes, 3);
     w.c.validation = "nowhere";
-    CHECK_IS(train(&w, m, 1, &r, &e), MANN_E_NOT_FOUND);
+    CHECK_IS(train_world_run(&w, m, 1, &r, &e), MANN_E_NOT_FOUND);
     w.c.validation = NULL;
 
     train_set_draw(w.v, "both/train", 1, 5, 3);
@@ -394,28 +290,28 @@ static void validations(void)
     mni_dataset_free(w.set);
     CHECK_OK(mni_dataset_open(&w.set, w.v, "both", NULL, NULL));
     w.c.monitor = MANN_MONITOR_LOSS;
-    CHECK_FINE(train(&w, m, 1, &r, &e), e);
+    CHECK_FINE(train_world_run(&w, m, 1, &r, &e), e);
     CHECK_EQ(r.n_classes, 5);
     CHECK_EQ(r.n_val_classes, 4);
     mni_model_free(m);
     m = NULL;
     CHECK_OK(mni_model_new(&m, "pixels", 0, 0, NULL));
-    CHECK_IS(train(&w, m, 1, &r, &e), MANN_E_UNSUPPORTED);
+    CHECK_IS(train_world_run(&w, m, 1, &r, &e), MANN_E_UNSUPPORTED);
     mni_model_free(m);
-    world_free(&w);
+    train_world_free(&w);
 }
 
 /* --- no memory -------------------------------------------------------------------- */
 
 static mann_status train_once(void *ctx)
 {
-    world *w = ctx;
+    train_world *w = ctx;
     mann_train_report r;
     mni_model *m = NULL;
     mann_pool *pool = NULL;
     mann_error e;
     mni_mem_fail_after(-1);
-    m = small_model(1);
+    m = train_world_model(1);
     mni_mem_fail_after((long)w->stop_after);
     const mann_status s =
         mni_train(m, w->set, &w->c, mni_vfs_posix(), pool, NULL, &r, &e);
@@ -427,9 +323,9 @@ static mann_status train_once(void *ctx)
 /* By hand, because files in memory allocate too and would be counted as alive. */
 static void no_memory(void)
 {
-    world w;
+    train_world w;
     char dir[512];
-    world_new(&w, 4, 2);
+    train_world_new(&w, 4, 2);
     mni_dataset_free(w.set);
     snprintf(dir, sizeof dir, "%s/set", test_dir());
     train_set_draw(mni_vfs_posix(), dir, 1, 4, 2);
@@ -449,7 +345,7 @@ static void no_memory(void)
     }
     CHECK(w.stop_after > 50);
     w.stop_after = 0;
-    world_free(&w);
+    train_world_free(&w);
 }
 
 /* Less memory than a batch needs: refused before a file is read. A little more: the
@@ -457,29 +353,29 @@ static void no_memory(void)
 static void memory_limit(void)
 {
     mann_error e;
-    world w;
+    train_world w;
     mann_train_report r;
     mann_train_cost cost;
-    mni_model *m = small_model(1), *small = small_model(1);
+    mni_model *m = train_world_model(1), *small = train_world_model(1);
     const size_t n = mni_resnet_n_params(mni_model_resnet(m));
-    world_new(&w, 6, 4);
-    CHECK_FINE(train(&w, m, 1, &r, &e), e);
+    train_world_new(&w, 6, 4);
+    CHECK_FINE(train_world_run(&w, m, 1, &r, &e), e);
     CHECK_OK(mni_train_cost(small, &w.c, 1, &cost, NULL));
     CHECK_EQ(cost.fixed_bytes,
              cost.activation_bytes + cost.weight_bytes + cost.work_bytes);
     CHECK_EQ(cost.cache_bytes, w.c.cache_bytes);
     w.c.resume = MANN_TRAIN_AFRESH;
     w.c.mem_bytes = cost.fixed_bytes - 1;
-    CHECK_IS(train(&w, small, 1, &r, &e), MANN_E_BUDGET);
+    CHECK_IS(train_world_run(&w, small, 1, &r, &e), MANN_E_BUDGET);
     CHECK(strstr(e.text, "batches of 18 images need"));
     w.c.mem_bytes = cost.fixed_bytes + 5000;
     CHECK_OK(mni_train_cost(small, &w.c, 1, &cost, NULL));
     CHECK_EQ(cost.cache_bytes, 5000);
-    CHECK_FINE(train(&w, small, 1, &r, &e), e);
+    CHECK_FINE(train_world_run(&w, small, 1, &r, &e), e);
     CHECK(memcmp(mni_model_params(m), mni_model_params(small), n * sizeof(float)) == 0);
     mni_model_free(m);
     mni_model_free(small);
-    world_free(&w);
+    train_world_free(&w);
 }
 
 extern const test_case train_loop_tests[];

@@ -49,7 +49,7 @@ static mann_status check(const mann_train_config *c, mann_error *err)
     MNI_TRY(whole("epochs", c->epochs, 1, 1u << 20, err));
     MNI_TRY(whole("classes_per_batch", c->classes_per_batch, 2, 32768, err));
     MNI_TRY(whole("images_per_class", c->images_per_class, 2, 32768, err));
-    MNI_TRY(whole("loss", c->loss, MANN_LOSS_TRIPLET, MANN_LOSS_NPAIR, err));
+    MNI_TRY(whole("loss", c->loss, MANN_LOSS_TRIPLET, MANN_LOSS_PROXY_ANCHOR, err));
     MNI_TRY(whole("miner", c->miner, MANN_MINE_HARD, MANN_MINE_RANDOM, err));
     MNI_TRY(whole("augment", c->augment, MANN_AUGMENT_NONE, MANN_AUGMENT_STRONG, err));
     MNI_TRY(whole("monitor", c->monitor, MANN_MONITOR_RECALL, MANN_MONITOR_LOSS, err));
@@ -60,6 +60,8 @@ static mann_status check(const mann_train_config *c, mann_error *err)
     if (c->temperature != 0)
         MNI_TRY(real("temperature", c->temperature, 1e-3f, 100, err));
     MNI_TRY(real("clip", c->clip, 0, INFINITY, err));
+    if (c->proxy_rate != 0)
+        MNI_TRY(real("proxy_rate", c->proxy_rate, 1e-9f, 1e3f, err));
     return real("validation_share", c->validation_share, 0, 0.9f, err);
 }
 

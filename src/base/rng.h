@@ -22,7 +22,7 @@ typedef enum mni_purpose {
     MNI_FOR_MINER,
     MNI_FOR_SYNTH_CLASS, MNI_FOR_SYNTH_VIEW, MNI_FOR_EPISODE, MNI_FOR_CALIBRATION,
     MNI_FOR_KMEANS,
-    MNI_FOR_HNSW, MNI_FOR_BOOTSTRAP, MNI_FOR_UUID, MNI_FOR_TUNE
+    MNI_FOR_HNSW, MNI_FOR_BOOTSTRAP, MNI_FOR_UUID, MNI_FOR_TUNE, MNI_FOR_PROXIES
 } mni_purpose;
 
 typedef struct mni_rng { uint64_t key, at; } mni_rng;  /* at: next counter; copy freely */

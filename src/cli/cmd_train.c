@@ -18,13 +18,10 @@ static uint32_t choice(const mni_options *o, mni_option_id id, const char *const
 
 static void take_choices(const mni_options *o, mann_train_config *t)
 {
-    static const char *const losses[] = { "triplet", "contrastive", "supcon", "npair",
-                                         NULL };
     static const char *const miners[] = { "hard", "semi", "random", NULL };
     static const char *const augments[] = { "none",   "glyph", "photo", "all",
                                             "strong", NULL };
     static const char *const monitors[] = { "recall", "loss", NULL };
-    t->loss = choice(o, MNI_OPT_LOSS, losses);
     t->miner = choice(o, MNI_OPT_MINER, miners);
     t->augment = choice(o, MNI_OPT_AUGMENT, augments);
     t->monitor = choice(o, MNI_OPT_MONITOR, monitors);
@@ -35,6 +32,11 @@ static void take_choices(const mni_options *o, mann_train_config *t)
                                                   : MANN_TRAIN_KEEP;
 }
 
+static const char *const losses[] = { "triplet", "contrastive", "supcon",  "npair",
+                                      "softmax", "cosface",     "arcface", "proxy-anchor",
+                                      NULL };
+
+/* What memory depends on. */
 static void take_sizes(const mni_options *o, mann_train_config *t)
 {
     const uint32_t batch = mni_opt_u32(o, MNI_OPT_BATCH);
@@ -42,6 +44,8 @@ static void take_sizes(const mni_options *o, mann_train_config *t)
     t->classes_per_batch =
         batch ? batch / t->images_per_class : mni_opt_u32(o, MNI_OPT_CLASSES_PER_BATCH);
     t->mem_bytes = mni_opt_u64(o, MNI_OPT_MEM);
+    t->loss = choice(o, MNI_OPT_LOSS, losses);
+    t->proxies = mni_opt_u32(o, MNI_OPT_PROXIES);
 }
 
 static void take_numbers(const mni_options *o, mann_train_config *t)
@@ -59,6 +63,7 @@ static void take_numbers(const mni_options *o, mann_train_config *t)
     t->clip = (float)mni_opt_float(o, MNI_OPT_CLIP);
     t->cap_class = mni_opt_u32(o, MNI_OPT_CAP_CLASS);
     t->cap_set = mni_opt_u32(o, MNI_OPT_CAP_SET);
+    t->proxy_rate = (float)mni_opt_float(o, MNI_OPT_PROXY_LR);
     t->validation_share = (float)mni_opt_float(o, MNI_OPT_VAL_SHARE);
     t->seed = mni_opt_u64(o, MNI_OPT_SEED);
 }
@@ -254,6 +259,7 @@ static void tell_cost(mni_cli *c, const mann_train_cost *p, int fits)
         { "activation_bytes", "activations", p->activation_bytes },
         { "weight_bytes", "weights", p->weight_bytes },
         { "work_bytes", "work", p->work_bytes },
+        { "proxy_bytes", "proxies", p->proxy_bytes },
         { "fixed_bytes", "together", p->fixed_bytes },
         { "cache_bytes", "photos", p->cache_bytes },
     };
@@ -278,6 +284,7 @@ static void tell_cost(mni_cli *c, const mann_train_cost *p, int fits)
                mni_opt_text(&c->options, MNI_OPT_BACKBONE), (unsigned)p->batch);
     for (size_t i = 0; i < n; i++) {
         char bytes[24];
+        if (parts[i].bytes == 0) continue;
         mni_format_bytes(bytes, sizeof bytes, parts[i].bytes);
         mni_text_f(&c->out, "  %-12s%s%s\n", parts[i].name,
                    i + 1 == n ? "beside that at most " : "", bytes);
@@ -292,6 +299,7 @@ int mni_cmd_plan_training(mni_cli *c)
     mann_pool *pool;
     mann_train_config_fill(&t, sizeof t);
     take_sizes(&c->options, &t);
+    t.n_classes = mni_opt_u32(&c->options, MNI_OPT_CLASSES);
     if (t.classes_per_batch < 2) return mni_cli_usage(c, "%s", too_small);
     mann_status s = new_model(c, t.seed, &m);
     if (s == MANN_OK) s = mni_cli_pool(c, &pool);

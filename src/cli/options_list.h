@@ -204,7 +204,7 @@ OPTION(MARGIN, "margin", 0, FLOAT, "X", "0.01", 0, 2, C(SEARCH) | C(EVAL), "min-
     "'known' needs this lead over the second class")
 OPTION_AGAIN(MARGIN, "margin", 0, FLOAT, "X", "", 1e-6, 2, C(TRAIN), "triplet-margin",
     "how much farther the unlike must be than the like; default the loss's own: 0.2, "
-    "contrastive 1")
+    "contrastive 1, arcface 0.3 (radians), proxy-anchor 0.1")
 OPTION(SHEET, "sheet", 0, PATH, "FILE", "", 0, 0, C(SEARCH), "contact-sheet html png",
     "contact sheet of queries and hits: F.png, F.jpg or F.html")
 OPTION(OUT_DIR, "out", 0, PATH, "DIR", "", 0, 0, C(SEARCH),
@@ -254,6 +254,8 @@ OPTION(MIN_RECALL, "min-recall", 0, FLOAT, "X", "", 0, 1, C(EVAL),
 /* --- drawing ------------------------------------------------------------------------ */
 OPTION(CLASSES, "classes", 0, U32, "N", "100", 1, 10000000, C(SYNTH),
     "n-classes num-classes", "how many objects")
+OPTION_AGAIN(CLASSES, "classes", 0, U32, "N", "0", 0, 4294967295.0, C(PLAN),
+    "n-classes num-classes", "training: so many classes, of a loss with a point of each")
 OPTION(VIEWS, "views", 0, U32, "N", "6", 1, 1000000, C(SYNTH),
     "n-views num-views images-per-class",
     "pictures of each")
@@ -297,17 +299,27 @@ OPTION(DIM, "dim", 0, U32, "N", "", 1, 16384, C(TRAIN), "embedding-dim embed-dim
 OPTION_AGAIN(DIM, "dim", 0, U32, "N", "0", 0, 1048576, C(PLAN), "d dimension",
     "numbers in a vector")
 OPTION(LOSS, "loss", 0, CHOICE,
-    "triplet|contrastive|supcon=sup-con=infonce|npair=n-pair=n-pairs", "triplet", 0, 0,
-    C(TRAIN), "loss-type criterion",
+    "triplet|contrastive|supcon=sup-con=infonce|npair=n-pair=n-pairs|"
+    "softmax=norm-softmax=normface|cosface=cos-face|arcface=arc-face|"
+    "proxy-anchor=proxyanchor", "triplet", 0, 0,
+    C(TRAIN) | C(PLAN), "loss-type criterion",
     "what is to become small; triplet looks at three images, contrastive at two, npair "
-    "at one of each class, supcon at the whole batch")
+    "at one of each class, supcon at the whole batch, the others at a learned point of "
+    "every class")
+OPTION(PROXIES, "proxies", 0, U32, "N", "0", 0, 4294967295.0, C(TRAIN) | C(PLAN),
+    "proxy-sample sample-classes",
+    "softmax to proxy-anchor: classes that take part in a step, those of the batch and "
+    "a sample of the others; 0: all")
+OPTION(PROXY_LR, "proxy-lr", 0, FLOAT, "X", "", 1e-9, 1000, C(TRAIN), "proxy-rate",
+    "highest learning rate of the classes' points; default 10 times --lr")
 OPTION(MINER, "miner", 0, CHOICE, "semi=semi-hard=semihard|hard=batch-hard|random",
        "semi",
     0, 0, C(TRAIN), "mining", "triplet: which unlike image is compared")
 OPTION(SOFT_MARGIN, "soft-margin", 0, FLAG, "", "no", 0, 0, C(TRAIN), "",
     "triplet: log(1 + exp) in place of a margin")
 OPTION(TEMPERATURE, "temperature", 0, FLOAT, "X", "", 0.001, 100, C(TRAIN), "tau",
-    "supcon, npair: how sharply they look at the nearest; default 0.1")
+    "how sharply losses but triplet and contrastive look at the nearest (1 / scale); "
+    "default the loss's own: 0.1, softmax to arcface 0.05, proxy-anchor 1/32")
 OPTION(EPOCHS, "epochs", 0, U32, "N", "50", 1, 1048576, C(TRAIN), "n-epochs num-epochs",
     "most epochs")
 OPTION(STEPS_PER_EPOCH, "steps-per-epoch", 0, U32, "N", "", 1, 16777216, C(TRAIN),

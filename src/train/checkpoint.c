@@ -1,6 +1,6 @@
 /* checkpoint.c - a training on disk. See trainer.h.
  *
- * A checkpoint is a model file of the weights of that moment, and two more sections:
+ * A checkpoint is a model file of the weights of that moment, and more sections:
  *
  *   MOMT  f32     momentum, in the layout of the weights
  *   TRST  bytes   u32 layout 1, u32 miner, u64 key, u64 step,
@@ -8,6 +8,9 @@
  *                 u32 best epoch, u32 stale epochs, u32 stuck steps,
  *                 f64 sums of loss and of active share, u64 number of epochs,
  *                 then 5 f64 for each (mni_epoch)
+ *
+ *   PRXW  f32     the proxies, a row for each class, if the loss has them
+ *   PRXM  f32     their momentum
  *
  * The rest follows from the configuration, as all randomness is a function of the step.
  * SPDX-License-Identifier: MIT */
@@ -148,6 +151,13 @@ static mann_status write_file(mni_trainer *t, const char *path, const mni_buf *s
     mni_writer_section(w, "MOMT", MNI_F32, MNI_ALIGN_SECTION,
                        mni_network_momentum(t->net),
                        mni_network_n_params(t->net) * sizeof(float));
+    if (t->proxies) {
+        const size_t n_bytes = mni_proxies_floats(t->proxies) * sizeof(float);
+        mni_writer_section(w, "PRXW", MNI_F32, MNI_ALIGN_SECTION,
+                           mni_proxies_rows(t->proxies), n_bytes);
+        mni_writer_section(w, "PRXM", MNI_F32, MNI_ALIGN_SECTION,
+                           mni_proxies_momentum(t->proxies), n_bytes);
+    }
     mni_writer_section(w, "TRST", MNI_BYTES, MNI_ALIGN_SECTION, state->bytes,
                        state->n_bytes);
     return mni_writer_finish(w, err);
@@ -195,21 +205,38 @@ static int look(void *ctx, const char *name)
     return 0;
 }
 
+/* A section of exactly n floats, to `out`. */
+static mann_status read_floats(const mni_reader *r, const char *tag, float *out, size_t n,
+                               mann_error *err)
+{
+    mni_section s;
+    MNI_TRY(mni_reader_need(r, tag, MNI_F32, n, &s, err));
+    memcpy(out, s.data, n * sizeof *out);
+    return MANN_OK;
+}
+
+static mann_status read_proxies(mni_trainer *t, const mni_reader *r, mann_error *err)
+{
+    if (!t->proxies) return MANN_OK;
+    const size_t n = mni_proxies_floats(t->proxies);
+    MNI_TRY(read_floats(r, "PRXW", mni_proxies_rows(t->proxies), n, err));
+    return read_floats(r, "PRXM", mni_proxies_momentum(t->proxies), n, err);
+}
+
 static mann_status read_checkpoint(mni_trainer *t, const mni_reader *r, mann_error *err)
 {
     mni_model *m;
-    mni_section momentum, state;
-    const size_t n = mni_network_n_params(t->net);
+    mni_section state;
     MNI_TRY(mni_reader_need(r, "TRST", MNI_BYTES, UINT64_MAX, &state, err));
     mni_cursor c = mni_cursor_of(state.data, (size_t)state.n_bytes);
     MNI_TRY(decode(t, &c, mni_reader_name(r), err));
-    MNI_TRY(mni_reader_need(r, "MOMT", MNI_F32, n, &momentum, err));
+    MNI_TRY(read_proxies(t, r, err));
     MNI_TRY(mni_model_read(&m, r, err));
     const mann_status s = mni_network_import(t->net, m, err);
     mni_model_free(m);
-    if (s == MANN_OK)
-        memcpy(mni_network_momentum(t->net), momentum.data, n * sizeof(float));
-    return s;
+    if (s != MANN_OK) return s;
+    return read_floats(r, "MOMT", mni_network_momentum(t->net),
+                       mni_network_n_params(t->net), err);
 }
 
 /* Whose best is it? A stop between the two files of an epoch leaves the best of an epoch

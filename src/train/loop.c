@@ -26,6 +26,18 @@ static mni_loss_config loss_config(const mni_trainer *t)
                               t->state.step };
 }
 
+/* Held-out classes have no proxies: they are examined by the loss that is nearest to a
+ * softmax over them. */
+static mni_loss_config exam_loss(const mni_trainer *t)
+{
+    mni_loss_config c = loss_config(t);
+    if (mni_loss_has_proxies(c.kind)) {
+        c.kind = MNI_LOSS_SUPCON;
+        c.temperature = 0.1f;
+    }
+    return c;
+}
+
 float mni_trainer_rate(const mni_trainer *t, uint64_t step)
 {
     const float rate = mni_schedule_rate(&t->schedule, step);
@@ -81,6 +93,17 @@ static mann_status collapsed(mni_trainer *t, mann_error *err)
 
 /* --- one step --------------------------------------------------------------------- */
 
+/* The proxies take their own step at once: nothing but the next step reads them. */
+static void learn_proxies(mni_trainer *t, const mni_loss_config *loss, const float *e,
+                          const mni_batch *b, mni_loss_result *r)
+{
+    const mann_train_config *c = &t->config;
+    const mni_proxy_step o = { mni_trainer_rate(t, t->state.step) / c->learning_rate *
+                                   c->proxy_rate,
+                               c->momentum, c->seed, t->state.step };
+    mni_proxies_learn(t->proxies, loss, &o, e, b->labels, b->n, r, t->d_embeddings);
+}
+
 static mann_status learn(mni_trainer *t, mni_loss_result *r, mann_error *err)
 {
     const mann_train_config *c = &t->config;
@@ -90,6 +113,7 @@ static mann_status learn(mni_trainer *t, mni_loss_result *r, mann_error *err)
     const float *e = mni_network_forward(t->net, b->input, b->n, MNI_TRAIN);
     MNI_TRY(mni_loss_compute(&loss, e, b->labels, b->n, mni_network_dim(t->net), r,
                              t->d_embeddings, err));
+    if (t->proxies && isfinite(r->loss)) learn_proxies(t, &loss, e, b, r);
     double norm = 0;
     if (isfinite(r->loss)) {
         const mni_sgd sgd = { mni_trainer_rate(t, t->state.step), c->momentum,
@@ -189,7 +213,7 @@ static mann_status keep_if_best(mni_trainer *t, mann_error *err)
 static mann_status end_epoch(mni_trainer *t, mann_error *err)
 {
     mni_train_state *st = &t->state;
-    const mni_loss_config loss = loss_config(t);
+    const mni_loss_config loss = exam_loss(t);
     const double n = t->config.steps_per_epoch;
     mni_grade grade;
     MNI_TRY(mni_network_export(t->net, t->work, err));
@@ -251,7 +275,7 @@ static mann_status run(mni_trainer *t, mann_error *err)
  * held out, with the weights that were chosen. */
 static mann_status calibrate(mni_trainer *t, mann_error *err)
 {
-    const mni_loss_config loss = loss_config(t);
+    const mni_loss_config loss = exam_loss(t);
     mni_calib calib;
     mni_grade grade;
     if (t->exam.list.n_classes < LEAST_CALIB_CLASSES) {

@@ -3,6 +3,7 @@
  *     network      weights, gradients, momentum; packed copies; maps of one batch
  *     models       two copies: of now, and of the best epoch
  *     batches      that wait in the loader's ring
+ *     proxies      one vector of each class, and its momentum; a shard of cosines
  *     examination  vectors of the held-out photos, and the forward pass that makes them
  *     cache        decoded photos: as much as is left. Those it does not hold are decoded
  *                  anew when their turn comes, so it costs time and changes nothing else
@@ -51,7 +52,11 @@ mann_status mni_train_cost(const mni_model *m, const mann_train_config *c, size_
     out->weight_bytes = net.all - net.arena + 2 * mni_model_bytes(m, 0, threads);
     out->work_bytes = work_bytes(m, batch, threads) +
                       mni_model_bytes(m, AT_ONCE, threads) - mni_model_bytes(m, 0, 0);
-    out->fixed_bytes = out->activation_bytes + out->weight_bytes + out->work_bytes;
+    if (mni_loss_has_proxies((mni_loss_kind)c->loss))
+        out->proxy_bytes = mni_proxies_bytes(c->n_classes, mni_model_shape_of(m).dim,
+                                             (size_t)batch, c->proxies);
+    out->fixed_bytes = out->activation_bytes + out->weight_bytes + out->work_bytes +
+                       out->proxy_bytes;
     out->cache_bytes = c->cache_bytes;
     if (c->mem_bytes == 0) return MANN_OK;
     if (out->fixed_bytes > c->mem_bytes) {

@@ -69,12 +69,23 @@ static mann_status open_parts(mni_trainer *t, const mni_dataset *set, mann_error
     return mni_dataset_open(&t->val_part, t->vfs, t->config.validation, t->hooks, err);
 }
 
+/* Says what is needed before a picture is decoded; of the classes some will be held
+ * out. */
+static mann_status count_cost(mni_trainer *t, const mni_dataset *set, mann_error *err)
+{
+    mann_train_config *c = &t->config;
+    c->n_classes = mni_dataset_n_classes(t->train_part ? t->train_part : set) *
+                   (c->rotations_as_classes ? 4 : 1);
+    MNI_TRY(mni_train_cost(t->start, c, mni_pool_threads(t->pool), &t->cost, err));
+    c->cache_bytes = t->cost.cache_bytes;
+    return MANN_OK;
+}
+
 static mann_status read_data(mni_trainer *t, const mni_dataset *set, mann_error *err)
 {
     const mann_train_config *c = &t->config;
     mni_class_list out = { 0 };
     mann_status s;
-    MNI_TRY(open_parts(t, set, err));
     MNI_TRY(mni_cache_init(&t->cache, t->train_part ? t->train_part : set, &t->recipe,
                            c->cache_bytes, t->pool, t->hooks, err));
     if (t->val_part) {
@@ -96,11 +107,22 @@ static mann_status read_data(mni_trainer *t, const mni_dataset *set, mann_error 
 
 /* --- numbers that the caller left to us ------------------------------------------- */
 
-/* What each loss was published with, or does best with here. */
+/* What each loss was published with, or does best with here (README.md has a table). */
 static void choose_loss(mann_train_config *c)
 {
-    if (c->margin == 0) c->margin = c->loss == MANN_LOSS_CONTRASTIVE ? 1.0f : 0.2f;
-    if (c->temperature == 0) c->temperature = 0.1f;
+    static const struct {
+        float margin, temperature;
+    } own[] = { [MANN_LOSS_TRIPLET] = { 0.2f, 0.1f },
+                [MANN_LOSS_CONTRASTIVE] = { 1.0f, 0.1f },
+                [MANN_LOSS_SUPCON] = { 0.2f, 0.1f },
+                [MANN_LOSS_NPAIR] = { 0.2f, 0.1f },
+                [MANN_LOSS_SOFTMAX] = { 0.2f, 0.05f },
+                [MANN_LOSS_COSFACE] = { 0.2f, 0.05f },
+                [MANN_LOSS_ARCFACE] = { 0.3f, 0.05f },
+                [MANN_LOSS_PROXY_ANCHOR] = { 0.1f, 1.0f / 32 } };
+    if (c->margin == 0) c->margin = own[c->loss].margin;
+    if (c->temperature == 0) c->temperature = own[c->loss].temperature;
+    if (c->proxy_rate == 0) c->proxy_rate = 10 * c->learning_rate;
 }
 
 /* As many images as an epoch shows: each once, but of a class cap_class at most, and of
@@ -173,6 +195,10 @@ static uint64_t key_of(const mni_trainer *t)
     key = mni_hash_bytes(reals, sizeof reals, key ^ c->seed);
     const uint32_t caps[] = { c->cap_class, c->cap_set };
     key = mni_hash_bytes(caps, sizeof caps, key);
+    if (mni_loss_has_proxies((mni_loss_kind)c->loss)) {
+        key = mni_hash_bytes(&c->proxies, sizeof c->proxies, key);
+        key = mni_hash_bytes(&c->proxy_rate, sizeof c->proxy_rate, key);
+    }
     const mni_cache *caches[2] = { &t->cache, t->exam.cache };
     const mni_class_list *lists[2] = { &t->list, &t->exam.list };
     for (int i = 0; i < 2; i++)
@@ -209,6 +235,12 @@ static mann_status make_network(mni_trainer *t, mann_error *err)
     MNI_TRY(mni_model_copy(&t->best, t->start, err));
     MNI_TRY(mni_network_new(&t->net, mni_model_resnet(t->start), batch, t->pool, err));
     MNI_TRY(mni_network_import(t->net, t->start, err));
+    if (mni_loss_has_proxies((mni_loss_kind)t->config.loss)) {
+        MNI_TRY(mni_proxies_new(&t->proxies, mni_sampler_n_labels(&t->sampler),
+                                mni_network_dim(t->net), batch, t->config.proxies,
+                                t->pool, err));
+        mni_proxies_init(t->proxies, t->config.seed);
+    }
     t->d_embeddings = mni_alloc(batch, mni_network_dim(t->net) * sizeof *t->d_embeddings);
     if (!t->d_embeddings)
         return mni_fail(err, MANN_E_NOMEM, "training: gradient of a batch");
@@ -254,8 +286,8 @@ mann_status mni_trainer_init(mni_trainer *t, const mni_model *m, const mni_datas
     t->state.miner = c->miner;
     choose_loss(&t->config);
     MNI_TRY(check_model(t, err));
-    MNI_TRY(mni_train_cost(m, c, mni_pool_threads(pool), &t->cost, err));
-    t->config.cache_bytes = t->cost.cache_bytes;
+    MNI_TRY(open_parts(t, set, err));
+    MNI_TRY(count_cost(t, set, err));
     if (c->checkpoint_dir) MNI_TRY(v->ops->mkdir(v, c->checkpoint_dir, err));
     MNI_TRY(read_data(t, set, err));
     MNI_TRY(choose_steps(t, err));
@@ -272,6 +304,7 @@ void mni_trainer_fini(mni_trainer *t)
 {
     mni_loader_free(t->loader);
     mni_network_free(t->net);
+    mni_proxies_free(t->proxies);
     mni_model_free(t->work);
     mni_model_free(t->best);
     mni_exam_fini(&t->exam);

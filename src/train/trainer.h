@@ -15,6 +15,7 @@
 
 #include "base/text.h"
 #include "nn/network.h"
+#include "nn/proxies.h"
 #include "train/examine.h"
 #include "train/loader.h"
 #include "train/split.h"
@@ -77,6 +78,7 @@ typedef struct mni_trainer {
     mni_exam exam;
     mni_sampler sampler;
     mni_network *net;
+    mni_proxies *proxies; /* NULL: the loss has none */
     mni_loader *loader;
     mni_schedule schedule;
     float *d_embeddings;

@@ -1,0 +1,128 @@
+/* test_train_ways.c - the ways to train that are asked for by name: losses with proxies.
+ * Each must give the same bytes on any number of threads, stopped and resumed or not.
+ * SPDX-License-Identifier: MIT */
+#include <math.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "harness.h"
+#include "train_world.h"
+
+typedef void (*ask)(mann_train_config *c);
+
+static void arcface(mann_train_config *c)
+{
+    c->loss = MANN_LOSS_ARCFACE;
+    c->proxies = 10;
+    c->rotations_as_classes = 1;
+}
+
+static void proxy_anchor(mann_train_config *c) { c->loss = MANN_LOSS_PROXY_ANCHOR; }
+
+/* What one training leaves behind; stopped after `at` steps (0: never) on one thread and
+ * resumed on `threads`. */
+static uint64_t bytes_of(ask way, uint64_t at, uint32_t threads)
+{
+    mann_error e;
+    train_world w;
+    mann_train_report r;
+    train_world_new(&w, 20, 3);
+    way(&w.c);
+    w.stop_after = at;
+    mni_model *m = train_world_model(1);
+    if (at) {
+        CHECK_IS(train_world_run(&w, m, 1, &r, &e), MANN_E_CANCELLED);
+        w.stop_after = 0;
+        w.c.resume = MANN_TRAIN_RESUME;
+    }
+    CHECK_FINE(train_world_run(&w, m, threads, &r, &e), e);
+    CHECK(isfinite(r.loss) && isfinite(r.val_loss));
+    const uint64_t h = train_world_hash(&w, m);
+    mni_model_free(m);
+    train_world_free(&w);
+    return h;
+}
+
+static void check_way(ask way)
+{
+    const uint64_t whole = bytes_of(way, 0, 1);
+    CHECK(bytes_of(way, 0, 7) == whole);
+    CHECK(bytes_of(way, 3, 7) == whole);    /* in the first epoch, */
+    CHECK(bytes_of(way, 10, 2) == whole);   /* in the second, */
+    CHECK(bytes_of(way, 14, 1) == whole);   /* between two */
+}
+
+static void same_bytes_arcface(void) { check_way(arcface); }
+static void same_bytes_proxy_anchor(void) { check_way(proxy_anchor); }
+
+/* The proxies do decide: another rate, other weights; and a model carries none. */
+static void proxies_matter(void)
+{
+    mann_error e;
+    train_world w;
+    mann_train_report r;
+    size_t n;
+    uint64_t first = 0;
+    for (int i = 0; i < 2; i++) {
+        train_world_new(&w, 20, 3);
+        arcface(&w.c);
+        w.c.proxy_rate = i ? 0.01f : 0.5f;
+        mni_model *m = train_world_model(1);
+        CHECK_FINE(train_world_run(&w, m, 1, &r, &e), e);
+        if (i == 0) first = mni_model_fingerprint(m);
+        else CHECK(mni_model_fingerprint(m) != first);
+        mni_model_free(m);
+        mni_reader *reader;
+        mni_section s;
+        CHECK_OK(mni_reader_open(&reader, w.v, "ck/ckpt_epoch3.mann", 0, NULL));
+        /* 20 classes less 8 held out, four turns of each, 16 numbers */
+        CHECK_OK(mni_reader_need(reader, "PRXW", MNI_F32, 12 * 4 * 16, &s, NULL));
+        mni_reader_free(reader);
+        CHECK_OK(mni_reader_open(&reader, w.v, "ck/best_model.mann", 0, NULL));
+        CHECK(mni_reader_need(reader, "PRXW", MNI_F32, 12 * 4 * 16, &s, NULL) != MANN_OK);
+        mni_reader_free(reader);
+        uint8_t *log = train_world_file(&w, "ck/log.jsonl", &n);
+        CHECK(n > 0);
+        mni_free(log);
+        train_world_free(&w);
+    }
+}
+
+/* Counted before the first picture is decoded: too many classes for the memory allowed
+ * are refused, a sample does not help (all rows are kept), and plan says the same. */
+static void proxies_count(void)
+{
+    mann_error e;
+    train_world w;
+    mann_train_report r;
+    mann_train_cost without, with;
+    mni_model *m = train_world_model(1);
+    train_world_new(&w, 20, 3);
+    CHECK_OK(mni_train_cost(m, &w.c, 1, &without, NULL));
+    CHECK_EQ(without.proxy_bytes, 0);
+    w.c.loss = MANN_LOSS_SOFTMAX;
+    w.c.n_classes = 20;
+    CHECK_OK(mni_train_cost(m, &w.c, 1, &with, NULL));
+    CHECK(with.proxy_bytes > 2 * 20 * 16 * sizeof(float));
+    CHECK_EQ(with.fixed_bytes, without.fixed_bytes + with.proxy_bytes);
+    w.c.mem_bytes = with.fixed_bytes - 1;
+    w.c.n_classes = 0; /* training counts them itself */
+    CHECK_IS(train_world_run(&w, m, 1, &r, &e), MANN_E_BUDGET);
+    w.c.mem_bytes = with.fixed_bytes + 100000;
+    CHECK_FINE(train_world_run(&w, m, 1, &r, &e), e);
+    w.c.n_classes = 100000;
+    w.c.mem_bytes = 0;
+    CHECK_OK(mni_train_cost(m, &w.c, 1, &with, NULL));
+    CHECK(with.proxy_bytes > 2 * (uint64_t)100000 * 16 * sizeof(float));
+    mni_model_free(m);
+    train_world_free(&w);
+}
+
+extern const test_case train_ways_tests[];
+const test_case train_ways_tests[] = {
+    { "same_bytes_arcface", same_bytes_arcface, 0 },
+    { "same_bytes_proxy_anchor", same_bytes_proxy_anchor, 0 },
+    { "proxies_matter", proxies_matter, 0 },
+    { "proxies_count", proxies_count, 0 },
+    { NULL, NULL, 0 }
+};
