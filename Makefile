@@ -102,7 +102,7 @@ STORE = src/store/uuid.c src/store/sink.c src/store/writer.c src/store/reader.c 
 
 # --- L3 nn: tensors, layers, networks ----------------------------------------------------------------------------------
 NN = src/nn/resnet.c src/nn/conv.c src/nn/norm.c src/nn/relu.c src/nn/pooling.c src/nn/linear.c \
-	src/nn/unit.c src/nn/loss.c src/nn/triplet.c src/nn/contrastive.c src/nn/npair.c src/nn/proxies.c src/nn/sgd.c src/nn/plan.c \
+	src/nn/unit.c src/nn/loss.c src/nn/triplet.c src/nn/contrastive.c src/nn/npair.c src/nn/proxies.c src/nn/ema.c src/nn/sgd.c src/nn/plan.c \
 	src/nn/scratch.c src/nn/nodes.c src/nn/network.c src/nn/net_planes.c src/nn/net_blocks.c \
 	src/nn/net_blocks_back.c src/nn/pool_blocks.c src/nn/infer.c src/nn/infer_run.c src/nn/model.c \
 	src/nn/model_precision.c src/nn/low.c src/nn/low_forward.c src/nn/pixels.c
@@ -131,9 +131,10 @@ TRAIN = src/train/dataset.c src/train/cache.c src/train/sampler.c src/train/augm
 
 # --- L4 recog: the gallery --------------------------------------------------------------------------------------------------
 RECOG = src/recog/stable.c src/recog/state.c src/recog/base_file.c src/recog/base_write.c src/recog/gallery.c \
-	src/recog/change.c src/recog/relabel.c src/recog/sync.c src/recog/merge.c src/recog/replay.c \
+	src/recog/ask.c src/recog/keys.c src/recog/change.c src/recog/add.c src/recog/relabel.c \
+	src/recog/sync.c src/recog/merge.c src/recog/replay.c \
 	src/recog/compact.c src/recog/derived.c src/recog/salvage.c src/recog/mend.c src/recog/search.c src/recog/within.c \
-	src/recog/knob.c src/recog/identify.c src/recog/embed.c src/recog/photos.c src/recog/enrol.c \
+	src/recog/knob.c src/recog/recall.c src/recog/identify.c src/recog/embed.c src/recog/photos.c src/recog/enrol.c \
 	src/recog/evaluate.c src/recog/verify.c src/recog/sheet.c src/recog/sheet_html.c
 
 # --- L5 api: the bodies of metricann.h -----------------------------------------------------------------------------------------
@@ -172,7 +173,7 @@ TEST_EVAL = tests/test_retrieval.c tests/test_metrics.c tests/test_calib.c
 TEST_TRAIN = tests/train_set.c tests/train_world.c tests/test_augment.c tests/test_train.c \
 	tests/test_train_loop.c tests/test_train_ways.c
 TEST_RECOG = tests/crash_world.c tests/test_crash.c tests/gallery_help.c tests/test_gallery.c tests/test_gallery_files.c \
-	tests/test_gallery_order.c tests/test_sync.c tests/test_whole.c tests/test_salvage.c
+	tests/test_gallery_order.c tests/test_keys.c tests/test_round.c tests/test_sync.c tests/test_whole.c tests/test_salvage.c tests/test_recall.c
 TEST_API = tests/test_api.c
 TEST_CLI = tests/test_cli.c $(CLI_PARTS)
 

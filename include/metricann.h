@@ -273,6 +273,7 @@ typedef struct mann_train_config {
     uint32_t proxies;
     float    proxy_rate;
     uint32_t n_classes;
+    float    ema;   /* keep and examine the running mean of the weights; 0: no; 0.999 */
 } mann_train_config;
 void        mann_train_config_fill(mann_train_config *c, size_t size);
 /* What mann_train(m, .., c, p, ..) takes at most beside m, p and the data set's list of
@@ -347,7 +348,7 @@ mann_status mann_gallery_use_model(mann_gallery *g, const mann_model *m, mann_er
 
 /* Durable when they return. classes[i] NULL or classes NULL: no class. sources may be
  * NULL. ids are given by the gallery (never reused) unless ids_in is given (upsert: a row
- * of that id is replaced). */
+ * of that id is replaced, its key stays). With keys of your own: mann_gallery_put. */
 mann_status mann_gallery_add(mann_gallery *g, const char *const *classes,
                              const char *const *sources, mann_matrix rows,
                              const uint64_t *ids_in, uint64_t *ids_out, mann_error *err);
@@ -397,13 +398,23 @@ typedef struct mann_record {                  /* one thing; borrowed for the cal
     uint32_t klass;
     const char *class_name, *source;          /* class_name NULL: none; source "": none */
     const float *vector;                        /* dim floats; unit length for cosine */
+    /* the user's own name of it, unique among live records: "sku-4711"; "": none */
+    const char *key;
 } mann_record;
 
 /* Records as mann_gallery_each gave them, of this or another gallery: their ids (a row of
- * that id is replaced), contents, times, paths and classes; `klass` is not looked at.
- * Durable when it returns, all of them or none. */
+ * that id is replaced), contents, times, paths, classes and keys; `klass` is not looked
+ * at. Durable when it returns, all of them or none.
+ * Upsert by key: id MANN_NO_ID means the record that has this key, which is replaced and
+ * keeps its id, or a new one. A key is 1 to 1024 bytes of UTF-8 without control
+ * characters. With an id, key NULL leaves the record the key that it has; one that names
+ * another record is refused (MANN_E_EXISTS), as is one that comes twice in a call. */
+#define MANN_NO_ID UINT64_MAX
 mann_status mann_gallery_put(mann_gallery *g, const mann_record *records, size_t n,
                              mann_error *err);
+/* The id of the record with this key; MANN_E_NOT_FOUND. Logarithmic, from the file. */
+mann_status mann_gallery_find(mann_gallery *g, const char *key, uint64_t *id,
+                              mann_error *err);
 /* The model that the file carries, as a file of its own. MANN_E_NOT_FOUND: none is in. */
 mann_status mann_gallery_save_model(mann_gallery *g, const char *path, mann_error *err);
 
@@ -416,9 +427,9 @@ mann_status mann_gallery_copy(mann_gallery *g, const char *path,
                               int (*keep)(void *user, const mann_record *r), void *user,
                               mann_pool *p, const mann_hooks *h, mann_error *err);
 /* Adds every record of `from`, a gallery of the same model, metric and dimension: else
- * MANN_E_MISMATCH. Photos that are there already (same content and class; bare vectors:
- * the same numbers and class) are counted as present. Ids are kept unless they were
- * given before. In durable groups. */
+ * MANN_E_MISMATCH. Photos that are there already (same content, class and key; bare
+ * vectors: the same numbers) are counted as present. Ids are kept unless they were given
+ * before; a record with the key of one that is there replaces that. In durable groups. */
 mann_status mann_gallery_merge(mann_gallery *g, mann_gallery *from, const mann_hooks *h,
                                mann_add_report *report, mann_error *err);
 /* Whatever checksums still vouch for in a damaged gallery and its journal becomes a new
@@ -431,6 +442,7 @@ typedef struct mann_repair_report {
     uint64_t n_saved, n_lost;                   /* records */
     uint64_t n_paths_lost, n_names_lost;        /* of saved records; of classes */
     uint64_t journal_cut_bytes;
+    uint64_t n_keys_lost;                       /* of saved records */
 } mann_repair_report;
 mann_status mann_gallery_repair(const char *path, const char *to, const char *index,
                                 mann_pool *p, const mann_hooks *h,
@@ -491,6 +503,19 @@ typedef struct mann_tuned {
 } mann_tuned;
 mann_status mann_gallery_tune(mann_gallery *g, mann_matrix queries, double recall,
                               uint32_t k, mann_pool *p, mann_tuned *out, mann_error *err);
+/* Which share of the k nearest rows does the index find, as searches ask it by default?
+ * n stored rows (0: 1,000; fewer if there are fewer), drawn by the gallery's seed, are
+ * compared with an exact search: the same gallery, the same figure. What verify cannot
+ * see: links that are sound and lead to the wrong rows. Rows that no compact has folded
+ * in are not asked for: they are always found. */
+typedef struct mann_recall {
+    uint32_t struct_size, k, value;             /* value 0: the common rule */
+    char     knob[8];                           /* "ef", "nprobe"; "": exact */
+    uint64_t n_rows;                            /* that were asked */
+    double   recall, low, high;                 /* 95 % interval */
+} mann_recall;
+mann_status mann_gallery_recall(mann_gallery *g, uint64_t n, uint32_t k, mann_pool *p,
+                                mann_recall *out, mann_error *err);
 /* What building and compacting by this handle may take in memory beside the vectors;
  * 0: no limit. Then MANN_E_BUDGET instead, before anything is built. */
 void mann_gallery_limit(mann_gallery *g, uint64_t mem_bytes);
@@ -504,6 +529,9 @@ mann_status mann_gallery_class_name(mann_gallery *g, uint32_t klass, char *out,
                                     size_t size, mann_error *err);
 mann_status mann_gallery_source(mann_gallery *g, uint64_t id, char *out, size_t size,
                                 mann_error *err);
+/* "": the record has none */
+mann_status mann_gallery_key(mann_gallery *g, uint64_t id, char *out, size_t size,
+                             mann_error *err);
 mann_status mann_gallery_embed(mann_gallery *g, const mann_image *images, size_t n,
                                mann_pool *p, float *out, mann_error *err);
 /* A photo file as the gallery's own commands read it: no larger than its model needs (a

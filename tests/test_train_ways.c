@@ -19,6 +19,13 @@ static void arcface(mann_train_config *c)
 
 static void proxy_anchor(mann_train_config *c) { c->loss = MANN_LOSS_PROXY_ANCHOR; }
 
+static void mean_of_weights(mann_train_config *c)
+{
+    c->loss = MANN_LOSS_SUPCON;
+    c->ema = 0.9f;
+    c->clip = 0.5f;
+}
+
 /* What one training leaves behind; stopped after `at` steps (0: never) on one thread and
  * resumed on `threads`. */
 static uint64_t bytes_of(ask way, uint64_t at, uint32_t threads)
@@ -54,6 +61,68 @@ static void check_way(ask way)
 
 static void same_bytes_arcface(void) { check_way(arcface); }
 static void same_bytes_proxy_anchor(void) { check_way(proxy_anchor); }
+
+static void same_bytes_ema_clip(void) { check_way(mean_of_weights); }
+
+/* By hand: after start the mean is the network; then it follows, first quickly. */
+static void ema_is_the_formula(void)
+{
+    const mni_resnet_config c = { 16, 3, 0, 0, 2, { 8, 16 }, { 1, 1 }, 16 };
+    mni_network *net;
+    mni_ema a;
+    CHECK_OK(mni_network_new(&net, &c, 4, NULL, NULL));
+    mni_network_init(net, 1);
+    CHECK_OK(mni_ema_init(&a, net, NULL));
+    CHECK_EQ(mni_ema_bytes(&c), (a.n_params + a.n_stats) * sizeof(float));
+    mni_ema_start(&a, net);
+    float *w = mni_network_params(net), *s = mni_network_stats(net);
+    CHECK(memcmp(a.params, w, a.n_params * sizeof *w) == 0);
+    CHECK(memcmp(a.stats, s, a.n_stats * sizeof *s) == 0);
+    double mean = w[5], mean_stat = s[3];
+    for (uint64_t t = 0; t < 40; t++) {
+        const double d = (1.0 + (double)t) / (10.0 + (double)t) < 0.8
+                             ? (1.0 + (double)t) / (10.0 + (double)t) : 0.8;
+        w[5] += 0.25f;
+        s[3] -= 0.125f;
+        mean = d * mean + (1 - d) * w[5];
+        mean_stat = d * mean_stat + (1 - d) * s[3];
+        mni_ema_step(&a, net, 0.8f, t, NULL);
+        CHECK_NEAR(a.params[5], mean, 1e-5);
+        CHECK_NEAR(a.stats[3], mean_stat, 1e-5);
+    }
+    CHECK(a.params[6] == w[6]);
+    mni_ema_fini(&a);
+    mni_network_free(net);
+}
+
+/* What is kept is the mean, not the last weights. */
+static void ema_is_kept(void)
+{
+    mann_error e;
+    train_world w;
+    mann_train_report r;
+    mni_reader *reader;
+    mni_section mean;
+    mni_model *best;
+    train_world_new(&w, 20, 3);
+    mean_of_weights(&w.c);
+    w.c.epochs = 1;
+    mni_model *m = train_world_model(1), *last;
+    CHECK_FINE(train_world_run(&w, m, 1, &r, &e), e);
+    const size_t n = mni_resnet_n_params(mni_model_resnet(m));
+    CHECK_OK(mni_reader_open(&reader, w.v, "ck/ckpt_epoch1.mann", 0, NULL));
+    CHECK_OK(mni_reader_need(reader, "EMAW", MNI_F32, n, &mean, NULL));
+    CHECK_OK(mni_model_open(&best, w.v, "ck/best_model.mann", NULL));
+    CHECK(memcmp(mni_model_params(best), mean.data, n * sizeof(float)) == 0);
+    CHECK(memcmp(mni_model_params(m), mean.data, n * sizeof(float)) == 0);
+    CHECK_OK(mni_model_read(&last, reader, NULL));
+    CHECK(memcmp(mni_model_params(last), mean.data, n * sizeof(float)) != 0);
+    mni_model_free(last);
+    mni_model_free(best);
+    mni_model_free(m);
+    mni_reader_free(reader);
+    train_world_free(&w);
+}
 
 /* The proxies do decide: another rate, other weights; and a model carries none. */
 static void proxies_matter(void)
@@ -122,6 +191,9 @@ extern const test_case train_ways_tests[];
 const test_case train_ways_tests[] = {
     { "same_bytes_arcface", same_bytes_arcface, 0 },
     { "same_bytes_proxy_anchor", same_bytes_proxy_anchor, 0 },
+    { "same_bytes_ema_clip", same_bytes_ema_clip, 0 },
+    { "ema_is_the_formula", ema_is_the_formula, 0 },
+    { "ema_is_kept", ema_is_kept, 0 },
     { "proxies_matter", proxies_matter, 0 },
     { "proxies_count", proxies_count, 0 },
     { NULL, NULL, 0 }

@@ -174,8 +174,8 @@ COMMAND(REPAIR, repair, "repair", "recover", "GALLERY -o FILE", 1, 1,
     "without building a large index, counts as JSON\n")
 COMMAND(EXPORT, export, "export", "dump", "GALLERY -o DIR", 1, 1,
     "write a gallery as files that every program reads",
-    "DIR gets records.jsonl (id, class, path, content, time), vectors.npy with the same "
-    "rows, labels.txt (a class a line), gallery.json, and model.mann if there is one. "
+    "DIR gets records.jsonl (id, class, path, content, time, key), vectors.npy with the "
+    "same rows, labels.txt (a class a line), gallery.json, model.mann if there is one. "
     "With --since only what changed since that snapshot, for import on another machine.",
     "metricann export gallery.mann -o plain/\n"
     "everything, for other programs\n"
@@ -217,7 +217,9 @@ COMMAND(VERIFY, verify, "verify", "check fsck", "GALLERY", 1, 1,
     "metricann verify gallery.mann\n"
     "after copying it from another machine\n"
     "metricann verify gallery.mann -q && echo good\n"
-    "in a script\n")
+    "in a script\n"
+    "metricann verify gallery.mann --recall 0.95\n"
+    "does the index find 95 % of what an exact search finds?\n")
 COMMAND(SCAN, scan, "scan", "", "DATASET", 1, 1,
     "look at a data set before using it",
     "Decodes every photo and lists those that cannot be read, with the reason; counts "

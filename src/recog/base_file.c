@@ -168,6 +168,14 @@ static mann_status view_sections(mni_base *b, mann_error *err)
     MNI_TRY(mni_reader_need(r, "NMHP", MNI_BYTES, UINT64_MAX, &b->name_heap, err));
     MNI_TRY(view_u32(r, "NMIX", c, &b->by_name, err));
     MNI_TRY(view_u32(r, "IDIX", n, &b->by_id, err));
+    if (mni_reader_find(r, "KYIX", &s)) {               /* none: no record has a key */
+        if (s.count > n)
+            return mni_fail(err, MANN_E_FORMAT, "%s: %llu keys for %llu records",
+                            mni_reader_name(r), (unsigned long long)s.count,
+                            (unsigned long long)n);
+        MNI_TRY(view_u32(r, "KYIX", s.count, &b->by_key, err));
+        b->n_keys = (uint32_t)s.count;
+    }
     MNI_TRY(view_u32(r, "CLOF", c + 1, &b->class_at, err));
     MNI_TRY(view_u32(r, "CLRW", n, &b->class_rows, err));
     MNI_TRY(mni_base_view_vectors(b, err));

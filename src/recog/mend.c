@@ -7,9 +7,10 @@
  *
  *   lost chunk of            costs
  *   RECS VECS VSCL           the records in it whose own checksum does not fit
- *   HEAP                     the paths whose own checksum does not fit (they are empty)
+ *   HEAP                     the paths and keys whose own checksum does not fit (the
+ *                            record has none then)
  *   NMOF NMHP                class names, likewise (lost-class-N from now on)
- *   NMIX IDIX CLOF CLRW      nothing
+ *   NMIX IDIX KYIX CLOF CLRW nothing
  *   the index                nothing: it is built again
  *   MODL CALB ROOT           the model (its fingerprint stays), the calibration, folders
  *   META                     nothing: MET2 says the same
@@ -115,7 +116,7 @@ static int row_sound(const mending *w, uint32_t row)
 }
 
 /* Path and key of a record stand in HEAP one behind the other, then their checksum. */
-static int path_sound(const mending *w, const uint8_t *record)
+static int texts_sound(const mending *w, const uint8_t *record)
 {
     const mni_section *heap = &w->b->heap;
     const uint64_t at = mni_get64(record + 24),
@@ -148,10 +149,12 @@ static mann_status mend_records(mending *w, mann_error *err)
             w->m->dead->n_dead++;
             continue;
         }
-        if (path_sound(w, p)) continue;
+        if (texts_sound(w, p)) continue;
+        w->m->paths_lost += mni_get32(p + 32) != 0;
+        w->m->keys_lost += mni_get32(p + 36) != 0;
         mni_put64(p + 24, 0);
         mni_put32(p + 32, 0);
-        w->m->paths_lost++;
+        mni_put32(p + 36, 0);
     }
     w->m->rows_lost = w->m->dead->n_dead;
     return MANN_OK;
@@ -185,7 +188,7 @@ static mann_status sort_names(mending *w, mann_error *err)
         names[k] = (mni_name_key){ (const char *)b->name_heap.data + b->name_at[k],
                                    (uint32_t)(b->name_at[k + 1] - b->name_at[k]), k };
     mni_sort_names(names, n);
-    for (uint32_t k = 0; k < n; k++) order[k] = names[k].klass;
+    for (uint32_t k = 0; k < n; k++) order[k] = names[k].number;
     b->by_name = order;
     mni_free(names);
     return MANN_OK;
@@ -234,6 +237,31 @@ static mann_status mend_ids(mending *w, mann_error *err)
     mni_sort_ids(all, n);
     for (uint32_t i = 0; i < n; i++) order[i] = all[i].row;
     b->by_id = order;
+    mni_free(all);
+    return MANN_OK;
+}
+
+/* Rows in order of their keys. */
+static mann_status mend_keys(mending *w, mann_error *err)
+{
+    mni_base *b = w->b;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < b->rows.n; i++)
+        n += mni_get32(b->records + (size_t)i * MNI_RECORD_BYTES + 36) != 0;
+    mni_name_key *all = mni_alloc((size_t)n + 1, sizeof *all);
+    uint32_t *order = own(w, n, sizeof *order);
+    if (!all || !order) { mni_free(all); return no_memory(w, err); }
+    n = 0;
+    for (uint32_t i = 0; i < b->rows.n; i++) {
+        const uint8_t *p = b->records + (size_t)i * MNI_RECORD_BYTES;
+        const uint32_t n_key = mni_get32(p + 36);
+        const char *text = (const char *)b->heap.data + mni_get64(p + 24);
+        if (n_key) all[n++] = (mni_name_key){ text + mni_get32(p + 32), n_key, i };
+    }
+    mni_sort_names(all, n);
+    for (uint32_t i = 0; i < n; i++) order[i] = all[i].number;
+    b->by_key = order;
+    b->n_keys = n;
     mni_free(all);
     return MANN_OK;
 }
@@ -344,6 +372,7 @@ static mann_status mend_all(mending *w, mann_error *err)
     MNI_TRY(mend_records(w, err));
     MNI_TRY(mend_names(w, err));
     MNI_TRY(mend_ids(w, err));
+    MNI_TRY(mend_keys(w, err));
     MNI_TRY(mend_classes(w, err));
     if (w->salvaged) salvage_extras(w);
     else MNI_TRY(mend_extras(w, err));
@@ -437,6 +466,7 @@ mann_status mni_gallery_repair(const mni_vfs *v, const char *path, const char *t
             .n_saved = g->state->n_live,
             .n_lost = m->rows_lost,
             .n_paths_lost = m->paths_lost,
+            .n_keys_lost = m->keys_lost,
             .n_names_lost = m->names_lost,
             .journal_cut_bytes = g->replayed.n_cut_bytes,
             .model_lost = (uint32_t)m->model_lost,

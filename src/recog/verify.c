@@ -112,6 +112,8 @@ mann_status mni_gallery_verify(mni_gallery *g, const mann_hooks *h, mann_error *
     tell(h, "checksums of every section", status);
     if (status == MANN_OK) tell(h, "records", status = check_records(g, b, err));
     if (status == MANN_OK) tell(h, "map of ids", status = check_ids(g, b, err));
+    if (status == MANN_OK) status = mni_base_check_keys(g, s, err);
+    if (b->n_keys) tell(h, "keys", status);
     if (status == MANN_OK)
         tell(h, "classes and their names", status = check_classes(g, b, err));
     if (status == MANN_OK) tell(h, "vectors", status = check_vectors(g, s, err));

@@ -12,6 +12,9 @@
  *   PRXW  f32     the proxies, a row for each class, if the loss has them
  *   PRXM  f32     their momentum
  *
+ *   EMAW  f32     the mean of the weights, if there is one, and
+ *   EMAS  f32     of the norms' statistics
+ *
  * The rest follows from the configuration, as all randomness is a function of the step.
  * SPDX-License-Identifier: MIT */
 #include <string.h>
@@ -158,6 +161,12 @@ static mann_status write_file(mni_trainer *t, const char *path, const mni_buf *s
         mni_writer_section(w, "PRXM", MNI_F32, MNI_ALIGN_SECTION,
                            mni_proxies_momentum(t->proxies), n_bytes);
     }
+    if (t->ema.params) {
+        mni_writer_section(w, "EMAW", MNI_F32, MNI_ALIGN_SECTION, t->ema.params,
+                           t->ema.n_params * sizeof(float));
+        mni_writer_section(w, "EMAS", MNI_F32, MNI_ALIGN_SECTION, t->ema.stats,
+                           t->ema.n_stats * sizeof(float));
+    }
     mni_writer_section(w, "TRST", MNI_BYTES, MNI_ALIGN_SECTION, state->bytes,
                        state->n_bytes);
     return mni_writer_finish(w, err);
@@ -223,6 +232,13 @@ static mann_status read_proxies(mni_trainer *t, const mni_reader *r, mann_error 
     return read_floats(r, "PRXM", mni_proxies_momentum(t->proxies), n, err);
 }
 
+static mann_status read_mean(mni_trainer *t, const mni_reader *r, mann_error *err)
+{
+    if (!t->ema.params) return MANN_OK;
+    MNI_TRY(read_floats(r, "EMAW", t->ema.params, t->ema.n_params, err));
+    return read_floats(r, "EMAS", t->ema.stats, t->ema.n_stats, err);
+}
+
 static mann_status read_checkpoint(mni_trainer *t, const mni_reader *r, mann_error *err)
 {
     mni_model *m;
@@ -231,6 +247,7 @@ static mann_status read_checkpoint(mni_trainer *t, const mni_reader *r, mann_err
     mni_cursor c = mni_cursor_of(state.data, (size_t)state.n_bytes);
     MNI_TRY(decode(t, &c, mni_reader_name(r), err));
     MNI_TRY(read_proxies(t, r, err));
+    MNI_TRY(read_mean(t, r, err));
     MNI_TRY(mni_model_read(&m, r, err));
     const mann_status s = mni_network_import(t->net, m, err);
     mni_model_free(m);

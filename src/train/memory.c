@@ -49,7 +49,8 @@ mann_status mni_train_cost(const mni_model *m, const mann_train_config *c, size_
     MNI_TRY(mni_network_plan(mni_model_resnet(m), batch, threads, &net, err));
     out->batch = (uint32_t)batch;
     out->activation_bytes = net.arena;
-    out->weight_bytes = net.all - net.arena + 2 * mni_model_bytes(m, 0, threads);
+    out->weight_bytes = net.all - net.arena + 2 * mni_model_bytes(m, 0, threads) +
+                        (c->ema > 0 ? mni_ema_bytes(mni_model_resnet(m)) : 0);
     out->work_bytes = work_bytes(m, batch, threads) +
                       mni_model_bytes(m, AT_ONCE, threads) - mni_model_bytes(m, 0, 0);
     if (mni_loss_has_proxies((mni_loss_kind)c->loss))

@@ -199,6 +199,7 @@ static uint64_t key_of(const mni_trainer *t)
         key = mni_hash_bytes(&c->proxies, sizeof c->proxies, key);
         key = mni_hash_bytes(&c->proxy_rate, sizeof c->proxy_rate, key);
     }
+    if (c->ema > 0) key = mni_hash_bytes(&c->ema, sizeof c->ema, key);
     const mni_cache *caches[2] = { &t->cache, t->exam.cache };
     const mni_class_list *lists[2] = { &t->list, &t->exam.list };
     for (int i = 0; i < 2; i++)
@@ -235,6 +236,10 @@ static mann_status make_network(mni_trainer *t, mann_error *err)
     MNI_TRY(mni_model_copy(&t->best, t->start, err));
     MNI_TRY(mni_network_new(&t->net, mni_model_resnet(t->start), batch, t->pool, err));
     MNI_TRY(mni_network_import(t->net, t->start, err));
+    if (t->config.ema > 0) {
+        MNI_TRY(mni_ema_init(&t->ema, t->net, err));
+        mni_ema_start(&t->ema, t->net);
+    }
     if (mni_loss_has_proxies((mni_loss_kind)t->config.loss)) {
         MNI_TRY(mni_proxies_new(&t->proxies, mni_sampler_n_labels(&t->sampler),
                                 mni_network_dim(t->net), batch, t->config.proxies,
@@ -305,6 +310,7 @@ void mni_trainer_fini(mni_trainer *t)
     mni_loader_free(t->loader);
     mni_network_free(t->net);
     mni_proxies_free(t->proxies);
+    mni_ema_fini(&t->ema);
     mni_model_free(t->work);
     mni_model_free(t->best);
     mni_exam_fini(&t->exam);

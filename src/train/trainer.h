@@ -14,6 +14,7 @@
 #define MNI_TRAIN_TRAINER_H
 
 #include "base/text.h"
+#include "nn/ema.h"
 #include "nn/network.h"
 #include "nn/proxies.h"
 #include "train/examine.h"
@@ -79,6 +80,7 @@ typedef struct mni_trainer {
     mni_sampler sampler;
     mni_network *net;
     mni_proxies *proxies; /* NULL: the loss has none */
+    mni_ema ema;          /* what is examined and kept, if weights are averaged */
     mni_loader *loader;
     mni_schedule schedule;
     float *d_embeddings;
@@ -106,6 +108,8 @@ static inline uint64_t mni_trainer_epoch(const mni_trainer *t)
 /* loop.c. The learning rate of a step: the schedule's, and warm-up anew after a
  * collapse. */
 float mni_trainer_rate(const mni_trainer *t, uint64_t step);
+/* The weights that count, into a model: those of now, or their mean. */
+mann_status mni_trainer_export(const mni_trainer *t, mni_model *m, mann_error *err);
 
 /* checkpoint.c. A checkpoint is a model file (it can be used as one) with two more
  * sections. */
