@@ -23,7 +23,7 @@
 #include "store/container.h"
 #include "train/trainer.h"
 
-enum { LAYOUT = 1, MOST_EPOCHS = 1 << 24 };
+enum { LAYOUT = 2, MOST_EPOCHS = 1 << 24 };
 
 mann_status mni_checkpoint_path(const mni_trainer *t, const char *name, mni_text *out,
                                 mann_error *err)
@@ -71,6 +71,9 @@ static void encode(const mni_trainer *t, mni_buf *b)
     mni_buf_u32(b, st->best_epoch);
     mni_buf_u32(b, st->n_stale);
     mni_buf_u32(b, st->watch.n_stuck);
+    mni_buf_u32(b, st->watch.n_flat);
+    put_real(b, st->watch.gap);
+    put_real(b, st->watch.best_gap);
     put_real(b, st->sum_loss);
     put_real(b, st->sum_active);
     mni_buf_u64(b, st->n_epochs);
@@ -95,6 +98,9 @@ static mann_status decode(mni_trainer *t, mni_cursor *c, const char *name,
     st.best_epoch = mni_cursor_u32(c);
     st.n_stale = mni_cursor_u32(c);
     st.watch.n_stuck = mni_cursor_u32(c);
+    st.watch.n_flat = mni_cursor_u32(c);
+    st.watch.gap = take_real(c);
+    st.watch.best_gap = take_real(c);
     st.sum_loss = take_real(c);
     st.sum_active = take_real(c);
     const uint64_t n = mni_cursor_u64(c);

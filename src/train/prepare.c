@@ -31,19 +31,6 @@ mann_train_config mni_train_defaults(void)
 
 /* --- data ------------------------------------------------------------------------- */
 
-static mann_status open_below(const mni_trainer *t, const mni_dataset *set,
-                              const char *name, mni_dataset **out, mann_error *err)
-{
-    mni_text path = { 0 };
-    mni_path_join(&path, mni_dataset_root(set), name);
-    const mann_status s = path.failed
-                              ? mni_fail(err, MANN_E_NOMEM, "training: path")
-                              : mni_dataset_open(out, mni_dataset_vfs(set),
-                                                 mni_text_get(&path), t->hooks, err);
-    mni_text_fini(&path);
-    return s;
-}
-
 static const char *one_of(const mni_dataset *set, const char *const *names)
 {
     for (uint32_t k = 0; k < mni_dataset_n_classes(set); k++)
@@ -62,8 +49,9 @@ static mann_status open_parts(mni_trainer *t, const mni_dataset *set, mann_error
     const uint32_t n = mni_dataset_n_classes(set);
     const char *a = one_of(set, train), *b = one_of(set, val);
     if (a && b && (n == 2 || (n == 3 && one_of(set, test)))) {
-        MNI_TRY(open_below(t, set, a, &t->train_part, err));
-        if (!t->config.validation) return open_below(t, set, b, &t->val_part, err);
+        MNI_TRY(mni_dataset_below(&t->train_part, set, a, t->hooks, err));
+        if (!t->config.validation)
+            return mni_dataset_below(&t->val_part, set, b, t->hooks, err);
     }
     if (!t->config.validation) return MANN_OK;
     return mni_dataset_open(&t->val_part, t->vfs, t->config.validation, t->hooks, err);
