@@ -335,11 +335,14 @@ typedef struct mann_train_config {
      * images in the length of an epoch (which ones goes round over the epochs), a joined
      * set as at most so many classes in each pass (others in the next). 0: no cap. */
     uint32_t cap_class, cap_set;
-    /* Losses with proxies: so many take part in a step, 0: all; their rate, 0: chosen;
-     * and, for mann_train_plan, of how many classes (training counts them itself). */
+    /* Losses with proxies: so many take part in a step, 0: all; their rate, 0: that of
+     * the network; and, for mann_train_plan, of how many classes (training counts). */
     uint32_t proxies;
     float    proxy_rate;
     uint32_t n_classes;
+    /* Batches of groups of so many classes that look alike, found anew in each epoch by
+     * an index over all classes; 0 or 1: batches by lot. */
+    uint32_t hard_classes;
     float    ema;   /* keep and examine the running mean of the weights; 0: no; 0.999 */
 } mann_train_config;
 void        mann_train_config_fill(mann_train_config *c, size_t size);

@@ -415,7 +415,8 @@ static void loaders(void)
                             3,
                             FIRST,
                             LAST,
-                            0 };
+                            0,
+                            NULL };
     static const uint32_t threads[] = { 0, 1, 2, 7 };
     uint64_t hash[4] = { 0 };
     for (size_t i = 0; i < 4; i++) {

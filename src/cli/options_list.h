@@ -322,10 +322,14 @@ OPTION(PROXIES, "proxies", 0, U32, "N", "0", 0, 4294967295.0, C(TRAIN) | C(PLAN)
     "softmax to proxy-anchor: classes that take part in a step, those of the batch and "
     "a sample of the others; 0: all")
 OPTION(PROXY_LR, "proxy-lr", 0, FLOAT, "X", "", 1e-9, 1000, C(TRAIN), "proxy-rate",
-    "highest learning rate of the classes' points; default 10 times --lr")
+    "highest learning rate of the classes' points; default that of --lr")
 OPTION(MINER, "miner", 0, CHOICE, "semi=semi-hard=semihard|hard=batch-hard|random",
        "semi",
     0, 0, C(TRAIN), "mining", "triplet: which unlike image is compared")
+OPTION(HARD_CLASSES, "hard-classes", 0, U32, "N", "1", 1, 64, C(TRAIN),
+    "ann-miner class-groups",
+    "make batches of groups of N classes that look alike, found once an epoch by an "
+    "index over all classes; 1: by lot")
 OPTION(SOFT_MARGIN, "soft-margin", 0, FLAG, "", "no", 0, 0, C(TRAIN), "",
     "triplet: log(1 + exp) in place of a margin")
 OPTION(TEMPERATURE, "temperature", 0, FLOAT, "X", "", 0.001, 100, C(TRAIN), "tau",

@@ -118,6 +118,7 @@ mann_status mni_gallery_each(mni_gallery *g, int (*fn)(void *user, const mann_re
     mni_state *s = mni_gallery_state(g);
     mni_told told;
     int ok = mni_told_init(&told, s->base->meta.dim), stop = 0;
+    mni_reader_in_turn(s->base->reader);
     for (uint32_t row = 0; ok && !stop && row < mni_state_rows(s); row++) {
         mann_record r;
         if (!mni_state_alive(s, row)) continue;

@@ -36,13 +36,18 @@ mann_status mni_gallery_repair(const mni_vfs *v, const char *path, const char *t
                                const char *spec, mni_pool *pool, const mann_hooks *h,
                                mann_repair_report *report, mann_error *err);
 
+enum { MNI_GALLERY_IDLE = 16 };
+
 struct mann_gallery {
     const mni_vfs *vfs;                 /* borrowed */
     mni_sources *sources;               /* photos by their paths */
     char *path, *journal_path, *lock_path;
     int writable, n_sync_objects;
 
-    mni_mutex lock;                    /* guards: state, maps of the tail, model, roots */
+    mni_mutex lock;                    /* guards: state, maps of the tail, model, roots,
+                                          idle */
+    mni_scratch *idle[MNI_GALLERY_IDLE];        /* of searches that are over */
+    uint32_t n_idle;
     mni_state *state;
     mni_model *model;                   /* owned; NULL: vectors only, or not given yet */
     mni_recipe recipe;                  /* of the model */
@@ -101,6 +106,10 @@ void mni_told_fini(mni_told *t);
 int  mni_told_record(mni_told *t, const mni_state *s, uint32_t row, mann_record *out);
 
 /* One reference to the present state; give it back with mni_state_release. */
+/* Scratch for a search; one that was used before, if there is: what a walk over a large
+ * graph needs is not made anew for each query. */
+mann_status mni_gallery_take_scratch(mni_gallery *g, mni_scratch **out, mann_error *err);
+void mni_gallery_give_scratch(mni_gallery *g, mni_scratch *s);      /* NULL ok */
 mni_state *mni_gallery_state(mni_gallery *g);
 /* Thresholds for this state: score for `known`, score for `unsure`; NaN without
  * calibration. */

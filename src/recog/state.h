@@ -53,7 +53,7 @@ typedef struct mni_base {
     /* folders that sources are relative to: NUL-terminated, in a row */
     mni_section roots;
     mni_calib calib;                    /* of this gallery's own rows; n_sizes 0: none */
-    void *mended[8];                    /* owned: arrays that repair put in (mend.c) */
+    void *mended[12];                    /* owned: arrays that repair put in (mend.c) */
 } mni_base;
 
 mann_status mni_base_open(mni_base **out, const mni_vfs *v, const char *path,

@@ -89,7 +89,8 @@ static mann_status check_vectors(const mni_gallery *g, const mni_state *s,
         mni_state_vector(s, row, v);
         for (uint32_t i = 0; i < dim; i++) squares += (double)v[i] * (double)v[i];
         if (!isfinite(squares)) status = bad_row(g, row, "its vector is not finite", err);
-        else if (s->base->meta.metric == MANN_COSINE && fabs(squares - 1) > 1e-4)
+        else if (s->base->meta.metric == MANN_COSINE &&
+                 fabs(squares - 1) > MNI_UNIT_BOUND)
             status = bad_row(g, row, "its vector is not of unit length", err);
     }
     mni_free(v);

@@ -110,7 +110,7 @@ static void choose_loss(mann_train_config *c)
                 [MANN_LOSS_PROXY_ANCHOR] = { 0.1f, 1.0f / 32 } };
     if (c->margin == 0) c->margin = own[c->loss].margin;
     if (c->temperature == 0) c->temperature = own[c->loss].temperature;
-    if (c->proxy_rate == 0) c->proxy_rate = 10 * c->learning_rate;
+    if (c->proxy_rate == 0) c->proxy_rate = c->learning_rate;
 }
 
 /* As many images as an epoch shows: each once, but of a class cap_class at most, and of
@@ -187,6 +187,8 @@ static uint64_t key_of(const mni_trainer *t)
         key = mni_hash_bytes(&c->proxies, sizeof c->proxies, key);
         key = mni_hash_bytes(&c->proxy_rate, sizeof c->proxy_rate, key);
     }
+    if (c->hard_classes > 1)
+        key = mni_hash_bytes(&c->hard_classes, sizeof c->hard_classes, key);
     if (c->ema > 0) key = mni_hash_bytes(&c->ema, sizeof c->ema, key);
     const mni_cache *caches[2] = { &t->cache, t->exam.cache };
     const mni_class_list *lists[2] = { &t->list, &t->exam.list };
@@ -240,16 +242,22 @@ static mann_status make_network(mni_trainer *t, mann_error *err)
     return MANN_OK;
 }
 
-static mann_status start_loader(mni_trainer *t, mann_error *err)
+mann_status mni_trainer_load(mni_trainer *t, mann_error *err)
 {
+    const uint64_t end = mni_trainer_epoch(t) * t->config.steps_per_epoch;
+    const int planned = t->config.hard_classes > 1;
     const mni_loader_config c = { .cache = &t->cache,
                                   .sampler = t->sampler,
                                   .augment = mni_augment_preset(t->config.augment),
                                   .seed = t->config.seed,
                                   .first_step = t->state.step,
-                                  .n_steps = t->schedule.n_steps,
+                                  .n_steps = planned && end < t->schedule.n_steps
+                                                 ? end : t->schedule.n_steps,
+                                  .plan = planned ? &t->plan : NULL,
                                   .n_threads =
                                       mni_loader_threads(mni_pool_threads(t->pool)) };
+    mni_loader_free(t->loader);
+    t->loader = NULL;
     return mni_loader_new(&t->loader, &c, err);
 }
 
@@ -290,7 +298,7 @@ mann_status mni_trainer_init(mni_trainer *t, const mni_model *m, const mni_datas
                                            : mni_checkpoint_begin(t, err));
     t->first_step = t->state.step;
     MNI_TRY(mni_train_log_open(t, err));
-    return start_loader(t, err);
+    return mni_trainer_load(t, err);
 }
 
 void mni_trainer_fini(mni_trainer *t)
@@ -299,6 +307,7 @@ void mni_trainer_fini(mni_trainer *t)
     mni_network_free(t->net);
     mni_proxies_free(t->proxies);
     mni_ema_fini(&t->ema);
+    mni_batch_plan_fini(&t->plan);
     mni_model_free(t->work);
     mni_model_free(t->best);
     mni_exam_fini(&t->exam);
