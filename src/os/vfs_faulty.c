@@ -157,6 +157,12 @@ static mann_status faulty_mkdir(const mni_vfs *v, const char *path, mann_error *
     return inner_of(v)->ops->mkdir(inner_of(v), path, err);
 }
 
+static mann_status faulty_absolute(const mni_vfs *v, const char *path, char *out,
+                                   size_t size, mann_error *err)
+{
+    return inner_of(v)->ops->absolute(inner_of(v), path, out, size, err);
+}
+
 void mni_vfs_faulty_init(mni_vfs_faulty *f, const mni_vfs *inner)
 {
     static const mni_vfs_ops ops = { "faulty",      faulty_open,     faulty_read,
@@ -164,7 +170,7 @@ void mni_vfs_faulty_init(mni_vfs_faulty *f, const mni_vfs *inner)
                                      faulty_size,   faulty_map,      faulty_unmap,
                                      faulty_lock,   faulty_close,    faulty_replace,
                                      faulty_remove, faulty_sync_dir, faulty_stat,
-                                     faulty_list,   faulty_mkdir };
+                                     faulty_list,   faulty_mkdir,    faulty_absolute };
     *f = (mni_vfs_faulty){ .vfs = { &ops }, .inner = inner,
                            .which = MNI_FAULT_ANY, .fail_in = -1 };
 }
