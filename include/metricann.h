@@ -289,6 +289,7 @@ typedef struct mann_gallery_config {
     const mann_model *model;             /* NULL: vectors only; copied into the gallery */
     int    embed_model;  /* 1 (default): the file carries the model; 0: its fingerprint */
     uint64_t seed;
+    int    no_sync;                      /* 1: open it with MANN_OPEN_NOSYNC; default 0 */
 } mann_gallery_config;
 void        mann_gallery_config_fill(mann_gallery_config *c, size_t size);
 /* A new, empty gallery file, open for writing. MANN_E_EXISTS if `path` is there. */
@@ -297,10 +298,16 @@ mann_status mann_gallery_create(mann_gallery **out, const char *path,
 #define MANN_OPEN_READ   0u                     /* many processes */
 #define MANN_OPEN_WRITE  1u                     /* one process: takes the lock */
 #define MANN_OPEN_VERIFY 2u                     /* read and check every byte first */
+/* With WRITE, for bulk loads: changes do not wait for the disk. What was acknowledged
+ * survives the end of the process, but after a power cut the last changes may be gone,
+ * each as a whole; the file is never damaged. mann_gallery_flush (and build, compact; and
+ * free, which cannot say whether it could) makes all of them durable. */
+#define MANN_OPEN_NOSYNC 4u
 mann_status mann_gallery_open(mann_gallery **out, const char *path, uint32_t flags,
                               mann_error *err);
 /* see what another process wrote */
 mann_status mann_gallery_refresh(mann_gallery *g, mann_error *err);
+mann_status mann_gallery_flush(mann_gallery *g, mann_error *err);
 void        mann_gallery_free(mann_gallery *g);
 /* A gallery opened without its model inside: give it one; refused unless the fingerprints
  * agree. */

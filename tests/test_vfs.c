@@ -484,7 +484,7 @@ static void paths_become_absolute(void)
     CHECK(place[0] == '/');
     snprintf(want, sizeof want, "%s%sx/y", place, place[1] ? "/" : "");
     check_absolute(posix, "./x//y", want);
-    snprintf(path, sizeof path, "%s/../.", test_dir());         /* climbs: must be there */
+    snprintf(path, sizeof path, "%s/../.", test_dir());     /* climbs: must be there */
     CHECK_OK(posix->ops->absolute(posix, path, place, sizeof place, NULL));
     CHECK(!strstr(place, "..") && strlen(place) < strlen(test_dir()));
     CHECK_IS(posix->ops->absolute(posix, "nowhere/../x", place, sizeof place, NULL),

@@ -226,6 +226,11 @@ OPTION(KEY, "key", 0, MANY, "KEY", "", 0, 0, C(REMOVE) | C(RELABEL),
     "record-key string-id",
     "the record with this key, also if it looks like a number; may be repeated")
 
+OPTION(SYNC, "sync", 0, CHOICE, "on=yes=full|off=no", "on", 0, 0,
+    C(ADD) | C(BUILD) | C(SYNC) | C(IMPORT) | C(EXTRACT), "fsync durable",
+    "off: wait for the disk once, at the end, not for every group: faster loads; a power "
+    "cut meanwhile may take the last groups with it, never the file")
+
 /* --- measuring ---------------------------------------------------------------------- */
 OPTION(REFS, "refs", 0, U32, "N", "", 1, 1000000, C(EVAL), "references n-refs",
     "use N photos of each class as references and ask the others; ignores what the "

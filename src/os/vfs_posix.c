@@ -21,7 +21,7 @@
 #include "base/mem.h"
 
 #ifndef PATH_MAX
-#define PATH_MAX 4096           /* a system may have no limit; realpath() still wants one */
+#define PATH_MAX 4096   /* a system may have no limit; realpath() still wants one */
 #endif
 
 typedef struct fs_file {

@@ -38,7 +38,7 @@ mann_status mni_gallery_repair(const mni_vfs *v, const char *path, const char *t
 struct mann_gallery {
     const mni_vfs *vfs;                 /* borrowed */
     char *path, *journal_path, *lock_path;
-    int writable, n_sync_objects;
+    int writable, lazy, n_sync_objects;         /* lazy: MANN_OPEN_NOSYNC */
 
     mni_mutex lock;                    /* guards: state, maps of the tail, model, roots */
     mni_state *state;
@@ -66,6 +66,8 @@ mann_status mni_gallery_create(mni_gallery **out, const mni_vfs *v, const char *
                                const mann_gallery_config *c, mann_error *err);
 mann_status mni_gallery_open(mni_gallery **out, const mni_vfs *v, const char *path,
                              unsigned flags, mann_error *err);
+/* What MANN_OPEN_NOSYNC put off. */
+mann_status mni_gallery_flush(mni_gallery *g, mann_error *err);
 mann_status mni_gallery_refresh(mni_gallery *g, mann_error *err);
 void        mni_gallery_free(mni_gallery *g);
 mann_status mni_gallery_use_model(mni_gallery *g, const mni_model *m, mann_error *err);
