@@ -98,7 +98,7 @@ IMAGE_OUT = src/image/resize.c src/image/prep.c src/image/font.c src/image/draw.
 # --- L2 store: the file format --------------------------------------------------------------------------------------
 STORE = src/store/uuid.c src/store/sink.c src/store/writer.c src/store/reader.c \
 	src/store/journal_scan.c src/store/journal.c src/store/npy.c src/store/foreign.c \
-	src/store/foreign_write.c
+	src/store/foreign_write.c src/store/pack.c src/store/pack_write.c
 
 # --- L3 nn: tensors, layers, networks ----------------------------------------------------------------------------------
 NN = src/nn/resnet.c src/nn/conv.c src/nn/norm.c src/nn/relu.c src/nn/pooling.c src/nn/linear.c \
@@ -124,9 +124,9 @@ EVAL = src/eval/metrics.c src/eval/episodes.c src/eval/calib.c src/eval/calib_us
 
 # --- L4 train ----------------------------------------------------------------------------------------------------------------
 TRAIN = src/train/dataset.c src/train/cache.c src/train/sampler.c src/train/augment.c \
-	src/train/loader.c src/train/split.c src/train/examine.c src/train/watch.c \
+	src/train/loader.c src/train/split.c src/train/pictures.c src/train/lookalike.c src/train/examine.c src/train/watch.c \
 	src/train/prepare.c src/train/memory.c src/train/loop.c src/train/checkpoint.c src/train/train_log.c \
-	src/train/curves.c
+	src/train/curves.c src/train/stored.c src/train/packing.c
 
 # --- L4 recog: the gallery --------------------------------------------------------------------------------------------------
 RECOG = src/recog/stable.c src/recog/state.c src/recog/base_file.c src/recog/base_write.c src/recog/gallery.c \
@@ -134,17 +134,18 @@ RECOG = src/recog/stable.c src/recog/state.c src/recog/base_file.c src/recog/bas
 	src/recog/sync.c src/recog/merge.c src/recog/replay.c \
 	src/recog/compact.c src/recog/derived.c src/recog/salvage.c src/recog/mend.c src/recog/search.c src/recog/within.c \
 	src/recog/knob.c src/recog/recall.c src/recog/identify.c src/recog/embed.c src/recog/photos.c src/recog/enrol.c \
-	src/recog/evaluate.c src/recog/verify.c src/recog/sheet.c src/recog/sheet_html.c
+	src/recog/evaluate.c src/recog/verify.c src/recog/sheet.c src/recog/sheet_html.c \
+	src/recog/sources.c
 
 # --- L5 api: the bodies of metricann.h -----------------------------------------------------------------------------------------
 API = src/api/bridge.c src/api/api_data.c src/api/api_model.c src/api/api_train.c src/api/api_gallery.c \
-	src/api/api_eval.c src/api/api_retrieval.c src/api/api_index.c src/api/selftest.c
+	src/api/api_set.c src/api/api_eval.c src/api/api_retrieval.c src/api/api_index.c src/api/selftest.c
 
 # --- L6 cli: the program --------------------------------------------------------------------------------------------------------
 CLI_PARTS = src/cli/run.c src/cli/options.c src/cli/options_parse.c src/cli/options_help.c \
 	src/cli/options_print.c src/cli/talk.c src/cli/progress.c src/cli/out.c src/cli/report.c \
 	src/cli/inputs.c src/cli/paths.c src/cli/common.c src/cli/queries.c src/cli/gallery_new.c \
-	src/cli/cmd_train.c src/cli/cmd_extract.c src/cli/cmd_build.c src/cli/cmd_search.c src/cli/cmd_change.c \
+	src/cli/cmd_train.c src/cli/cmd_pack.c src/cli/cmd_extract.c src/cli/cmd_build.c src/cli/cmd_search.c src/cli/cmd_change.c \
 	src/cli/cmd_sync.c src/cli/cmd_whole.c src/cli/exported.c src/cli/cmd_export.c src/cli/cmd_import.c \
 	src/cli/cmd_eval.c src/cli/cmd_eval_vectors.c src/cli/cmd_info.c src/cli/cmd_check.c src/cli/cmd_scan.c \
 	src/cli/cmd_tune.c src/cli/cmd_bench.c src/cli/cmd_synth.c src/cli/cmd_convert.c src/cli/cmd_help.c
@@ -160,7 +161,7 @@ TEST_IMAGE_IN = tests/decode_help.c tests/test_png.c tests/test_jpeg.c tests/tes
 	tests/test_bmp.c tests/test_formats.c \
 	tests/test_decode.c
 TEST_IMAGE_OUT = tests/test_resize.c tests/test_draw.c tests/test_synth.c
-TEST_STORE = tests/test_container.c tests/test_journal.c tests/test_foreign.c
+TEST_STORE = tests/pack_help.c tests/test_pack.c tests/test_pack_damage.c tests/test_container.c tests/test_journal.c tests/test_foreign.c
 TEST_NN = tests/nn_oracle.c tests/test_nn_layers.c tests/test_nn_loss.c tests/test_nn_proxies.c tests/test_nn_network.c \
 	tests/test_nn_low.c tests/test_nn_blocks.c tests/test_nn_infer.c \
 	tests/test_nn_golden.c
@@ -172,8 +173,8 @@ TEST_EVAL = tests/test_retrieval.c tests/test_metrics.c tests/test_calib.c
 TEST_TRAIN = tests/train_set.c tests/train_world.c tests/test_train.c \
 	tests/test_train_loop.c tests/test_train_ways.c
 TEST_RECOG = tests/crash_world.c tests/test_crash.c tests/gallery_help.c tests/test_gallery.c tests/test_gallery_files.c \
-	tests/test_gallery_order.c tests/test_keys.c tests/test_round.c tests/test_sync.c tests/test_whole.c tests/test_salvage.c tests/test_recall.c
-TEST_API = tests/test_api.c
+	tests/test_gallery_order.c tests/test_keys.c tests/test_round.c tests/test_lazy.c tests/test_sync.c tests/test_whole.c tests/test_salvage.c tests/test_recall.c
+TEST_API = tests/test_api.c tests/test_storage.c
 TEST_CLI = tests/test_cli.c $(CLI_PARTS)
 
 # --- bench ------------------------------------------------------------------------------------------------------------------------
@@ -346,7 +347,7 @@ FUZZ_SAN     = -fsanitize=address,undefined -fno-sanitize-recover=all
 FUZZ_RUN     = -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=512 -timeout=20
 FUZZ_PICTURE = png bmp pnm gif webp qoi tga
 
-fuzz-container fuzz-journal fuzz-npy: FORCE
+fuzz-container fuzz-journal fuzz-npy fuzz-pack: FORCE
 	name=$@; name=$${name#fuzz-}; mkdir -p tests/fuzz/fuzz-found/$$name && \
 	$(FUZZ_CC) $(ALL_C) -O1 -Itests/fuzz -fsanitize=fuzzer $(FUZZ_SAN) -o tests/fuzz/fuzz-$$name \
 		tests/fuzz/fuzz_$$name.c $(FUZZ_LIB) $(LIBS) && \
@@ -379,7 +380,7 @@ fuzz-replay: FORCE
 	$(CC) $(ALL_C) $(FUZZ_SAN) -Itests -Itests/fuzz -o tests/fuzz/fuzz-replay-index tests/fuzz/replay.c \
 		tests/fuzz/fuzz_index.c tests/ann_forge.c $(FUZZ_LIB) $(INDEX) $(LIBS) && \
 	./tests/fuzz/fuzz-replay-index tests/fuzz/corpus/index/*
-	for name in container journal npy; do \
+	for name in container journal npy pack; do \
 		$(CC) $(ALL_C) $(FUZZ_SAN) -Itests/fuzz -o tests/fuzz/fuzz-replay-$$name tests/fuzz/replay.c \
 			tests/fuzz/fuzz_$$name.c $(FUZZ_LIB) $(LIBS) && \
 		./tests/fuzz/fuzz-replay-$$name tests/fuzz/corpus/$$name/* || exit 1; \

@@ -137,13 +137,16 @@ void        mann_synth_config_fill(mann_synth_config *c, size_t size);
 mann_status mann_synth_draw(mann_image *out, const mann_synth_config *c, uint64_t klass,
                             uint64_t view, mann_error *err);
 
-/* --- 4. data sets: a folder of class folders, or a manifest of path<TAB>class ------- */
+/* --- 4. data sets: a folder of class folders, a manifest of path<TAB>class, one file
+ *        that holds all (pack), or a store of your own ------------------------------- */
 #define MANN_NO_CLASS 0xFFFFFFFFu
 typedef struct mann_dataset mann_dataset;
 /* Class = first folder below `path`; deeper folders belong to it; images in the root have
  * no class. Dot files are skipped, symbolic-link loops broken. Order: classes and paths
  * sorted by bytes. A folder without a single image is MANN_E_NOT_FOUND. Empty classes and
- * odd files are told by notes. */
+ * odd files are told by notes. `path` may also be a manifest, or a file that
+ * mann_dataset_pack wrote: in it photos have the paths, classes, times and the order they
+ * had. */
 mann_status mann_dataset_open(mann_dataset **out, const char *path, const mann_hooks *h,
                               mann_error *err);
 /* Single files instead of a folder, in the order given, all of one class (NULL: none).
@@ -158,6 +161,70 @@ const char *mann_dataset_path(const mann_dataset *d, uint64_t image, uint32_t *k
 mann_status mann_dataset_read(const mann_dataset *d, uint64_t image, mann_image *out,
                               mann_error *err);
 void        mann_dataset_free(mann_dataset *d);
+
+/* Photos that lie somewhere else: in a database, an archive, in memory. Fill the table
+ * and make a data set of it; an example is in src/train/README.md. */
+typedef struct mann_stored {                    /* one photo; texts are borrowed */
+    uint32_t struct_size;
+    const char *path;      /* its name, "mug/1.jpg": what records call their source */
+    const char *klass;                          /* NULL: none */
+    uint64_t key, time;    /* key: whatever helps read; time: seconds since 1970, or 0 */
+} mann_stored;
+typedef struct mann_storage {
+    uint32_t struct_size;                       /* sizeof(mann_storage) */
+    void *user;
+    /* Calls tell(to, photo) for each photo, in any order; a failure of tell is to be
+     * returned. Called once, by mann_dataset_from_storage, on its thread. */
+    mann_status (*list)(void *user,
+                        mann_status (*tell)(void *to, const mann_stored *photo), void *to,
+                        mann_error *err);
+    /* Calls put(to, bytes, n) with the photo's bytes, in one piece or several. */
+    mann_status (*read)(void *user, const mann_stored *photo,
+                        mann_status (*put)(void *to, const void *bytes, size_t n_bytes),
+                        void *to, mann_error *err);
+    /* May be NULL. Asked before read: room for how many bytes (0: not known), and the
+     * time, which holds the photo's own until it is changed. */
+    mann_status (*stat)(void *user, const mann_stored *photo, uint64_t *n_bytes,
+                        uint64_t *time, mann_error *err);
+    void (*close)(void *user);                  /* may be NULL: by mann_dataset_free */
+} mann_storage;
+/* read and stat are called from any thread, several at once, from now until the data set
+ * is freed: a store that cannot stand that must lock. The same photo must give the same
+ * bytes. They fail with a status and, if they like, a sentence in err->text; such a photo
+ * is skipped and told as an unreadable file is, but MANN_E_NOMEM ends the call that wants
+ * it. Photos are sorted by class and path; more than 1 GiB of one is MANN_E_LIMIT. The
+ * table is copied; `user` is taken: on failure close is not called. */
+mann_status mann_dataset_from_storage(mann_dataset **out, const mann_storage *storage,
+                                      mann_error *err);
+
+/* Any data set as one checked file, replacing what is at `path` in one step: the photos'
+ * bytes as they are, with paths, classes, times and hashes. The same data set gives the
+ * same file. One photo is in memory at a time. What cannot be read is skipped, told by a
+ * note and counted. report may be NULL. */
+typedef struct mann_pack_report {
+    uint32_t struct_size, n_classes;
+    uint64_t n_photos, n_skipped, n_bytes;
+    uint32_t manifest;                          /* unpack: 1 if it wrote one */
+} mann_pack_report;
+mann_status mann_dataset_pack(const mann_dataset *d, const char *path,
+                              const mann_hooks *h, mann_pack_report *report,
+                              mann_error *err);
+/* The photos of any data set as files below `dir`, a new or an empty folder, with their
+ * times; and dir/manifest.tsv where classes do not follow from paths. A path that leads
+ * outside of dir is MANN_E_FORMAT before anything is written. */
+mann_status mann_dataset_unpack(const mann_dataset *d, const char *dir,
+                                const mann_hooks *h, mann_pack_report *report,
+                                mann_error *err);
+/* Reads every photo; of a packed set every byte, against checksums and hashes. */
+mann_status mann_dataset_verify(const mann_dataset *d, const mann_hooks *h,
+                                mann_error *err);
+typedef struct mann_dataset_info {
+    uint32_t struct_size, n_classes, packed;    /* packed: 1: the rest is told */
+    uint64_t n_images, n_without_class, photo_bytes, file_bytes;
+    char uuid[40];
+} mann_dataset_info;
+mann_status mann_dataset_describe(const mann_dataset *d, mann_dataset_info *info,
+                                  mann_error *err);
 
 /* --- 5. models: photo -> vector ----------------------------------------------------- */
 typedef struct mann_model mann_model;
@@ -239,6 +306,9 @@ typedef struct mann_train_config {
     uint32_t proxies;
     float    proxy_rate;
     uint32_t n_classes;
+    /* Batches of groups of so many classes that look alike, found anew in each epoch by
+     * an index over all classes; 0 or 1: batches by lot. */
+    uint32_t hard_classes;
     float    ema;   /* keep and examine the running mean of the weights; 0: no; 0.999 */
 } mann_train_config;
 void        mann_train_config_fill(mann_train_config *c, size_t size);

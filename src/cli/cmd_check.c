@@ -48,6 +48,15 @@ static int verdict(mni_cli *c, const char *key, const char *name,
     return s == MANN_OK ? MNI_EXIT_OK : mni_cli_fail(c, MNI_FROM_CHECK, s);
 }
 
+static int verify_set(mni_cli *c, const char *path)
+{
+    mann_dataset *set;
+    mann_status s = mann_dataset_open(&set, path, &c->hooks, &c->err);
+    if (s == MANN_OK) s = mann_dataset_verify(set, &c->hooks, &c->err);
+    mann_dataset_free(set);
+    return verdict(c, "dataset", path, NULL, s);
+}
+
 enum { NEAREST = 10 };
 
 int mni_cmd_verify(mni_cli *c)
@@ -56,6 +65,11 @@ int mni_cmd_verify(mni_cli *c)
     const char *path = o->files[0];
     const int wants_recall = mni_opt_given(o, MNI_OPT_RECALL);
     mann_recall found = { .struct_size = sizeof found };
+    if (mni_is_packed_set(path)) {
+        if (wants_recall)
+            return mni_cli_usage(c, "%s is a data set: --recall is for galleries", path);
+        return verify_set(c, path);
+    }
     mann_gallery *g;
     mann_pool *pool;
     int measured = 0;

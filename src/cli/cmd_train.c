@@ -59,6 +59,7 @@ static void take_numbers(const mni_options *o, mann_train_config *t)
     t->margin = (float)mni_opt_float(o, MNI_OPT_MARGIN);
     t->temperature = (float)mni_opt_float(o, MNI_OPT_TEMPERATURE);
     t->clip = (float)mni_opt_float(o, MNI_OPT_CLIP);
+    t->hard_classes = mni_opt_u32(o, MNI_OPT_HARD_CLASSES);
     t->ema = (float)mni_opt_float(o, MNI_OPT_EMA);
     t->proxy_rate = (float)mni_opt_float(o, MNI_OPT_PROXY_LR);
     t->validation_share = (float)mni_opt_float(o, MNI_OPT_VAL_SHARE);

@@ -33,6 +33,10 @@ OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "DIR", "", 0, 0, C(EXPORT), "out out-d
     "folder for the files; made if it is not there")
 OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "GALLERY", "", 0, 0, C(IMPORT),
     "out output-file", "the gallery to make, or to bring up to date")
+OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "FILE", "", 0, 0, C(PACK), "out output-file",
+    "the file to write")
+OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "DIR", "", 0, 0, C(UNPACK), "out out-dir",
+    "folder for the photos; made if it is not there")
 OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "DIR", "", 0, 0, C(SPLIT), "out out-dir",
     "folder for the shards; made if it is not there")
 OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "FILE", "final_model.mann", 0, 0, C(TRAIN),
@@ -310,6 +314,10 @@ OPTION(PROXY_LR, "proxy-lr", 0, FLOAT, "X", "", 1e-9, 1000, C(TRAIN), "proxy-rat
 OPTION(MINER, "miner", 0, CHOICE, "semi=semi-hard=semihard|hard=batch-hard|random",
        "semi",
     0, 0, C(TRAIN), "mining", "triplet: which unlike image is compared")
+OPTION(HARD_CLASSES, "hard-classes", 0, U32, "N", "1", 1, 64, C(TRAIN),
+    "ann-miner class-groups",
+    "make batches of groups of N classes that look alike, found once an epoch by an "
+    "index over all classes; 1: by lot")
 OPTION(SOFT_MARGIN, "soft-margin", 0, FLAG, "", "no", 0, 0, C(TRAIN), "",
     "triplet: log(1 + exp) in place of a margin")
 OPTION(TEMPERATURE, "temperature", 0, FLOAT, "X", "", 0.001, 100, C(TRAIN), "tau",
@@ -363,7 +371,7 @@ OPTION(REMOVE, "remove", 0, FLAG, "", "no", 0, 0, C(SYNC), "delete prune",
 OPTION(FORCE, "force", 'f', FLAG, "", "no", 0, 0, C(SYNC), "",
     "with --remove: also while such a folder is away")
 OPTION_AGAIN(FORCE, "force", 'f', FLAG, "", "no", 0, 0,
-    C(SNAPSHOT) | C(RESTORE) | C(MERGE) | C(SPLIT), "overwrite",
+    C(SNAPSHOT) | C(RESTORE) | C(MERGE) | C(SPLIT) | C(PACK), "overwrite",
     "replace what is there")
 OPTION_AGAIN(FORCE, "force", 'f', FLAG, "", "no", 0, 0, C(IMPORT), "",
     "put a delta into a gallery in another state: an import that was interrupted")

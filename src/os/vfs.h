@@ -71,6 +71,8 @@ typedef struct mni_vfs_ops {
      * links stay what they are, unless the path climbs ("..") over one. */
     mann_status (*absolute)(const mni_vfs *v, const char *path, char *out, size_t size,
                             mann_error *err);
+    /* the time that stat tells, after the last write */
+    mann_status (*set_time)(mni_file *f, uint64_t mtime, mann_error *err);
 } mni_vfs_ops;
 
 /* systems put this first in their own struct */

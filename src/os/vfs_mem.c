@@ -473,6 +473,16 @@ static mann_status mem_absolute(const mni_vfs *v, const char *path, char *out,
     return MANN_OK;
 }
 
+static mann_status mem_set_time(mni_file *f, uint64_t mtime, mann_error *err)
+{
+    mni_mem_file *h = (mni_mem_file *)f;
+    (void)err;
+    mni_mutex_lock(&h->disk->lock);
+    h->node->mtime = mtime;
+    mni_mutex_unlock(&h->disk->lock);
+    return MANN_OK;
+}
+
 /* --- the disk ----------------------------------------------------------------------- */
 
 mann_status mni_vfs_mem_new(mni_vfs_mem **out, mann_error *err)
@@ -481,7 +491,7 @@ mann_status mni_vfs_mem_new(mni_vfs_mem **out, mann_error *err)
                                      mem_truncate, mem_sync,     mem_size,  mem_map,
                                      mem_unmap,    mem_lock,     mem_close, mem_replace,
                                      mem_remove,   mem_sync_dir, mem_stat,  mem_list,
-                                     mem_mkdir,    mem_absolute };
+                                     mem_mkdir,    mem_absolute, mem_set_time };
     *out = NULL;
     mni_vfs_mem *m = mni_alloc(1, sizeof *m);
     if (!m || !mni_mutex_init(&m->lock)) {

@@ -77,6 +77,7 @@ static mann_status new_object(mni_gallery **out, const mni_vfs *v, const char *p
     g->path = mni_strdup(path);
     g->journal_path = with_ending(path, "-journal");
     g->lock_path = with_ending(path, "-lock");
+    MNI_TRY(mni_sources_new(&g->sources, v, err));
     int ok = g->path && g->journal_path && g->lock_path;
     if (ok && mni_mutex_init(&g->lock)) g->n_sync_objects = 1;
     if (ok && g->n_sync_objects == 1 && mni_mutex_init(&g->writing))
@@ -99,6 +100,7 @@ void mni_gallery_free(mni_gallery *g)
     drop_lock(g->vfs, g->lock_path, g->lock_file);
     if (g->n_sync_objects >= 2) mni_mutex_fini(&g->writing);
     if (g->n_sync_objects >= 1) mni_mutex_fini(&g->lock);
+    mni_sources_free(g->sources);
     mni_free(g->live);
     mni_free(g->path);
     mni_free(g->journal_path);

@@ -9,6 +9,7 @@
 #include "nn/model.h"
 #include "os/thread.h"
 #include "recog/meta.h"
+#include "recog/sources.h"
 #include "recog/state.h"
 #include "store/journal.h"
 
@@ -37,6 +38,7 @@ mann_status mni_gallery_repair(const mni_vfs *v, const char *path, const char *t
 
 struct mann_gallery {
     const mni_vfs *vfs;                 /* borrowed */
+    mni_sources *sources;               /* photos by their paths */
     char *path, *journal_path, *lock_path;
     int writable, lazy, n_sync_objects;         /* lazy: MANN_OPEN_NOSYNC */
 

@@ -51,6 +51,8 @@ void mni_writer_end(mni_writer *w);
 /* The three in one. */
 void mni_writer_section(mni_writer *w, const char tag[4], mni_dtype dtype, uint32_t align,
                         const void *bytes, size_t n_bytes);
+/* Another uuid than the one it was begun with: a hash of what was put since. */
+void mni_writer_identify(mni_writer *w, mni_uuid uuid);
 /* Header, table and checksums; sync, rename, sync of the folder. Frees the writer in
  * every case. On failure the temp file is gone and what stood at `path` still stands; if
  * nothing but the last step failed, the new file stands there, whole, but may not survive

@@ -35,7 +35,7 @@ typedef unsigned long long ull;
 static const char *kind_name(uint32_t kind)
 {
     static const char *const names[] = { "nothing known", "a model", "a gallery",
-                                         "an index", "data" };
+                                         "an index", "a data set" };
     return names[kind <= MNI_FILE_DATA ? kind : 0];
 }
 
