@@ -301,8 +301,8 @@ typedef struct mann_train_config {
     /* Most memory that may be taken (see mann_train_plan); 0: any. The cache shrinks to
      * what is left; where even that does not do: MANN_E_BUDGET, and nothing was read. */
     uint64_t mem_bytes;
-    /* Losses with proxies: so many take part in a step, 0: all; their rate, 0: chosen;
-     * and, for mann_train_plan, of how many classes (training counts them itself). */
+    /* Losses with proxies: so many take part in a step, 0: all; their rate, 0: that of
+     * the network; and, for mann_train_plan, of how many classes (training counts). */
     uint32_t proxies;
     float    proxy_rate;
     uint32_t n_classes;
@@ -556,6 +556,20 @@ mann_status mann_gallery_recall(mann_gallery *g, uint64_t n, uint32_t k, mann_po
 /* What building and compacting by this handle may take in memory beside the vectors;
  * 0: no limit. Then MANN_E_BUDGET instead, before anything is built. */
 void mann_gallery_limit(mann_gallery *g, uint64_t mem_bytes);
+/* Photos that this handle adds or syncs from now on leave a JPEG of at most side x side
+ * pixels in the gallery (16..256; 0, the default: none), about 3 KB at 96: contact sheets
+ * show it where the photo is not to be found. It belongs to the content: records of one
+ * photo share it, and it goes when the last of them is folded away. */
+mann_status mann_gallery_thumbs(mann_gallery *g, uint32_t side, mann_error *err);
+/* The thumbnail of a record, as a JPEG of at most 65,535 bytes. MANN_E_NOT_FOUND: there
+ * is none; MANN_E_LIMIT: `size` is too small, *n_bytes is what it takes. */
+mann_status mann_gallery_thumb(mann_gallery *g, uint64_t id, void *out, size_t size,
+                               size_t *n_bytes, mann_error *err);
+/* Thumbnails from elsewhere (another gallery of the same photos), JPEGs that can be
+ * decoded, for records that have none yet. Durable when it returns, all or none. */
+typedef struct mann_thumb { uint64_t id; const void *bytes; size_t n_bytes; } mann_thumb;
+mann_status mann_gallery_put_thumbs(mann_gallery *g, const mann_thumb *thumbs, size_t n,
+                                    mann_error *err);
 /* What the search structure says about itself: "links a row", "imbalance", ... */
 mann_status mann_gallery_facts(mann_gallery *g,
                                void (*fn)(void *user, const char *name, double value),
@@ -590,6 +604,7 @@ typedef struct mann_gallery_info {
     uint32_t knob;            /* default ef or nprobe of searches; 0: the common rule */
     uint32_t compact_due;     /* 1: the tail or the dead rows slow searches down */
     uint32_t precision;       /* of the model inside; 0: there is none */
+    uint64_t n_thumbs;          /* of them some may be of records that are gone */
 } mann_gallery_info;
 mann_status mann_gallery_describe(mann_gallery *g, mann_gallery_info *info,
                                   mann_error *err);

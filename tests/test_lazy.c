@@ -1,5 +1,5 @@
-/* test_lazy.c - loads that do not wait for the disk: how much less they wait, what a power
- * cut may take, and that it takes no more. SPDX-License-Identifier: MIT */
+/* test_lazy.c - loads that do not wait for the disk: how much less they wait, what a
+ * power cut may take, and that it takes no more. SPDX-License-Identifier: MIT */
 #include <stdio.h>
 #include <string.h>
 

@@ -180,6 +180,7 @@ int mni_cmd_add(mni_cli *c)
     int code = mni_cli_open_to_write(c, &g);
     if (code != MNI_EXIT_OK) return code;
     mann_gallery_limit(g, mni_opt_u64(&c->options, MNI_OPT_MEM));
+    mann_gallery_thumbs(g, mni_opt_u32(&c->options, MNI_OPT_THUMBS), NULL);
     code = vectors ? add_vectors(c, g, vectors) : add_photos(c, g);
     return mni_cli_close_change(c, g, code);
 }

@@ -102,6 +102,9 @@ int mni_gallery_from_photos(mni_cli *c, const char *dataset, const char *path,
     if (code == MNI_EXIT_OK) {
         s = mni_cli_pool(c, &pool);
         if (s == MANN_OK)
+            s = mann_gallery_thumbs(*g, mni_opt_u32(&c->options, MNI_OPT_THUMBS),
+                                    &c->err);
+        if (s == MANN_OK)
             s = mann_gallery_add_images(*g, set, pool, &c->hooks, added, &c->err);
         mni_talk_added(&c->talk, added);
         if (s == MANN_OK) s = mann_gallery_flush(*g, &c->err);

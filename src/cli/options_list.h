@@ -103,6 +103,11 @@ OPTION(TRUTH, "truth", 0, PATH, "FILE", "", 0, 0, C(EVAL), "ground-truth pairs",
 OPTION(INTEGERS, "integers", 0, FLAG, "", "no", 0, 0, C(CONVERT), "as-ids int",
     "write whole numbers (ids, neighbours) instead of floats")
 
+OPTION(THUMBS, "thumbs", 0, U32, "PIXELS", "", 16, 256,
+    C(EXTRACT) | C(BUILD) | C(ADD) | C(SYNC), "thumb thumbnails thumbnail-size",
+    "keep a small JPEG of each new photo in the gallery (96: about 3 KB), for contact "
+    "sheets where the photos are not at hand")
+
 /* --- the gallery and its index ------------------------------------------------------ */
 OPTION(METRIC, "metric", 0, CHOICE,
     "cosine=cos=angular|l2=euclidean=euclid=l2sq|ip=dot=inner=inner-product=innerproduct",
@@ -310,7 +315,7 @@ OPTION(PROXIES, "proxies", 0, U32, "N", "0", 0, 4294967295.0, C(TRAIN) | C(PLAN)
     "softmax to proxy-anchor: classes that take part in a step, those of the batch and "
     "a sample of the others; 0: all")
 OPTION(PROXY_LR, "proxy-lr", 0, FLOAT, "X", "", 1e-9, 1000, C(TRAIN), "proxy-rate",
-    "highest learning rate of the classes' points; default 10 times --lr")
+    "highest learning rate of the classes' points; default that of --lr")
 OPTION(MINER, "miner", 0, CHOICE, "semi=semi-hard=semihard|hard=batch-hard|random",
        "semi",
     0, 0, C(TRAIN), "mining", "triplet: which unlike image is compared")

@@ -61,6 +61,7 @@ static mann_status gather(mni_base_plan *p, mann_error *err)
         return no_memory(err);
     }
     int keep = 0;
+    mni_reader_in_turn(s->base->reader);
     for (uint32_t row = 0; row < total && p->n < s->n_live; row++) {
         keep = wanted(p, row, &told);
         if (keep < 0) break;

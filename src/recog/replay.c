@@ -9,6 +9,7 @@
  *   ROOT     text folder
  *   KNOB     u32 default of ef or nprobe
  *   MOVE     u64 id, text class, text source
+ *   THUMB    u64 content hash, then a JPEG to the end of the record
  *   text:    u32 bytes (all ones: none), then the bytes
  *
  * SPDX-License-Identifier: MIT */
@@ -162,6 +163,7 @@ static mann_status replay_one(mni_change *c, uint32_t type, mni_cursor *in,
         return MANN_OK;
     }
     if (type == MNI_RECORD_MOVE) return replay_move(c, in, err);
+    if (type == MNI_RECORD_THUMB) return mni_change_replay_thumb(c, in, err);
     if (type != MNI_RECORD_REMOVE && type != MNI_RECORD_RELABEL)
         return mni_fail(err, MANN_E_VERSION,
                         "%s: the journal holds a record of kind %u, which this version "

@@ -284,7 +284,8 @@ static mann_status add_photo(sync_run *r, group *w, uint64_t i, const mni_photo 
     mni_new_row *n = &w->rows[w->n_rows];
     uint32_t row, one;
     *n = (mni_new_row){ .vector = vector, .content_hash = p->content_hash,
-                        .time = p->mtime };
+                        .time = p->mtime, .thumb = p->thumb.bytes,
+                        .n_thumb = p->thumb.n_bytes };
     n->source = r->set->path(r->set->ctx, i, &n->klass);
     const uint64_t key = content_of_class(n->klass, p->content_hash);
     if (mni_idmap_get(&r->added, key, &one)) {  /* the same photo twice in the set */
@@ -442,7 +443,8 @@ mann_status mni_gallery_sync(mni_gallery *g, const mni_photos *photos, int gone,
                              mni_pool *pool, const mann_hooks *h,
                              mann_sync_report *report, mann_error *err)
 {
-    sync_run r = { .g = g, .set = photos, .pool = pool, .hooks = h };
+    mni_photos set = *photos;
+    sync_run r = { .g = g, .set = &set, .pool = pool, .hooks = h };
     const mni_model *m;
     MNI_TRY(mni_gallery_must_write(g, err));
     MNI_TRY(mni_gallery_model(g, &m, err));
@@ -451,12 +453,13 @@ mann_status mni_gallery_sync(mni_gallery *g, const mni_photos *photos, int gone,
     if (photos->root &&
         g->vfs->ops->absolute(g->vfs, photos->root, root, sizeof root, NULL) == MANN_OK)
         r.root = root;
+    set.thumb_side = g->thumb_side;
     r.s = mni_gallery_state(g);
     mann_status s = mni_gallery_copy_roots(g, &r.roots, err);
     if (s == MANN_OK) s = list_rows(&r, err);
     if (s == MANN_OK) s = mark_rows(&r, err);
     if (s == MANN_OK)
-        s = mni_embed_photos(m, &g->recipe, photos, "sync", is_known, take_group, &r,
+        s = mni_embed_photos(m, &g->recipe, &set, "sync", is_known, take_group, &r,
                              pool, h, NULL, err);
     if (s == MANN_OK) s = take_paths_of_copies(&r, err);
     if (s == MANN_OK) s = finish_gone(&r, gone, err);

@@ -110,7 +110,7 @@ static void choose_loss(mann_train_config *c)
                 [MANN_LOSS_PROXY_ANCHOR] = { 0.1f, 1.0f / 32 } };
     if (c->margin == 0) c->margin = own[c->loss].margin;
     if (c->temperature == 0) c->temperature = own[c->loss].temperature;
-    if (c->proxy_rate == 0) c->proxy_rate = 10 * c->learning_rate;
+    if (c->proxy_rate == 0) c->proxy_rate = c->learning_rate;
 }
 
 static mann_status choose_steps(mni_trainer *t, mann_error *err)
