@@ -66,7 +66,7 @@ mann_status mann_gallery_open(mann_gallery **out, const char *path, uint32_t fla
     MNI_NEED(out, "mann_gallery_open");
     *out = NULL;
     MNI_NEED(path, "mann_gallery_open");
-    if (flags & ~(MANN_OPEN_WRITE | MANN_OPEN_VERIFY))
+    if (flags & ~(MANN_OPEN_WRITE | MANN_OPEN_VERIFY | MANN_OPEN_NOSYNC))
         return mni_fail(err, MANN_E_ARG, "mann_gallery_open: flags %#x are not known",
                         (unsigned)flags);
     return mni_gallery_open(out, mni_vfs_posix(), path, flags, err);
@@ -76,6 +76,12 @@ mann_status mann_gallery_refresh(mann_gallery *g, mann_error *err)
 {
     MNI_NEED(g, "mann_gallery_refresh");
     return mni_gallery_refresh(g, err);
+}
+
+mann_status mann_gallery_flush(mann_gallery *g, mann_error *err)
+{
+    MNI_NEED(g, "mann_gallery_flush");
+    return mni_gallery_flush(g, err);
 }
 
 void mann_gallery_free(mann_gallery *g) { mni_gallery_free(g); }

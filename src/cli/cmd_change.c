@@ -73,6 +73,7 @@ int mni_cli_close_change(mni_cli *c, mann_gallery *g, int code)
         s = mni_cli_pool(c, &pool);
         if (s == MANN_OK) s = mann_gallery_compact(g, pool, &c->hooks, &c->err);
     }
+    if (s == MANN_OK) s = mann_gallery_flush(g, &c->err);
     mann_gallery_free(g);
     return s == MANN_OK ? code : mni_cli_fail(c, MNI_FROM_OUTPUT, s);
 }

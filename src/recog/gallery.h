@@ -43,7 +43,7 @@ struct mann_gallery {
     const mni_vfs *vfs;                 /* borrowed */
     mni_sources *sources;               /* photos by their paths */
     char *path, *journal_path, *lock_path;
-    int writable, n_sync_objects;
+    int writable, lazy, n_sync_objects;         /* lazy: MANN_OPEN_NOSYNC */
 
     mni_mutex lock;                    /* guards: state, maps of the tail, model, roots,
                                           idle */
@@ -75,6 +75,8 @@ mann_status mni_gallery_create(mni_gallery **out, const mni_vfs *v, const char *
                                const mann_gallery_config *c, mann_error *err);
 mann_status mni_gallery_open(mni_gallery **out, const mni_vfs *v, const char *path,
                              unsigned flags, mann_error *err);
+/* What MANN_OPEN_NOSYNC put off. */
+mann_status mni_gallery_flush(mni_gallery *g, mann_error *err);
 mann_status mni_gallery_refresh(mni_gallery *g, mann_error *err);
 void        mni_gallery_free(mni_gallery *g);
 mann_status mni_gallery_use_model(mni_gallery *g, const mni_model *m, mann_error *err);
@@ -145,11 +147,14 @@ mann_status mni_gallery_relabel(mni_gallery *g, const uint64_t *ids, size_t n,
 typedef struct mni_moved { uint64_t id; const char *klass, *source; } mni_moved;
 mann_status mni_gallery_move(mni_gallery *g, const mni_moved *moved, size_t n,
                              mann_error *err);
+/* Remembered as an absolute path; older files may have others, as they were typed. */
 mann_status mni_gallery_add_root(mni_gallery *g, const char *folder, mann_error *err);
 /* The folders as they are now: another thread may add one, or refresh. */
 typedef struct mni_roots { char *path[MNI_MAX_ROOTS]; uint32_t n; } mni_roots;
 mann_status mni_gallery_copy_roots(mni_gallery *g, mni_roots *out, mann_error *err);
 void        mni_roots_fini(mni_roots *r);
+/* Where a photo of this folder lies; a path that says it all by itself stays. */
+void        mni_roots_place(mni_text *out, const char *root, const char *source);
 /* Replay of one journal record into g->state, single-threaded (at open). */
 mann_status mni_gallery_replay(void *gallery, uint32_t type, const void *bytes,
                                size_t n_bytes, mann_error *err);

@@ -40,7 +40,11 @@ static mann_status remember_root(mni_gallery *g, const char *folder, size_t n_ch
 mann_status mni_gallery_add_root(mni_gallery *g, const char *folder, mann_error *err)
 {
     mni_buf buf = { 0 };
+    char place[4096];
     MNI_TRY(mni_gallery_must_write(g, err));
+    /* Whoever looks for the photos later may stand in another folder. */
+    if (g->vfs->ops->absolute(g->vfs, folder, place, sizeof place, NULL) == MANN_OK)
+        folder = place;
     mni_mutex_lock(&g->writing);
     int known = 0;
     for (uint32_t i = 0; i < g->n_roots; i++) known |= strcmp(g->roots[i], folder) == 0;
@@ -75,6 +79,11 @@ mann_status mni_gallery_copy_roots(mni_gallery *g, mni_roots *out, mann_error *e
 void mni_roots_fini(mni_roots *r)
 {
     while (r->n > 0) mni_free(r->path[--r->n]);
+}
+
+void mni_roots_place(mni_text *out, const char *root, const char *source)
+{
+    mni_path_join(out, *source == '/' ? "" : root, source);
 }
 
 /* --- replay ------------------------------------------------------------------------- */

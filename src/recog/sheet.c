@@ -117,7 +117,7 @@ mann_status mni_sheet_thumb_hit(mni_gallery *g, uint64_t id, mann_image *out,
     /* newest first; then the path itself */
     for (uint32_t i = roots.n + 1; i-- > 0 && !found;) {
         mni_text_clear(&path);
-        mni_path_join(&path, i > 0 ? roots.path[i - 1] : "", source);
+        mni_roots_place(&path, i > 0 ? roots.path[i - 1] : "", source);
         found = !path.failed &&
                 mni_source_there(g->sources, mni_text_get(&path), NULL) == MANN_OK;
     }

@@ -43,6 +43,7 @@ typedef struct sync_run {
     uint64_t *twins;                    /* of each row: 1 + a photo that is its copy */
     mni_idmap added;                    /* content and class that this run put in */
     mni_roots roots;                    /* as they were at the start */
+    const char *root;                   /* that of the set, absolute; NULL: none */
     mann_sync_report report;
 } sync_run;
 
@@ -107,7 +108,7 @@ static int exists_below_a_root(const sync_run *r, const mni_record *rec, mni_tex
     mni_text_add_n(source, rec->source, rec->source_chars);
     for (uint32_t i = 0; i < r->roots.n; i++) {
         mni_text_clear(path);
-        mni_path_join(path, r->roots.path[i], mni_text_get(source));
+        mni_roots_place(path, r->roots.path[i], mni_text_get(source));
         if (path->failed || source->failed) return 1;   /* in doubt it is there */
         if (mni_source_there(r->g->sources, mni_text_get(path), NULL) !=
             MANN_E_NOT_FOUND)
@@ -126,9 +127,9 @@ static int shown_by_another_root(const sync_run *r, const mni_record *rec)
     for (uint32_t i = 0; i < r->roots.n && !shown; i++) {
         uint8_t *bytes = NULL;
         size_t n_bytes;
-        if (!r->set->root || strcmp(r->roots.path[i], r->set->root) == 0) continue;
+        if (!r->root || strcmp(r->roots.path[i], r->root) == 0) continue;
         mni_text_clear(&path);
-        mni_path_join(&path, r->roots.path[i], mni_text_get(&source));
+        mni_roots_place(&path, r->roots.path[i], mni_text_get(&source));
         if (path.failed || source.failed) { shown = 1; break; }
         const mann_status s = mni_source_read(r->g->sources, mni_text_get(&path),
                                               UINT64_C(1) << 30, &bytes, &n_bytes, NULL);
@@ -448,6 +449,10 @@ mann_status mni_gallery_sync(mni_gallery *g, const mni_photos *photos, int gone,
     MNI_TRY(mni_gallery_must_write(g, err));
     MNI_TRY(mni_gallery_model(g, &m, err));
     if (photos->root) MNI_TRY(mni_gallery_add_root(g, photos->root, err));
+    char root[4096];
+    if (photos->root &&
+        g->vfs->ops->absolute(g->vfs, photos->root, root, sizeof root, NULL) == MANN_OK)
+        r.root = root;
     set.thumb_side = g->thumb_side;
     r.s = mni_gallery_state(g);
     mann_status s = mni_gallery_copy_roots(g, &r.roots, err);

@@ -28,6 +28,8 @@ void mni_dataset_free(mni_dataset *d)
     mni_free(d->classes);
     mni_free(d->root);
     mni_pack_free(d->pack);
+    mni_free((void *)(uintptr_t)d->sets);
+    mni_free(d->set_end);
     mni_free(d);
 }
 
@@ -300,6 +302,8 @@ mann_status mni_dataset_bytes(const mni_dataset *d, uint64_t image, uint8_t **by
 {
     const mni_image_ref *i = &d->images[image];
     if (d->whole) return mni_dataset_bytes(d->whole, i->key, bytes, n_bytes, mtime, err);
+    if (d->sets)
+        return mni_dataset_bytes(d->sets[i->time], i->key, bytes, n_bytes, mtime, err);
     if (d->pack) {
         *mtime = i->time;
         return mni_pack_copy(d->pack, i->key, bytes, n_bytes, err);
