@@ -20,6 +20,7 @@
  *
  * The journal is replayed onto what was saved, as far as its own checksums go.
  * SPDX-License-Identifier: MIT */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -27,6 +28,7 @@
 #include "recog/derived.h"
 #include "recog/gallery.h"
 #include "recog/salvage.h"
+#include "recog/thumbs.h"
 #include "store/disk.h"
 
 typedef struct damage { uint8_t *bad; uint64_t n; } damage;
@@ -129,6 +131,33 @@ static int texts_sound(const mending *w, const uint8_t *record)
                mni_text_crc(mni_get64(record), text, (size_t)n);
 }
 
+/* A checksum says that a record is as it was written, not that it makes sense: what
+ * verify would refuse is not saved. `vector` has room for one. */
+static int row_sensible(const mni_base *b, const uint8_t *p, uint32_t row, float *vector)
+{
+    const uint32_t klass = mni_get32(p + 40);
+    double squares = 0;
+    if ((klass != MANN_NO_CLASS && klass >= b->meta.n_classes) ||
+        mni_get64(p) >= b->meta.next_id)
+        return 0;
+    mni_rows_get(&b->rows, row, vector);
+    for (uint32_t i = 0; i < b->meta.dim; i++)
+        squares += (double)vector[i] * (double)vector[i];
+    return isfinite(squares) &&
+           (b->meta.metric != MANN_COSINE || fabs(squares - 1) <= MNI_UNIT_BOUND);
+}
+
+static void bury(mending *w, uint32_t row)
+{
+    uint8_t *p = (uint8_t *)(uintptr_t)w->b->records + (size_t)row * MNI_RECORD_BYTES;
+    memset(p, 0, MNI_RECORD_BYTES);
+    mni_put64(p, UINT64_MAX);
+    mni_put32(p + 40, MANN_NO_CLASS);
+    w->m->dead->words[row / 64] |= UINT64_C(1) << row % 64;
+    w->m->dead->n_dead++;
+    w->m->rows_lost++;
+}
+
 /* A copy of RECS: lost records are dead and have no id, lost paths are empty. */
 static mann_status mend_records(mending *w, mann_error *err)
 {
@@ -139,14 +168,12 @@ static mann_status mend_records(mending *w, mann_error *err)
     if (n) memcpy(copy, w->recs.data, (size_t)n * MNI_RECORD_BYTES);
     b->records = copy;
     MNI_TRY(new_dead(w, err));
+    float *vector = own(w, b->meta.dim, sizeof *vector);
+    if (!vector) return no_memory(w, err);
     for (uint32_t row = 0; row < n; row++) {
         uint8_t *p = copy + (size_t)row * MNI_RECORD_BYTES;
-        if (!row_sound(w, row)) {
-            memset(p, 0, MNI_RECORD_BYTES);
-            mni_put64(p, UINT64_MAX);
-            mni_put32(p + 40, MANN_NO_CLASS);
-            w->m->dead->words[row / 64] |= UINT64_C(1) << row % 64;
-            w->m->dead->n_dead++;
+        if (!row_sound(w, row) || !row_sensible(b, p, row, vector)) {
+            bury(w, row);
             continue;
         }
         if (texts_sound(w, p)) continue;
@@ -156,7 +183,6 @@ static mann_status mend_records(mending *w, mann_error *err)
         mni_put32(p + 32, 0);
         mni_put32(p + 36, 0);
     }
-    w->m->rows_lost = w->m->dead->n_dead;
     return MANN_OK;
 }
 
@@ -224,7 +250,7 @@ static mann_status mend_names(mending *w, mann_error *err)
     return sort_names(w, err);
 }
 
-/* Rows in order of their ids. */
+/* Rows in order of their ids. Those of lost records are found by nobody. */
 static mann_status mend_ids(mending *w, mann_error *err)
 {
     mni_base *b = w->b;
@@ -232,13 +258,29 @@ static mann_status mend_ids(mending *w, mann_error *err)
     mni_id_key *all = mni_alloc((size_t)n + 1, sizeof *all);
     uint32_t *order = own(w, n, sizeof *order);
     if (!all || !order) { mni_free(all); return no_memory(w, err); }
-    for (uint32_t i = 0; i < n; i++)
-        all[i] = (mni_id_key){ mni_get64(b->records + (size_t)i * MNI_RECORD_BYTES), i };
-    mni_sort_ids(all, n);
+    for (int twins = 1; twins;) {       /* an id has one record: the first */
+        for (uint32_t i = 0; i < n; i++)
+            all[i] = (mni_id_key){ mni_get64(b->records + (size_t)i * MNI_RECORD_BYTES),
+                                   i };
+        mni_sort_ids(all, n);
+        twins = 0;
+        for (uint32_t i = 1; i < n; i++) {
+            if (all[i].id != all[i - 1].id || all[i].id == UINT64_MAX) continue;
+            bury(w, all[i].row);
+            twins = 1;
+        }
+    }
     for (uint32_t i = 0; i < n; i++) order[i] = all[i].row;
     b->by_id = order;
     mni_free(all);
     return MANN_OK;
+}
+
+static void forget_key(mending *w, uint32_t row)
+{
+    uint8_t *p = (uint8_t *)(uintptr_t)w->b->records + (size_t)row * MNI_RECORD_BYTES;
+    mni_put32(p + 36, 0);
+    w->m->keys_lost++;
 }
 
 /* Rows in order of their keys. */
@@ -256,12 +298,21 @@ static mann_status mend_keys(mending *w, mann_error *err)
         const uint8_t *p = b->records + (size_t)i * MNI_RECORD_BYTES;
         const uint32_t n_key = mni_get32(p + 36);
         const char *text = (const char *)b->heap.data + mni_get64(p + 24);
-        if (n_key) all[n++] = (mni_name_key){ text + mni_get32(p + 32), n_key, i };
+        if (!n_key) continue;
+        const char *key = text + mni_get32(p + 32);
+        if (mni_key_check("", key, n_key, NULL) != MANN_OK) forget_key(w, i);
+        else all[n++] = (mni_name_key){ key, n_key, i };
     }
     mni_sort_names(all, n);
-    for (uint32_t i = 0; i < n; i++) order[i] = all[i].number;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (i && all[i].n_chars == all[i - 1].n_chars &&
+            memcmp(all[i].chars, all[i - 1].chars, all[i].n_chars) == 0)
+            forget_key(w, all[i].number);       /* a key has one record */
+        else order[kept++] = all[i].number;
+    }
     b->by_key = order;
-    b->n_keys = n;
+    b->n_keys = kept;
     mni_free(all);
     return MANN_OK;
 }
@@ -319,6 +370,9 @@ static mann_status mend_extras(mending *w, mann_error *err)
     if (yes && mni_reader_find(r, "ANNK", &s) && s.n_bytes < sizeof w->m->index)
         memcpy(w->m->index, s.data, (size_t)s.n_bytes);
     w->m->index_lost = !yes;
+    void *thumbs = mni_thumbs_mend(b, &w->m->thumbs_lost);
+    if (!thumbs) return no_memory(w, err);
+    b->mended[w->n_owned++] = thumbs;
     return MANN_OK;
 }
 
@@ -441,6 +495,7 @@ static void tell_lost(const mann_hooks *h, const mni_mended *m)
         { m->calibration_lost, "the calibration is lost: rebuild measures it again" },
         { m->roots_lost, "the list of folders that photos came from is lost" },
         { m->index_lost, "what kind of index it had is lost" },
+        { m->thumbs_lost != 0, "some thumbnails are lost" },
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (all[i].lost && h && h->note)

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "recog/gallery.h"
+#include "recog/thumbs.h"
 
 static mann_status bad_row(const mni_gallery *g, uint32_t row, const char *what,
                            mann_error *err)
@@ -89,7 +89,8 @@ static mann_status check_vectors(const mni_gallery *g, const mni_state *s,
         mni_state_vector(s, row, v);
         for (uint32_t i = 0; i < dim; i++) squares += (double)v[i] * (double)v[i];
         if (!isfinite(squares)) status = bad_row(g, row, "its vector is not finite", err);
-        else if (s->base->meta.metric == MANN_COSINE && fabs(squares - 1) > 1e-4)
+        else if (s->base->meta.metric == MANN_COSINE &&
+                 fabs(squares - 1) > MNI_UNIT_BOUND)
             status = bad_row(g, row, "its vector is not of unit length", err);
     }
     mni_free(v);
@@ -116,6 +117,8 @@ mann_status mni_gallery_verify(mni_gallery *g, const mann_hooks *h, mann_error *
     if (b->n_keys) tell(h, "keys", status);
     if (status == MANN_OK)
         tell(h, "classes and their names", status = check_classes(g, b, err));
+    if (status == MANN_OK) status = mni_thumbs_check(b, err);
+    if (b->thumb_index.n_bytes) tell(h, "thumbnails", status);
     if (status == MANN_OK) tell(h, "vectors", status = check_vectors(g, s, err));
     if (status == MANN_OK)
         tell(h, "index", status = mni_ann_check(b->ann, &b->rows, err));

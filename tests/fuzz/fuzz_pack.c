@@ -65,7 +65,7 @@ static void open_and_use(const uint8_t *file, size_t n)
     mni_pack_free(p);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
+int fuzz_pack(const uint8_t *bytes, size_t n_bytes)
 {
     uint8_t *file = mni_memdup(bytes, n_bytes);
     if (!file) return 0;
