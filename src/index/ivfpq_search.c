@@ -184,7 +184,8 @@ static void scan_list(asking *a, uint32_t list, float to_centre)
                 const uint32_t row = rows[index[j]];
                 if (row >= a->rows->n) continue; /* an empty slot, or a damaged file */
                 if (a->p->keep && !a->p->keep(a->p->keep_ctx, row)) continue;
-                wait_for(a, (mni_near){ begin_of(&begin, (float)(base + value[j])), row });
+                const float near = begin_of(&begin, (float)(base + value[j]));
+                wait_for(a, (mni_near){ near, row });
                 if (a->n < MNI_SHORT_ROWS) continue;
                 make_room(a);
                 end = end_of(a, around, known(a));
