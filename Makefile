@@ -124,9 +124,10 @@ EVAL = src/eval/metrics.c src/eval/episodes.c src/eval/calib.c src/eval/calib_us
 
 # --- L4 train ----------------------------------------------------------------------------------------------------------------
 TRAIN = src/train/dataset.c src/train/cache.c src/train/sampler.c src/train/augment.c \
+	src/train/augment_lens.c src/train/preview.c \
 	src/train/loader.c src/train/split.c src/train/pictures.c src/train/lookalike.c src/train/examine.c src/train/watch.c \
 	src/train/prepare.c src/train/memory.c src/train/loop.c src/train/checkpoint.c src/train/train_log.c \
-	src/train/curves.c src/train/stored.c src/train/packing.c
+	src/train/curves.c src/train/stored.c src/train/joined.c src/train/packing.c
 
 # --- L4 recog: the gallery --------------------------------------------------------------------------------------------------
 RECOG = src/recog/stable.c src/recog/state.c src/recog/base_file.c src/recog/base_write.c src/recog/gallery.c \
@@ -138,7 +139,7 @@ RECOG = src/recog/stable.c src/recog/state.c src/recog/base_file.c src/recog/bas
 	src/recog/sources.c src/recog/thumbs.c
 
 # --- L5 api: the bodies of metricann.h -----------------------------------------------------------------------------------------
-API = src/api/bridge.c src/api/api_data.c src/api/api_model.c src/api/api_train.c src/api/api_gallery.c \
+API = src/api/bridge.c src/api/api_data.c src/api/api_augment.c src/api/api_model.c src/api/api_train.c src/api/api_gallery.c \
 	src/api/api_set.c src/api/api_eval.c src/api/api_retrieval.c src/api/api_index.c src/api/selftest.c
 
 # --- L6 cli: the program --------------------------------------------------------------------------------------------------------
@@ -148,7 +149,7 @@ CLI_PARTS = src/cli/run.c src/cli/options.c src/cli/options_parse.c src/cli/opti
 	src/cli/cmd_train.c src/cli/cmd_pack.c src/cli/cmd_extract.c src/cli/cmd_build.c src/cli/cmd_search.c src/cli/cmd_change.c \
 	src/cli/cmd_sync.c src/cli/cmd_whole.c src/cli/exported.c src/cli/exported_thumbs.c src/cli/cmd_export.c src/cli/cmd_import.c \
 	src/cli/cmd_eval.c src/cli/cmd_eval_vectors.c src/cli/cmd_info.c src/cli/cmd_check.c src/cli/cmd_scan.c \
-	src/cli/cmd_tune.c src/cli/cmd_bench.c src/cli/cmd_synth.c src/cli/cmd_convert.c src/cli/cmd_help.c
+	src/cli/cmd_tune.c src/cli/cmd_bench.c src/cli/cmd_synth.c src/cli/cmd_augment.c src/cli/cmd_convert.c src/cli/cmd_help.c
 CLI = src/cli/program.c $(CLI_PARTS)
 
 # --- tests ------------------------------------------------------------------------------------------------------------------------
@@ -170,7 +171,7 @@ TEST_INDEX = tests/ann_help.c tests/test_ann_forged.c tests/test_ann_life.c test
 	tests/ann_set.c tests/test_kmeans.c tests/test_ivf.c \
 	tests/hnsw_help.c tests/test_hnsw.c tests/test_hnsw_change.c tests/test_hnsw_rows.c
 TEST_EVAL = tests/test_retrieval.c tests/test_metrics.c tests/test_calib.c
-TEST_TRAIN = tests/train_set.c tests/train_world.c tests/test_train.c \
+TEST_TRAIN = tests/train_set.c tests/train_world.c tests/test_augment.c tests/test_train.c \
 	tests/test_train_loop.c tests/test_train_ways.c
 TEST_RECOG = tests/crash_world.c tests/test_crash.c tests/gallery_help.c tests/test_gallery.c tests/test_gallery_files.c \
 	tests/test_gallery_order.c tests/test_keys.c tests/test_round.c tests/test_lazy.c tests/test_sync.c tests/test_whole.c \
@@ -277,7 +278,7 @@ test-san: all tests/run-san
 # Suites that start threads; of the others this sanitizer can say nothing.
 TSAN_SUITES = base os vfs kern_nn gallery gallery_files gallery_order nn_network nn_infer nn_blocks \
 	train train_loop index 'ann_life.same_bytes*' ann_gallery bare hnsw.threads_change_nothing \
-	kmeans ivf retrieval api
+	kmeans ivf retrieval api storage thumbs
 
 test-tsan: all tests/run-tsan
 	TSAN_OPTIONS=halt_on_error=1:allocator_may_return_null=1 ./tests/run-tsan --fast $(TSAN_SUITES)

@@ -320,6 +320,39 @@ static void damage_costs_one(void)
     mni_vfs_mem_free(m);
 }
 
+/* Every file operation fails in turn, and the power with it: a record that is there has
+ * its thumbnail, since both are of one commit. */
+static void record_and_thumbnail_are_one_change(void)
+{
+    for (long k = 0, done = 0; !done; k++) {
+        mni_vfs_mem *m;
+        mni_vfs_faulty f;
+        mni_gallery *g;
+        mann_error e = { MANN_OK, "" };
+        counted c = { .n = 0 };
+        CHECK_OK(mni_vfs_mem_new(&m, NULL));
+        const mni_vfs *v = mni_vfs_mem_vfs(m);
+        CHECK_FINE(make(&g, v, "g", &e), e);
+        mni_gallery_free(g);
+        mni_vfs_faulty_init(&f, v);
+        f.fail_in = k;
+        mann_status s = mni_gallery_open(&g, &f.vfs, "g", MANN_OPEN_WRITE, &e);
+        if (s == MANN_OK) s = enrol(g, 0, 4, SIDE, NULL, &e);
+        if (s == MANN_OK)
+            s = mni_gallery_build(g, NULL, "Flat", MNI_MEASURE_NO, NULL, NULL, &e);
+        done = f.n_counted <= k;
+        mni_gallery_free(g);
+        mni_vfs_mem_power_cut_torn(m, (uint64_t)k);
+        CHECK(!done || s == MANN_OK);
+        CHECK_FINE(mni_gallery_open(&g, v, "g", MANN_OPEN_READ, &e), e);
+        c.g = g;
+        CHECK_OK(mni_gallery_each(g, count_one, &c, NULL));
+        CHECK(c.with == c.n && (c.n == 0 || c.n == 4) && (s != MANN_OK || c.n == 4));
+        mni_gallery_free(g);
+        mni_vfs_mem_free(m);
+    }
+}
+
 static mann_status whole_life(void *ctx)
 {
     mni_vfs_mem *m;
@@ -346,6 +379,7 @@ const test_case thumbs_tests[] = {
     { "from_elsewhere", from_elsewhere, 0 },
     { "sheets_show_them", sheets_show_them, 0 },
     { "damage_costs_one", damage_costs_one, 0 },
+    { "record_and_thumbnail_are_one_change", record_and_thumbnail_are_one_change, 0 },
     { "out_of_memory", out_of_memory, 0 },
     { NULL, NULL, 0 }
 };

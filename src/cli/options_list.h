@@ -24,6 +24,9 @@ OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "FILES", "", 0, 0, C(SEARCH), "output-
 OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "DIR", "", 0, 0, C(SYNTH),
     "out out-dir output-dir",
     "folder to draw into; made if it is not there")
+OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "DIR", "", 0, 0, C(AUGMENT),
+    "out out-dir output-dir",
+    "folder for photos and copies; made if it is not there")
 OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "FILE", "", 0, 0, C(CONVERT), "out output-file",
     "file to write; its name says the format")
 OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "FILE", "", 0, 0,
@@ -61,6 +64,9 @@ OPTION(DATA, "data", 0, MANY, "PATH", "", 0, 0,
     C(EXTRACT) | C(ADD) | C(EVAL) | C(SCAN),
     "dataset data-dir data-path new-data val-data image images input",
     "a data set or photo, instead of naming it after the gallery")
+OPTION_AGAIN(DATA, "data", 0, MANY, "PATH", "", 0, 0, C(AUGMENT),
+    "dataset data-dir data-path images input",
+    "the data set, instead of naming it without an option")
 OPTION_AGAIN(DATA, "data", 0, MANY, "PATH", "", 0, 0, C(TRAIN),
     "dataset data-dir data-path train-data train-dir images input",
     "the data set, instead of naming it without an option")
@@ -186,6 +192,14 @@ OPTION(ROWS, "rows", 0, FLAG, "", "no", 0, 0, C(SEARCH), "rows-only no-group",
 OPTION(WITHIN, "within", 0, FLOAT, "D", "", 0, 0, C(SEARCH),
     "range radius max-distance",
     "answer with all rows within this distance (at most -k, or 65,536)")
+OPTION(CHANGES, "only", 0, LIST,
+    "all|light=lighting|colour=color|occlusion=occlude|crop=part|scale|rotation=rotate|"
+    "blur|jpeg|background=bg|flip=mirror|noise=grain",
+    "all", 0, 0, C(AUGMENT), "changes",
+    "these changes, each in every copy; all: each now and then")
+OPTION(COPIES, "copies", 0, U32, "N", "10", 1, 100000, C(AUGMENT),
+    "n-copies num-copies n-aug multiplier",
+    "copies of each photo")
 OPTION(ONLY, "only", 0, MANY, "CLASS", "", 0, 0, C(SEARCH), "filter-class in-class",
     "consider this class only; may be repeated")
 OPTION(EF, "ef", 0, U32, "N", "", 1, 1000000, C(SEARCH) | C(EVAL) | C(BENCH),
@@ -272,18 +286,21 @@ OPTION(SIZE, "size", 0, U32, "PIXELS", "96", 8, 1024, C(SYNTH),
 OPTION_AGAIN(SIZE, "size", 0, U32, "PIXELS", "", 8, 1024, C(TRAIN) | C(PLAN),
     "image-size img-size resolution input-size",
     "side of the network's input; default the backbone's own (mini 64, resnet 224)")
+OPTION_AGAIN(SIZE, "size", 0, U32, "PIXELS", "0", 0, 65535, C(AUGMENT),
+    "image-size img-size max-side resize",
+    "longest side of the copies; 0: that of the photo")
 OPTION(CONDITIONS, "conditions", 0, LIST,
     "all|none|pose|light=lighting|background=bg|scale|crop|occlusion=occlude|blur|noise",
     "all", 0, 0, C(SYNTH),
     "condition", "what differs between views")
-OPTION(STRENGTH, "strength", 0, FLOAT, "X", "1", 0, 1, C(SYNTH), "difficulty",
-    "how much it differs")
+OPTION(STRENGTH, "strength", 0, FLOAT, "X", "1", 0, 1, C(SYNTH) | C(AUGMENT),
+    "difficulty", "how much it differs")
 OPTION(FIRST_CLASS, "first-class", 0, U64, "N", "1", 0, 1e15, C(SYNTH), "class-offset",
     "number of the first object")
 OPTION(FIRST_VIEW, "first-view", 0, U64, "N", "1", 0, 1e15, C(SYNTH), "view-offset",
     "number of the first view")
 OPTION(SEED, "seed", 0, U64, "N", "1", 0, 0,
-    C(TRAIN) | C(EXTRACT) | C(BUILD) | C(EVAL) | C(SYNTH),
+    C(TRAIN) | C(EXTRACT) | C(BUILD) | C(EVAL) | C(SYNTH) | C(AUGMENT),
     "random-seed random-state",
     "same seed, same result")
 
@@ -356,11 +373,19 @@ OPTION(CLASSES_PER_BATCH, "classes-per-batch", 'P', U32, "N", "24", 2, 32768,
 OPTION(IMAGES_PER_CLASS, "images-per-class", 'K', U32, "N", "4", 2, 32768,
        C(TRAIN) | C(PLAN), "",
     "images of each")
-OPTION(AUGMENT, "augment", 0, CHOICE, "all|glyph|photo|none=no=off", "all", 0, 0,
+OPTION(CAP_CLASS, "cap-class", 0, U32, "N", "0", 0, 4294967295.0, C(TRAIN),
+    "max-per-class max-images-per-class",
+    "an epoch counts a class as at most N images; which ones goes round; 0: as it has")
+OPTION(CAP_SET, "cap-set", 0, U32, "N", "0", 0, 4294967295.0, C(TRAIN), "max-per-set",
+    "of each DATASET N classes at a time are mixed in, others the next; 0: all")
+OPTION(AUGMENT, "augment", 0, CHOICE, "all|glyph|photo|strong|none=no=off", "all", 0, 0,
        C(TRAIN),
     "augmentation aug",
     "changes that images go through: glyph moves and turns a little, photo also mirrors, "
-    "lights, blurs and hides parts, all also puts others behind transparency")
+    "lights, blurs and hides parts, all also puts others behind transparency, strong "
+    "also shows parts, shadows, grain and JPEG damage")
+OPTION(PREVIEW, "preview", 0, PATH, "FILE", "", 0, 0, C(TRAIN), "preview-sheet",
+    "draw what the augmentation makes of some photos (F.png, F.jpg), and stop")
 OPTION(ROTATIONS, "rotations", 0, FLAG, "", "no", 0, 0, C(TRAIN), "",
     "the quarter turns of a class are three more classes")
 OPTION(CKPT_DIR, "ckpt-dir", 0, PATH, "DIR", "checkpoints", 0, 0, C(TRAIN),

@@ -8,6 +8,7 @@
 #include "kern/kern_dist.h"
 #include "os/try.h"
 #include "train/augment.h"
+#include "train/split.h"
 #include "train/pictures.h"
 
 enum { MEASURED = 32 };
@@ -30,8 +31,7 @@ mann_status mni_exam_init(mni_exam *x, const mni_cache *cache, mni_class_list *l
 
 void mni_exam_fini(mni_exam *x)
 {
-    mni_free(x->list.first);
-    mni_free(x->list.images);
+    mni_class_list_fini(&x->list);
     mni_free(x->rows);
     mni_free(x->labels);
     *x = (mni_exam){ .dim = 0 };
@@ -115,7 +115,8 @@ static mann_status loss_of(const mni_exam *x, const mni_loss_config *loss,
     else
         for (size_t i = 0; i < n_rows; i++) places.images[i] = i;
     const mni_sampler sampler = { &places, 0, classes > most ? most : classes, images,
-                                  1 };
+                                  1,
+                                  0 };
     for (uint64_t step = 0; s == MANN_OK && step < most / sampler.classes; step++) {
         mni_loss_result r;
         mni_loss_config c = *loss;
@@ -162,9 +163,9 @@ mann_status mni_exam_measure(const mni_exam *x, mni_model *m, mann_error *err)
         mni_picture p;
         s = mni_cache_get(c, x->list.images[n * i / most], room, &p, err);
         if (s == MANN_OK)
-            mni_augment_run(&none, &p, &c->recipe, 0,
-                            mni_rng_at(0, MNI_FOR_AUGMENT, 0, 0, 0),
-                            room + mni_cache_room(c), input + i * floats);
+            s = mni_augment_run(&none, &p, &c->recipe, 0,
+                                mni_rng_at(0, MNI_FOR_AUGMENT, 0, 0, 0),
+                                room + mni_cache_room(c), input + i * floats, err);
     }
     if (s == MANN_OK) s = mni_model_measure(m, input, most, err);
     mni_free(room);

@@ -41,9 +41,9 @@ static mann_status fill(const mni_loader *l, place *p, uint64_t step, mann_error
         b->labels[slot] = pick.label;
         b->images[slot] = pick.image;
         MNI_TRY(mni_cache_get(c->cache, pick.image, p->decoded, &picture, err));
-        mni_augment_run(&c->augment, &picture, &c->cache->recipe, pick.turn,
-                        mni_rng_at(c->seed, MNI_FOR_AUGMENT, 0, step, slot), p->composed,
-                        b->input + slot * l->input_floats);
+        MNI_TRY(mni_augment_run(&c->augment, &picture, &c->cache->recipe, pick.turn,
+                                mni_rng_at(c->seed, MNI_FOR_AUGMENT, 0, step, slot),
+                                p->composed, b->input + slot * l->input_floats, err));
     }
     return MANN_OK;
 }

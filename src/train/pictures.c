@@ -25,9 +25,10 @@ static mann_status prepare(void *ctx, size_t begin, size_t end, size_t chunk,
         uint8_t *room = j->rooms + 2 * i * mni_cache_room(c);
         mni_picture p;
         MNI_TRY(mni_cache_get(c, pick->image, room, &p, err));
-        mni_augment_run(&none, &p, &c->recipe, pick->turn,
-                        mni_rng_at(0, MNI_FOR_AUGMENT, 0, 0, 0), room + mni_cache_room(c),
-                        j->input + i * j->input_floats);
+        MNI_TRY(mni_augment_run(&none, &p, &c->recipe, pick->turn,
+                                mni_rng_at(0, MNI_FOR_AUGMENT, 0, 0, 0),
+                                room + mni_cache_room(c),
+                                j->input + i * j->input_floats, err));
     }
     return MANN_OK;
 }

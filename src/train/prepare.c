@@ -113,15 +113,40 @@ static void choose_loss(mann_train_config *c)
     if (c->proxy_rate == 0) c->proxy_rate = c->learning_rate;
 }
 
+/* As many images as an epoch shows: each once, but of a class cap_class at most, and of
+ * a capped set as large a part as its share of classes. */
+static uint64_t epoch_images(const mni_trainer *t)
+{
+    const mni_class_list *l = &t->list;
+    const uint32_t cap = t->config.cap_class;
+    uint64_t sum = 0;
+    for (uint32_t set = 0; set < (l->n_sets ? l->n_sets : 1); set++) {
+        const uint32_t from = l->n_sets ? l->set_at[set] : 0,
+                       to = l->n_sets ? l->set_at[set + 1] : l->n_classes;
+        uint64_t n = 0;
+        for (uint32_t k = from; k < to; k++) {
+            const uint32_t images = l->first[k + 1] - l->first[k];
+            n += cap && images > cap ? cap : images;
+        }
+        if (to > from)
+            sum += (n * mni_sampler_share(&t->sampler, set) + to - from - 1) /
+                   (to - from);
+    }
+    return sum * t->sampler.turns;
+}
+
 static mann_status choose_steps(mni_trainer *t, mann_error *err)
 {
     mann_train_config *c = &t->config;
-    const uint64_t n_images =
-        mni_class_list_images(&t->list) * (c->rotations_as_classes ? 4 : 1);
-    t->sampler = (mni_sampler){ &t->list, c->seed, c->classes_per_batch,
-                                c->images_per_class, c->rotations_as_classes ? 4 : 1 };
-    if (t->sampler.classes > mni_sampler_n_labels(&t->sampler))
-        t->sampler.classes = mni_sampler_n_labels(&t->sampler);
+    t->sampler = (mni_sampler){ &t->list,
+                                c->seed,
+                                c->classes_per_batch,
+                                c->images_per_class,
+                                c->rotations_as_classes ? 4 : 1,
+                                c->cap_set };
+    const uint64_t n_images = epoch_images(t);
+    if (t->sampler.classes > mni_sampler_n_shown(&t->sampler))
+        t->sampler.classes = mni_sampler_n_shown(&t->sampler);
     const uint64_t batch = mni_sampler_batch(&t->sampler);
     if (batch < 4 || batch > 65536 || t->sampler.images < 2)
         return mni_fail(
@@ -156,6 +181,8 @@ static uint64_t key_of(const mni_trainer *t)
     uint64_t key =
         mni_hash_bytes(numbers, sizeof numbers, mni_model_fingerprint(t->start));
     key = mni_hash_bytes(reals, sizeof reals, key ^ c->seed);
+    const uint32_t caps[] = { c->cap_class, c->cap_set };
+    key = mni_hash_bytes(caps, sizeof caps, key);
     if (mni_loss_has_proxies((mni_loss_kind)c->loss)) {
         key = mni_hash_bytes(&c->proxies, sizeof c->proxies, key);
         key = mni_hash_bytes(&c->proxy_rate, sizeof c->proxy_rate, key);

@@ -154,6 +154,20 @@ mann_status mni_train_log_plan(mni_trainer *t, const mni_lookalike_report *r,
 
 /* --- the summary at the start ----------------------------------------------------- */
 
+/* Where sources are mixed: how much of each there is, and how much of it is shown. */
+static void tell_sets(const mni_trainer *t)
+{
+    const mni_class_list *l = &t->list;
+    for (uint32_t i = 0; i < l->n_sets; i++) {
+        const uint32_t from = l->set_at[i], to = l->set_at[i + 1];
+        mni_train_note(t, MANN_NOTE_INFO,
+                       "set %u: %u classes, %u images; %u of its classes in each pass",
+                       (unsigned)i + 1, (unsigned)(to - from),
+                       (unsigned)(l->first[to] - l->first[from]),
+                       (unsigned)mni_sampler_share(&t->sampler, i));
+    }
+}
+
 void mni_train_summary(mni_trainer *t)
 {
     const mni_model_shape shape = mni_model_shape_of(t->start);
@@ -175,6 +189,7 @@ void mni_train_summary(mni_trainer *t)
         (unsigned)t->exam.list.n_classes,
         (unsigned long long)mni_class_list_images(&t->exam.list),
         t->cache.n_bad + t->val_cache.n_bad);
+    tell_sets(t);
     mni_train_note(
         t, MANN_NOTE_INFO,
         "%u epochs of %u steps, batches of %u classes x %u images; memory: at most %s, "

@@ -8,6 +8,7 @@
  *   checkpoint.c   the state on disk, and back
  *   train_log.c    what is told: notes, JSON lines
  *   curves.c       the picture at the end
+ *   preview.c      the picture before the beginning
  *
  * SPDX-License-Identifier: MIT */
 #ifndef MNI_TRAIN_TRAINER_H
@@ -32,6 +33,10 @@ mann_train_config mni_train_defaults(void);
 /* As mann_train_plan. memory.c says what is counted. */
 mann_status mni_train_cost(const mni_model *m, const mann_train_config *c, size_t threads,
                            mann_train_cost *out, mann_error *err);
+/* As mann_train_preview (preview.c). */
+mann_status mni_train_preview(const mni_model *m, const mni_dataset *set,
+                              const mann_train_config *c, uint32_t n_rows,
+                              uint32_t n_views, mann_image *out, mann_error *err);
 
 /* --- inside of train/ ------------------------------------------------------------- */
 
