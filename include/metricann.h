@@ -645,6 +645,8 @@ typedef struct mann_gallery_info {
     uint32_t compact_due;     /* 1: the tail or the dead rows slow searches down */
     uint32_t precision;       /* of the model inside; 0: there is none */
     uint64_t n_thumbs;          /* of them some may be of records that are gone */
+    /* process that ended while it had the gallery open for writing; 0: none */
+    uint64_t lock_left_by;
 } mann_gallery_info;
 mann_status mann_gallery_describe(mann_gallery *g, mann_gallery_info *info,
                                   mann_error *err);
