@@ -58,7 +58,7 @@ BASE = src/base/status.c src/base/mem.c src/base/arena.c src/base/rng.c src/base
 
 # --- L1 os: the only POSIX ------------------------------------------------------------------------------
 OS = src/os/vfs.c src/os/vfs_posix.c src/os/vfs_mem.c src/os/vfs_mem_cut.c src/os/vfs_faulty.c src/os/thread.c \
-	src/os/pool.c src/os/try.c src/os/huge.c src/os/cpu.c src/os/clock.c src/os/term.c
+	src/os/pool.c src/os/try.c src/os/huge.c src/os/pages.c src/os/cpu.c src/os/clock.c src/os/term.c
 
 # --- L2 kern: the only intrinsics --------------------------------------------------------------------------
 KERN = src/kern/crc32c.c src/kern/dist_c.c src/kern/dist_avx2.c src/kern/dist_avx512.c \
@@ -114,7 +114,7 @@ INDEX = src/index/rows.c src/index/spec.c src/index/ann.c src/index/ann_search.c
 	src/index/flat_crowd.c src/index/pq.c src/index/opq.c src/index/ivfpq.c src/index/ivfpq_search.c \
 	src/index/lists.c src/index/shortlist.c src/index/ivf.c src/index/ivf_tune.c \
 	src/index/ivf_change.c src/index/ivf_file.c src/index/ivf_search.c \
-	src/index/hnsw.c src/index/hnsw_grid.c src/index/hnsw_search.c src/index/hnsw_link.c \
+	src/index/hnsw.c src/index/hnsw_grid.c src/index/hnsw_search.c src/index/hnsw_rows.c src/index/hnsw_link.c \
 	src/index/hnsw_build.c src/index/hnsw_reach.c src/index/hnsw_order.c src/index/hnsw_settle.c \
 	src/index/hnsw_cut.c src/index/hnsw_change.c src/index/hnsw_file.c src/index/hnsw_check.c
 
@@ -124,9 +124,10 @@ EVAL = src/eval/metrics.c src/eval/episodes.c src/eval/calib.c src/eval/calib_us
 
 # --- L4 train ----------------------------------------------------------------------------------------------------------------
 TRAIN = src/train/dataset.c src/train/cache.c src/train/sampler.c src/train/augment.c \
-	src/train/loader.c src/train/split.c src/train/examine.c src/train/watch.c \
+	src/train/augment_lens.c src/train/preview.c \
+	src/train/loader.c src/train/split.c src/train/pictures.c src/train/lookalike.c src/train/examine.c src/train/watch.c \
 	src/train/prepare.c src/train/memory.c src/train/loop.c src/train/checkpoint.c src/train/train_log.c \
-	src/train/curves.c src/train/stored.c src/train/packing.c
+	src/train/curves.c src/train/stored.c src/train/joined.c src/train/packing.c
 
 # --- L4 recog: the gallery --------------------------------------------------------------------------------------------------
 RECOG = src/recog/stable.c src/recog/state.c src/recog/base_file.c src/recog/base_write.c src/recog/gallery.c \
@@ -135,10 +136,10 @@ RECOG = src/recog/stable.c src/recog/state.c src/recog/base_file.c src/recog/bas
 	src/recog/compact.c src/recog/derived.c src/recog/salvage.c src/recog/mend.c src/recog/search.c src/recog/within.c \
 	src/recog/knob.c src/recog/recall.c src/recog/identify.c src/recog/embed.c src/recog/photos.c src/recog/enrol.c \
 	src/recog/evaluate.c src/recog/verify.c src/recog/sheet.c src/recog/sheet_html.c \
-	src/recog/sources.c
+	src/recog/sources.c src/recog/thumbs.c
 
 # --- L5 api: the bodies of metricann.h -----------------------------------------------------------------------------------------
-API = src/api/bridge.c src/api/api_data.c src/api/api_model.c src/api/api_train.c src/api/api_gallery.c \
+API = src/api/bridge.c src/api/api_data.c src/api/api_augment.c src/api/api_model.c src/api/api_train.c src/api/api_gallery.c \
 	src/api/api_set.c src/api/api_eval.c src/api/api_retrieval.c src/api/api_index.c src/api/selftest.c
 
 # --- L6 cli: the program --------------------------------------------------------------------------------------------------------
@@ -146,9 +147,9 @@ CLI_PARTS = src/cli/run.c src/cli/options.c src/cli/options_parse.c src/cli/opti
 	src/cli/options_print.c src/cli/talk.c src/cli/progress.c src/cli/out.c src/cli/report.c \
 	src/cli/inputs.c src/cli/paths.c src/cli/common.c src/cli/queries.c src/cli/gallery_new.c \
 	src/cli/cmd_train.c src/cli/cmd_pack.c src/cli/cmd_extract.c src/cli/cmd_build.c src/cli/cmd_search.c src/cli/cmd_change.c \
-	src/cli/cmd_sync.c src/cli/cmd_whole.c src/cli/exported.c src/cli/cmd_export.c src/cli/cmd_import.c \
+	src/cli/cmd_sync.c src/cli/cmd_whole.c src/cli/exported.c src/cli/exported_thumbs.c src/cli/cmd_export.c src/cli/cmd_import.c \
 	src/cli/cmd_eval.c src/cli/cmd_eval_vectors.c src/cli/cmd_info.c src/cli/cmd_check.c src/cli/cmd_scan.c \
-	src/cli/cmd_tune.c src/cli/cmd_bench.c src/cli/cmd_synth.c src/cli/cmd_convert.c src/cli/cmd_help.c
+	src/cli/cmd_tune.c src/cli/cmd_bench.c src/cli/cmd_synth.c src/cli/cmd_augment.c src/cli/cmd_convert.c src/cli/cmd_help.c
 CLI = src/cli/program.c $(CLI_PARTS)
 
 # --- tests ------------------------------------------------------------------------------------------------------------------------
@@ -168,18 +169,19 @@ TEST_NN = tests/nn_oracle.c tests/test_nn_layers.c tests/test_nn_loss.c tests/te
 TEST_INDEX = tests/ann_help.c tests/test_ann_forged.c tests/test_ann_life.c tests/test_ann_files.c \
 	tests/test_ann_gallery.c tests/test_spec.c tests/test_index.c tests/test_bare.c \
 	tests/ann_set.c tests/test_kmeans.c tests/test_ivf.c \
-	tests/hnsw_help.c tests/test_hnsw.c tests/test_hnsw_change.c
+	tests/hnsw_help.c tests/test_hnsw.c tests/test_hnsw_change.c tests/test_hnsw_rows.c
 TEST_EVAL = tests/test_retrieval.c tests/test_metrics.c tests/test_calib.c
-TEST_TRAIN = tests/train_set.c tests/train_world.c tests/test_train.c \
+TEST_TRAIN = tests/train_set.c tests/train_world.c tests/test_augment.c tests/test_train.c \
 	tests/test_train_loop.c tests/test_train_ways.c
-TEST_RECOG = tests/crash_world.c tests/test_crash.c tests/test_crash_sites.c tests/test_crash_whole.c tests/test_damage.c tests/gallery_help.c tests/test_gallery.c tests/test_gallery_files.c \
-	tests/test_gallery_order.c tests/test_keys.c tests/test_round.c tests/test_sync.c tests/test_whole.c \
+TEST_RECOG = tests/crash_world.c tests/test_crash.c tests/test_crash_sites.c tests/test_crash_whole.c tests/test_damage.c \
+	tests/gallery_help.c tests/test_gallery.c tests/test_gallery_files.c \
+	tests/test_gallery_order.c tests/test_keys.c tests/test_round.c tests/test_lazy.c tests/test_sync.c tests/test_whole.c \
 	tests/test_salvage.c tests/test_recall.c tests/test_readers.c
 FUZZ_TEST = tests/forge.c tests/ann_forge.c tests/fuzz/fuzz_container.c tests/fuzz/fuzz_journal.c \
 	tests/fuzz/fuzz_npy.c tests/fuzz/fuzz_index.c tests/fuzz/fuzz_gallery.c tests/fuzz/fuzz_model.c \
 	tests/fuzz/fuzz_json.c tests/fuzz/fuzz_dataset.c tests/fuzz/fuzz_pack.c
 TEST_FUZZ = $(FUZZ_TEST) tests/test_corpus.c
-TEST_API = tests/test_api.c tests/test_storage.c
+TEST_API = tests/test_api.c tests/test_storage.c tests/test_thumbs.c
 TEST_CLI = tests/test_cli.c $(CLI_PARTS)
 
 # --- bench ------------------------------------------------------------------------------------------------------------------------
@@ -277,7 +279,7 @@ test-san: all tests/run-san
 # Suites that start threads; of the others this sanitizer can say nothing.
 TSAN_SUITES = base os vfs kern_nn gallery gallery_files gallery_order nn_network nn_infer nn_blocks \
 	train train_loop index 'ann_life.same_bytes*' ann_gallery bare hnsw.threads_change_nothing \
-	kmeans ivf retrieval api
+	kmeans ivf retrieval api storage thumbs
 
 test-tsan: all tests/run-tsan
 	TSAN_OPTIONS=halt_on_error=1:allocator_may_return_null=1 ./tests/run-tsan --fast $(TSAN_SUITES)

@@ -105,6 +105,7 @@ typedef struct mann_decode_options {
     uint32_t partial;           /* 1: of a damaged JPEG what came before the damage, grey
                                    the rest. 0: an error */
     uint32_t was_cut;           /* result: the picture is such a part */
+    uint32_t keep_alpha;        /* 1: RGBA where the file has alpha. 0: RGB, on white */
 } mann_decode_options;
 void        mann_decode_options_fill(mann_decode_options *o, size_t size);
 mann_status mann_image_decode_with(mann_image *out, const void *bytes, size_t n_bytes,
@@ -137,6 +138,28 @@ void        mann_synth_config_fill(mann_synth_config *c, size_t size);
 mann_status mann_synth_draw(mann_image *out, const mann_synth_config *c, uint64_t klass,
                             uint64_t view, mann_error *err);
 
+/* Seeded changes of a photo that do not change what it shows: for training sets of few
+ * photos. The picture is a function of (photo, seed, key, copy, changes, strength) alone,
+ * the same on every machine; `key` tells photos apart (a hash of the path, a number). */
+enum {
+    MANN_CHANGE_LIGHT = 1, MANN_CHANGE_COLOUR = 2, MANN_CHANGE_OCCLUSION = 4,
+    MANN_CHANGE_CROP = 8, MANN_CHANGE_SCALE = 16, MANN_CHANGE_ROTATION = 32,
+    MANN_CHANGE_BLUR = 64, MANN_CHANGE_JPEG = 128, MANN_CHANGE_BACKGROUND = 256,
+    MANN_CHANGE_FLIP = 512, MANN_CHANGE_NOISE = 1024, MANN_CHANGE_ALL = 2047
+};
+typedef struct mann_augment_config {
+    uint32_t struct_size;
+    uint32_t changes;      /* MANN_CHANGE_*; all: each now and then; fewer: always */
+    float strength;                             /* 0..1; default 1 */
+    uint64_t seed;
+} mann_augment_config;
+void        mann_augment_config_fill(mann_augment_config *c, size_t size);
+/* out: RGB of the size of `in`, owned. RGBA in: another background where that is asked
+ * for, else white. */
+mann_status mann_augment_image(mann_image *out, const mann_image *in,
+                               const mann_augment_config *c, uint64_t key, uint64_t copy,
+                               mann_error *err);
+
 /* --- 4. data sets: a folder of class folders, a manifest of path<TAB>class, one file
  *        that holds all (pack), or a store of your own ------------------------------- */
 #define MANN_NO_CLASS 0xFFFFFFFFu
@@ -153,6 +176,10 @@ mann_status mann_dataset_open(mann_dataset **out, const char *path, const mann_h
  * Copied. */
 mann_status mann_dataset_files(mann_dataset **out, const char *const *paths, size_t n,
                                const char *klass, mann_error *err);
+/* Several as one, for training on mixed sources: classes are called SET/CLASS, where SET
+ * is the last part of the set's path. Borrowed: the sets must outlive *out. */
+mann_status mann_dataset_join(mann_dataset **out, const mann_dataset *const *sets,
+                              size_t n, mann_error *err);
 uint32_t    mann_dataset_n_classes(const mann_dataset *d);
 uint64_t    mann_dataset_n_images(const mann_dataset *d);
 const char *mann_dataset_class(const mann_dataset *d, uint32_t klass);
@@ -272,7 +299,10 @@ enum {
     MANN_LOSS_SOFTMAX, MANN_LOSS_COSFACE, MANN_LOSS_ARCFACE, MANN_LOSS_PROXY_ANCHOR
 };
 enum { MANN_MINE_HARD = 1, MANN_MINE_SEMI_HARD, MANN_MINE_RANDOM };
-enum { MANN_AUGMENT_NONE = 1, MANN_AUGMENT_GLYPH, MANN_AUGMENT_PHOTO, MANN_AUGMENT_ALL };
+enum {
+    MANN_AUGMENT_NONE = 1, MANN_AUGMENT_GLYPH, MANN_AUGMENT_PHOTO, MANN_AUGMENT_ALL,
+    MANN_AUGMENT_STRONG
+};
 enum { MANN_MONITOR_RECALL = 1, MANN_MONITOR_LOSS };
 /* Checkpoints in checkpoint_dir at the start: none may be there (MANN_E_EXISTS); go on
  * from the newest one, if there is one; throw them away. */
@@ -301,11 +331,18 @@ typedef struct mann_train_config {
     /* Most memory that may be taken (see mann_train_plan); 0: any. The cache shrinks to
      * what is left; where even that does not do: MANN_E_BUDGET, and nothing was read. */
     uint64_t mem_bytes;
-    /* Losses with proxies: so many take part in a step, 0: all; their rate, 0: chosen;
-     * and, for mann_train_plan, of how many classes (training counts them itself). */
+    /* So that mixed sources do not drown each other: a class counts as at most so many
+     * images in the length of an epoch (which ones goes round over the epochs), a joined
+     * set as at most so many classes in each pass (others in the next). 0: no cap. */
+    uint32_t cap_class, cap_set;
+    /* Losses with proxies: so many take part in a step, 0: all; their rate, 0: that of
+     * the network; and, for mann_train_plan, of how many classes (training counts). */
     uint32_t proxies;
     float    proxy_rate;
     uint32_t n_classes;
+    /* Batches of groups of so many classes that look alike, found anew in each epoch by
+     * an index over all classes; 0 or 1: batches by lot. */
+    uint32_t hard_classes;
     float    ema;   /* keep and examine the running mean of the weights; 0: no; 0.999 */
 } mann_train_config;
 void        mann_train_config_fill(mann_train_config *c, size_t size);
@@ -342,6 +379,12 @@ typedef struct mann_train_report {
 mann_status mann_train(mann_model *m, const mann_dataset *set, const mann_train_config *c,
                        mann_pool *p, const mann_hooks *h, mann_train_report *report,
                        mann_error *err);
+/* What the network would be shown: one photo of each of n_rows classes (drawn by the
+ * seed; fewer if there are fewer), as it is and in n_views - 1 augmented views, as one
+ * picture. out: owned. */
+mann_status mann_train_preview(const mann_model *m, const mann_dataset *set,
+                               const mann_train_config *c, uint32_t n_rows,
+                               uint32_t n_views, mann_image *out, mann_error *err);
 
 /* --- 6. the gallery: records + vectors + index + model, incremental and durable ----- */
 typedef struct mann_gallery mann_gallery;
@@ -356,6 +399,7 @@ typedef struct mann_gallery_config {
     const mann_model *model;             /* NULL: vectors only; copied into the gallery */
     int    embed_model;  /* 1 (default): the file carries the model; 0: its fingerprint */
     uint64_t seed;
+    int    no_sync;                      /* 1: open it with MANN_OPEN_NOSYNC; default 0 */
 } mann_gallery_config;
 void        mann_gallery_config_fill(mann_gallery_config *c, size_t size);
 /* A new, empty gallery file, open for writing. MANN_E_EXISTS if `path` is there. */
@@ -364,10 +408,16 @@ mann_status mann_gallery_create(mann_gallery **out, const char *path,
 #define MANN_OPEN_READ   0u                     /* many processes */
 #define MANN_OPEN_WRITE  1u                     /* one process: takes the lock */
 #define MANN_OPEN_VERIFY 2u                     /* read and check every byte first */
+/* With WRITE, for bulk loads: changes do not wait for the disk. What was acknowledged
+ * survives the end of the process, but after a power cut the last changes may be gone,
+ * each as a whole; the file is never damaged. mann_gallery_flush (and build, compact; and
+ * free, which cannot say whether it could) makes all of them durable. */
+#define MANN_OPEN_NOSYNC 4u
 mann_status mann_gallery_open(mann_gallery **out, const char *path, uint32_t flags,
                               mann_error *err);
 /* see what another process wrote */
 mann_status mann_gallery_refresh(mann_gallery *g, mann_error *err);
+mann_status mann_gallery_flush(mann_gallery *g, mann_error *err);
 void        mann_gallery_free(mann_gallery *g);
 /* A gallery opened without its model inside: give it one; refused unless the fingerprints
  * agree. */
@@ -546,6 +596,20 @@ mann_status mann_gallery_recall(mann_gallery *g, uint64_t n, uint32_t k, mann_po
 /* What building and compacting by this handle may take in memory beside the vectors;
  * 0: no limit. Then MANN_E_BUDGET instead, before anything is built. */
 void mann_gallery_limit(mann_gallery *g, uint64_t mem_bytes);
+/* Photos that this handle adds or syncs from now on leave a JPEG of at most side x side
+ * pixels in the gallery (16..256; 0, the default: none), about 3 KB at 96: contact sheets
+ * show it where the photo is not to be found. It belongs to the content: records of one
+ * photo share it, and it goes when the last of them is folded away. */
+mann_status mann_gallery_thumbs(mann_gallery *g, uint32_t side, mann_error *err);
+/* The thumbnail of a record, as a JPEG of at most 65,535 bytes. MANN_E_NOT_FOUND: there
+ * is none; MANN_E_LIMIT: `size` is too small, *n_bytes is what it takes. */
+mann_status mann_gallery_thumb(mann_gallery *g, uint64_t id, void *out, size_t size,
+                               size_t *n_bytes, mann_error *err);
+/* Thumbnails from elsewhere (another gallery of the same photos), JPEGs that can be
+ * decoded, for records that have none yet. Durable when it returns, all or none. */
+typedef struct mann_thumb { uint64_t id; const void *bytes; size_t n_bytes; } mann_thumb;
+mann_status mann_gallery_put_thumbs(mann_gallery *g, const mann_thumb *thumbs, size_t n,
+                                    mann_error *err);
 /* What the search structure says about itself: "links a row", "imbalance", ... */
 mann_status mann_gallery_facts(mann_gallery *g,
                                void (*fn)(void *user, const char *name, double value),
@@ -580,6 +644,7 @@ typedef struct mann_gallery_info {
     uint32_t knob;            /* default ef or nprobe of searches; 0: the common rule */
     uint32_t compact_due;     /* 1: the tail or the dead rows slow searches down */
     uint32_t precision;       /* of the model inside; 0: there is none */
+    uint64_t n_thumbs;          /* of them some may be of records that are gone */
 } mann_gallery_info;
 mann_status mann_gallery_describe(mann_gallery *g, mann_gallery_info *info,
                                   mann_error *err);

@@ -1,7 +1,7 @@
 /* test_damage.c - a small file of every kind, cut at every byte and with a bit of every
  * byte flipped: refused, with a sentence that names it. A journal: what counts before the
- * damage is there, nothing behind it. Repair has tests of its own (test_salvage.c), and so
- * have packs (test_pack_damage.c) and checkpoints (a damaged one is passed over: train).
+ * damage is there, nothing behind it. Repair has tests of its own (test_salvage.c), so have
+ * packs (test_pack_damage.c) and checkpoints (a damaged one is passed over: train).
  * SPDX-License-Identifier: MIT */
 #include <stdio.h>
 #include <string.h>
@@ -39,8 +39,8 @@ static mann_status open_model(const mni_vfs *v, const char *path, mann_error *er
     return s;
 }
 
-static void refused(const mni_vfs *v, open_fn open, const char *what, const uint8_t *bytes,
-                    size_t n, size_t at)
+static void refused(const mni_vfs *v, open_fn open, const char *what,
+                    const uint8_t *bytes, size_t n, size_t at)
 {
     mann_error e = { MANN_OK, "" };
     CHECK_OK(mni_replace_file(v, "bad.mann", bytes, n, NULL));
@@ -50,8 +50,8 @@ static void refused(const mni_vfs *v, open_fn open, const char *what, const uint
                   mann_status_name(s), e.text);
 }
 
-/* The sound file opens; cut or changed anywhere (every `step`th byte, `bits` bits of each)
- * it does not. */
+/* The sound file opens; cut or changed anywhere (every `step`th byte, `bits` bits of
+ * each) it does not. */
 static void damage(const mni_vfs *v, const char *path, open_fn open, const char *what,
                    size_t step, int bits)
 {

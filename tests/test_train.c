@@ -20,7 +20,7 @@
 static void list_make(mni_class_list *l, uint32_t n_classes, uint32_t most)
 {
     uint32_t at = 0;
-    l->n_classes = n_classes;
+    *l = (mni_class_list){ .n_classes = n_classes };
     l->first = mni_alloc((size_t)n_classes + 1, sizeof *l->first);
     l->images = mni_alloc((size_t)n_classes * most, sizeof *l->images);
     CHECK(l->first && l->images);
@@ -56,7 +56,7 @@ static void batches(void)
     mni_class_list l;
     list_make(&l, CLASSES, MOST);
     for (uint32_t turns = 1; turns <= 4; turns += 3) {
-        const mni_sampler s = { &l, test_seed(), P, K, turns };
+        const mni_sampler s = { &l, test_seed(), P, K, turns, 0 };
         const uint64_t per_pass = CLASSES * turns / P;
         uint32_t uses[CLASSES * MOST] = { 0 };
         for (uint64_t pass = 0; pass < 60; pass++) {
@@ -90,6 +90,116 @@ static void batches(void)
         CHECK(a.image == b.image && a.label == b.label);
     }
     mni_class_list_fini(&l);
+}
+
+/* Two sources: 40 classes against 9. */
+static void capped(void)
+{
+    enum { LARGE = 40, SMALL = 9, ALL = LARGE + SMALL, CAP = 12, PASSES = 600 };
+    uint32_t set_at[3] = { 0, LARGE, ALL };
+    mni_class_list l;
+    list_make(&l, ALL, 3);
+    l.n_sets = 2;
+    l.set_at = set_at;
+    for (uint32_t turns = 1; turns <= 4; turns += 3) {
+        const mni_sampler s = { &l, test_seed(), 7, 2, turns, CAP };
+        uint32_t uses[ALL] = { 0 }, images[3 * ALL] = { 0 }, n_small = 0, n = 0;
+        CHECK_EQ(mni_sampler_n_shown(&s), (CAP + SMALL) * turns);
+        CHECK_EQ(mni_sampler_n_labels(&s), ALL * turns);
+        for (uint64_t pass = 0; pass < PASSES; pass++) {
+            uint8_t seen[4 * ALL] = { 0 };
+            for (uint64_t step = pass * 3 * turns; step < (pass + 1) * 3 * turns; step++)
+                for (uint32_t slot = 0; slot < 14; slot++) {
+                    const mni_pick p = mni_sampler_at(&s, step, slot);
+                    const uint32_t klass = p.label % ALL;
+                    const uint32_t row = (uint32_t)(p.image - 1000);
+                    CHECK(row >= l.first[klass] && row < l.first[klass + 1]);
+                    images[row]++;
+                    if (slot % 2) continue;
+                    CHECK(!seen[p.label]); /* no class twice in a pass or batch */
+                    seen[p.label] = 1;
+                    uses[klass]++;
+                    n_small += klass >= LARGE;
+                    n++;
+                }
+        }
+        /* 12 of the large to 9 of the small, exactly; within a set all alike: a class
+         * of the large one is shown in a third of the passes, less one in ten that is
+         * left over (40 = 3 x 12 + 4). */
+        CHECK_EQ(n, PASSES * 21 * turns);
+        CHECK_EQ(n_small, PASSES * SMALL * turns);
+        for (uint32_t k = 0; k < ALL; k++) {
+            const double want = PASSES * turns * (k < LARGE ? (double)CAP / LARGE : 1);
+            CHECK_NEAR(uses[k], want, k < LARGE ? 0.2 * want : 0);
+        }
+        for (uint32_t i = 0; i < l.first[ALL]; i++) CHECK(images[i] > 0);
+    }
+    /* No cap, one set or two: the numbers are those of one list. */
+    const mni_class_list plain = { l.n_classes, l.first, l.images, 0, NULL };
+    const mni_sampler one = { &plain, 5, 7, 2, 1, 0 }, two = { &l, 5, 7, 2, 1, 0 };
+    for (uint32_t slot = 0; slot < 14; slot++) {
+        const mni_pick a = mni_sampler_at(&one, 31, slot);
+        CHECK_EQ(a.image, mni_sampler_at(&two, 31, slot).image);
+    }
+    l.set_at = NULL;
+    mni_class_list_fini(&l);
+}
+
+/* Joined sets keep their classes apart, and what was split knows whose each class is. */
+static mann_status join(void *ctx)
+{
+    mni_dataset *all;
+    const mann_status s = mni_dataset_join(&all, ctx, 2, NULL);
+    mni_dataset_free(all);
+    return s;
+}
+
+static void joined(void)
+{
+    mni_vfs_mem *mem;
+    mni_dataset *sets[2], *all;
+    mni_recipe recipe;
+    mni_cache cache;
+    mni_class_list in, out;
+    mann_error e;
+    uint32_t klass;
+    CHECK_OK(mni_vfs_mem_new(&mem, NULL));
+    const mni_vfs *v = mni_vfs_mem_vfs(mem);
+    train_set_draw(v, "a/things", 1, 12, 2);
+    train_set_draw(v, "b/things", 100, 5, 3);
+    CHECK_OK(mni_dataset_open(&sets[0], v, "a/things", NULL, NULL));
+    CHECK_OK(mni_dataset_open(&sets[1], v, "b/things", NULL, NULL));
+    CHECK_FINE(mni_dataset_join(&all, (const mni_dataset *const *)sets, 2, &e), e);
+    CHECK_EQ(mni_dataset_n_sets(all), 2);
+    CHECK_EQ(mni_dataset_n_sets(sets[0]), 1);
+    CHECK_EQ(mni_dataset_n_classes(all), 17);
+    CHECK_STR(mni_dataset_class(all, 0), "things/c000");
+    CHECK_STR(mni_dataset_class(all, 12), "things2/c000"); /* called the same */
+    CHECK_EQ(mni_dataset_set(all, 11), 0);
+    CHECK_EQ(mni_dataset_set(all, 12), 1);
+    CHECK_STR(mni_dataset_path(all, 24, &klass), "b/things/c000/00.png");
+    CHECK_EQ(klass, 12);
+    mni_recipe_fill(&recipe, 16);
+    CHECK_FINE(mni_cache_init(&cache, all, &recipe, 1 << 20, NULL, NULL, &e), e);
+    CHECK_EQ(cache.n_bad, 0);
+    CHECK_FINE(mni_split(&cache, 0.5, 3, &in, &out, &e), e);
+    for (int i = 0; i < 2; i++) {
+        const mni_class_list *l = i ? &out : &in;
+        CHECK_EQ(l->n_sets, 2);
+        CHECK_EQ(l->set_at[2], l->n_classes);
+        for (uint32_t k = 0; k < l->n_classes; k++) {
+            mni_dataset_path(all, l->images[l->first[k]], &klass);
+            CHECK_EQ(k >= l->set_at[1], klass >= 12);
+        }
+    }
+    mni_class_list_fini(&in);
+    mni_class_list_fini(&out);
+    mni_cache_fini(&cache);
+    mni_dataset_free(all);
+    test_oom(join, sets, 0);
+    mni_dataset_free(sets[0]);
+    mni_dataset_free(sets[1]);
+    mni_vfs_mem_free(mem);
 }
 
 /* --- split ------------------------------------------------------------------------ */
@@ -204,8 +314,9 @@ static void augmented(const world *w, const mni_augment *a, uint64_t image, uint
     uint8_t room[SIDE * SIDE * 4], composed[SIDE * SIDE * 3];
     mni_picture p;
     CHECK_OK(mni_cache_get(&w->cache, image, room, &p, NULL));
-    mni_augment_run(a, &p, &w->recipe, turn,
-                    mni_rng_at(test_seed(), MNI_FOR_AUGMENT, 0, 1, slot), composed, out);
+    CHECK_OK(mni_augment_run(a, &p, &w->recipe, turn,
+                             mni_rng_at(test_seed(), MNI_FOR_AUGMENT, 0, 1, slot),
+                             composed, out, NULL));
 }
 
 /* What the network trains on is what it will be asked with. */
@@ -246,7 +357,7 @@ static void augmentations(void)
     one_square(w.v, "k", "opaque.png", 3);
     one_square(w.v, "k", "see-through.png", 4);
     world_open(&w, 1 << 20);
-    for (uint32_t kind = MANN_AUGMENT_GLYPH; kind <= MANN_AUGMENT_ALL; kind++) {
+    for (uint32_t kind = MANN_AUGMENT_GLYPH; kind <= MANN_AUGMENT_STRONG; kind++) {
         const mni_augment preset = mni_augment_preset(kind);
         for (uint64_t i = 0; i < 2; i++)
             for (uint64_t slot = 0; slot < 30; slot++) {
@@ -299,12 +410,13 @@ static void loaders(void)
     world_open(&w, 6 * SIDE * SIDE * 4); /* a third is decoded when asked for */
     CHECK_OK(mni_split(&w.cache, 0, 1, &in, NULL, NULL));
     mni_loader_config c = { &w.cache,
-                            { &in, 3, 4, 2, 1 },
+                            { &in, 3, 4, 2, 1, 0 },
                             mni_augment_preset(MANN_AUGMENT_ALL),
                             3,
                             FIRST,
                             LAST,
-                            0 };
+                            0,
+                            NULL };
     static const uint32_t threads[] = { 0, 1, 2, 7 };
     uint64_t hash[4] = { 0 };
     for (size_t i = 0; i < 4; i++) {
@@ -406,6 +518,8 @@ static void a_ball_that_opens_is_no_collapse(void)
 extern const test_case train_tests[];
 const test_case train_tests[] = { { "permutations", permutations, 0 },
                                   { "batches", batches, 0 },
+                                  { "capped", capped, 0 },
+                                  { "joined", joined, 0 },
                                   { "split_sizes", split_sizes, 0 },
                                   { "splits", splits, 0 },
                                   { "as_inference", as_inference, 0 },

@@ -124,6 +124,7 @@ mann_status mann_image_decode_with(mann_image *out, const void *bytes, size_t n_
     opts.max_scans = mine.max_scans;
     opts.min_side = mine.min_side;
     opts.partial = mine.partial != 0;
+    opts.keep_alpha = mine.keep_alpha != 0;
     opts.cut = &cut;
     MNI_TRY(mni_image_decode(out, bytes, n_bytes, &opts, err));
     mine.was_cut = (uint32_t)cut;
@@ -220,6 +221,19 @@ mann_status mann_dataset_files(mann_dataset **out, const char *const *paths, siz
     if (klass && !*klass)
         return mni_fail(err, MANN_E_ARG, "mann_dataset_files: the class has no name");
     return mni_dataset_files(out, mni_vfs_posix(), paths, n, klass, err);
+}
+
+mann_status mann_dataset_join(mann_dataset **out, const mann_dataset *const *sets,
+                              size_t n, mann_error *err)
+{
+    MNI_NEED(out, "mann_dataset_join");
+    *out = NULL;
+    MNI_NEED(sets, "mann_dataset_join");
+    if (n == 0 || n > 4096)
+        return mni_fail(err, MANN_E_ARG, "mann_dataset_join: %zu sets, wanted 1..4096",
+                        n);
+    for (size_t i = 0; i < n; i++) MNI_NEED(sets[i], "mann_dataset_join");
+    return mni_dataset_join(out, sets, n, err);
 }
 
 uint32_t mann_dataset_n_classes(const mann_dataset *d)

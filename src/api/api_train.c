@@ -51,7 +51,7 @@ static mann_status check(const mann_train_config *c, mann_error *err)
     MNI_TRY(whole("images_per_class", c->images_per_class, 2, 32768, err));
     MNI_TRY(whole("loss", c->loss, MANN_LOSS_TRIPLET, MANN_LOSS_PROXY_ANCHOR, err));
     MNI_TRY(whole("miner", c->miner, MANN_MINE_HARD, MANN_MINE_RANDOM, err));
-    MNI_TRY(whole("augment", c->augment, MANN_AUGMENT_NONE, MANN_AUGMENT_ALL, err));
+    MNI_TRY(whole("augment", c->augment, MANN_AUGMENT_NONE, MANN_AUGMENT_STRONG, err));
     MNI_TRY(whole("monitor", c->monitor, MANN_MONITOR_RECALL, MANN_MONITOR_LOSS, err));
     MNI_TRY(real("learning_rate", c->learning_rate, 1e-9f, 1e3f, err));
     MNI_TRY(real("momentum", c->momentum, 0, 0.9999f, err));
@@ -60,6 +60,7 @@ static mann_status check(const mann_train_config *c, mann_error *err)
     if (c->temperature != 0)
         MNI_TRY(real("temperature", c->temperature, 1e-3f, 100, err));
     MNI_TRY(real("clip", c->clip, 0, INFINITY, err));
+    MNI_TRY(whole("hard_classes", c->hard_classes, 0, 64, err));
     MNI_TRY(real("ema", c->ema, 0, 0.999999f, err));
     if (c->proxy_rate != 0)
         MNI_TRY(real("proxy_rate", c->proxy_rate, 1e-9f, 1e3f, err));
@@ -100,4 +101,19 @@ mann_status mann_train(mann_model *m, const mann_dataset *set, const mann_train_
     MNI_TRY(take(c, &mine, "mann_train", err));
     MNI_TRY(mni_train(m, set, &mine, mni_vfs_posix(), p, h, &r, err));
     return report ? mni_give_sized(report, &r, sizeof r, "mann_train", err) : MANN_OK;
+}
+
+mann_status mann_train_preview(const mann_model *m, const mann_dataset *set,
+                               const mann_train_config *c, uint32_t n_rows,
+                               uint32_t n_views, mann_image *out, mann_error *err)
+{
+    mann_train_config mine;
+    MNI_NEED(out, "mann_train_preview");
+    *out = (mann_image){ 0, 0, 0, NULL };
+    MNI_NEED(m, "mann_train_preview");
+    MNI_NEED(set, "mann_train_preview");
+    MNI_TRY(take(c, &mine, "mann_train_preview", err));
+    MNI_TRY(whole("n_rows", n_rows, 1, 256, err));
+    MNI_TRY(whole("n_views", n_views, 1, 64, err));
+    return mni_train_preview(m, set, &mine, n_rows, n_views, out, err);
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "cli/cli.h"
 #include "os/vfs.h"
 
@@ -18,7 +19,8 @@ static uint32_t choice(const mni_options *o, mni_option_id id, const char *const
 static void take_choices(const mni_options *o, mann_train_config *t)
 {
     static const char *const miners[] = { "hard", "semi", "random", NULL };
-    static const char *const augments[] = { "none", "glyph", "photo", "all", NULL };
+    static const char *const augments[] = { "none",   "glyph", "photo", "all",
+                                            "strong", NULL };
     static const char *const monitors[] = { "recall", "loss", NULL };
     t->miner = choice(o, MNI_OPT_MINER, miners);
     t->augment = choice(o, MNI_OPT_AUGMENT, augments);
@@ -59,6 +61,9 @@ static void take_numbers(const mni_options *o, mann_train_config *t)
     t->margin = (float)mni_opt_float(o, MNI_OPT_MARGIN);
     t->temperature = (float)mni_opt_float(o, MNI_OPT_TEMPERATURE);
     t->clip = (float)mni_opt_float(o, MNI_OPT_CLIP);
+    t->cap_class = mni_opt_u32(o, MNI_OPT_CAP_CLASS);
+    t->cap_set = mni_opt_u32(o, MNI_OPT_CAP_SET);
+    t->hard_classes = mni_opt_u32(o, MNI_OPT_HARD_CLASSES);
     t->ema = (float)mni_opt_float(o, MNI_OPT_EMA);
     t->proxy_rate = (float)mni_opt_float(o, MNI_OPT_PROXY_LR);
     t->validation_share = (float)mni_opt_float(o, MNI_OPT_VAL_SHARE);
@@ -144,23 +149,75 @@ static mann_status can_write(const char *out, mann_error *err)
     return s;
 }
 
+/* One data set, or several as one; the parts must outlive the whole. */
+typedef struct sets { mann_dataset **part, *all; size_t n; } sets;
+
+static void close_sets(sets *t)
+{
+    if (t->n > 1) mann_dataset_free(t->all);
+    for (size_t i = 0; t->part && i < t->n; i++) mann_dataset_free(t->part[i]);
+    mni_free(t->part);
+}
+
+static mann_status open_sets(mni_cli *c, sets *t)
+{
+    const mni_options *o = &c->options;
+    mann_status s = MANN_OK;
+    *t = (sets){ .part = mni_alloc(o->n_files, sizeof *t->part), .n = o->n_files };
+    if (!t->part) return mni_fail(&c->err, MANN_E_NOMEM, "%zu data sets", t->n);
+    for (size_t i = 0; s == MANN_OK && i < t->n; i++)
+        s = mann_dataset_open(&t->part[i], o->files[i], &c->hooks, &c->err);
+    if (s != MANN_OK) return s;
+    t->all = t->part[0];
+    if (t->n == 1) return s;
+    const mann_dataset *const *parts = (const mann_dataset *const *)t->part;
+    return mann_dataset_join(&t->all, parts, t->n, &c->err);
+}
+
 /* The model is made first: a name that is not known costs no walk through the photos. */
 static int train(mni_cli *c, const mann_train_config *t, mann_model *m,
                  mann_train_report *r)
 {
-    mann_dataset *set = NULL;
+    sets set = { 0 };
     mann_pool *pool;
     const char *out = mni_opt_text(&c->options, MNI_OPT_OUTPUT);
-    mann_status s = mann_dataset_open(&set, c->options.files[0], &c->hooks, &c->err);
+    mann_status s = open_sets(c, &set);
     if (s == MANN_OK) s = mni_cli_pool(c, &pool);
-    if (s == MANN_OK) s = mann_train(m, set, t, pool, &c->hooks, r, &c->err);
-    mann_dataset_free(set);
+    if (s == MANN_OK) s = mann_train(m, set.all, t, pool, &c->hooks, r, &c->err);
+    close_sets(&set);
     if (s != MANN_OK) return mni_cli_fail(c, MNI_FROM_INPUT, s);
     s = mann_model_save(m, out, &c->err);
     if (s == MANN_OK) return MNI_EXIT_OK;
     mni_talk_say(&c->talk, MANN_NOTE_WARNING,
                  "the model is not lost: %s/best_model.mann holds it", t->checkpoint_dir);
     return mni_cli_fail(c, MNI_FROM_OUTPUT, s);
+}
+
+enum { PREVIEW_ROWS = 8, PREVIEW_VIEWS = 8 };
+
+/* --preview: a look before the hours. */
+static int preview(mni_cli *c, const mann_train_config *t, const mann_model *m)
+{
+    const char *path = mni_opt_text(&c->options, MNI_OPT_PREVIEW);
+    sets set = { 0 };
+    mann_image sheet = { 0 };
+    mann_status s = open_sets(c, &set);
+    if (s == MANN_OK)
+        s = mann_train_preview(m, set.all, t, PREVIEW_ROWS, PREVIEW_VIEWS, &sheet,
+                               &c->err);
+    close_sets(&set);
+    if (s != MANN_OK) return mni_cli_fail(c, MNI_FROM_INPUT, s);
+    s = mni_text_ends(path, ".jpg") || mni_text_ends(path, ".jpeg")
+            ? mann_image_write_jpeg(path, &sheet, 92, &c->err)
+            : mann_image_write_png(path, &sheet, &c->err);
+    mann_image_clear(&sheet);
+    if (s != MANN_OK) return mni_cli_fail(c, MNI_FROM_OUTPUT, s);
+    if (!mni_cli_quiet(c)) {
+        mni_out_name(&c->out, path);
+        mni_text_add(&c->out, ": left the photos, right what training would show of "
+                              "them; nothing was trained\n");
+    }
+    return MNI_EXIT_OK;
 }
 
 int mni_cmd_train(mni_cli *c)
@@ -188,14 +245,17 @@ int mni_cmd_train(mni_cli *c)
     mann_status s = log.failed || curves.failed ? mni_fail(&c->err, MANN_E_NOMEM, "path")
                                                 : new_model(c, t.seed, &m);
     int code = s == MANN_OK ? MNI_EXIT_OK : mni_cli_fail(c, MNI_FROM_USER, s);
-    if (s == MANN_OK) {
+    const int look = s == MANN_OK && mni_opt_text(o, MNI_OPT_PREVIEW);
+    if (look) {
+        code = preview(c, &t, m);
+    } else if (s == MANN_OK) {
         s = can_write(mni_opt_text(o, MNI_OPT_OUTPUT), &c->err);
         code = s == MANN_OK ? train(c, &t, m, &r) : mni_cli_fail(c, MNI_FROM_OUTPUT, s);
     }
     mann_model_free(m);
     mni_text_fini(&log);
     mni_text_fini(&curves);
-    if (code == MNI_EXIT_OK) report(c, mni_opt_text(o, MNI_OPT_OUTPUT), &r);
+    if (code == MNI_EXIT_OK && !look) report(c, mni_opt_text(o, MNI_OPT_OUTPUT), &r);
     return code;
 }
 

@@ -10,9 +10,10 @@
  * of the overview. Aliases are separated by blanks. Files: how many arguments that are no
  * options; MANY: no upper limit. Examples: lines of command and explanation in turn.
  * SPDX-License-Identifier: MIT */
-COMMAND(TRAIN, train, "train", "fit", "DATASET [-o MODEL]", 1, 1,
+COMMAND(TRAIN, train, "train", "fit", "DATASET... [-o MODEL]", 1, MANY,
     "train an embedding model on a folder of photos",
-    "DATASET is a folder with one sub-folder per class. A tenth of the classes (at "
+    "DATASET is a folder with one sub-folder per class; several are mixed (--cap-set "
+    "keeps a large one from drowning the others). A tenth of the classes (at "
     "least 8, at most half; none of fewer than 4) is held out and examined after every "
     "epoch, unless --val names another set or DATASET itself has the folders train and "
     "val. What is written is the model of the best epoch. Ctrl-C stops with a "
@@ -255,6 +256,16 @@ COMMAND(SYNTH, synth, "synth", "synthesise synthesize generate", "-o DIR", 0, 0,
     "600 pictures under all conditions\n"
     "metricann synth -o easy --conditions pose,light --strength 0.3 --first-view 7\n"
     "views 7 to 12 of the same objects, only turned and lit a little\n")
+COMMAND(AUGMENT, augment, "augment", "aug", "DATASET -o DIR", 1, 1,
+    "write a data set with changed copies of every photo beside it",
+    "DIR gets every photo as it is and --copies changed ones: NAME_1, NAME_2, ... The "
+    "copies are a function of the photo, its path and the seed; train makes such changes "
+    "by itself, on the fly. JPEG stays JPEG, everything else becomes PNG; what stands "
+    "before a transparent background gets another one.",
+    "metricann augment photos/ -o more/ --copies 100\n"
+    "a hundred copies of each, under all changes\n"
+    "metricann augment photos/ -o dark/ --copies 5 --only light,occlusion,crop\n"
+    "other light, a part hidden and a part shown, in every copy\n")
 COMMAND(CONVERT, convert, "convert", "", "INPUT -o OUTPUT", 1, 1,
     "convert vectors between file formats, or take them out of a gallery",
     "The format follows the file name: .npy .fvecs .bvecs .fbin .u8bin .i8bin; with "

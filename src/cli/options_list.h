@@ -24,6 +24,9 @@ OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "FILES", "", 0, 0, C(SEARCH), "output-
 OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "DIR", "", 0, 0, C(SYNTH),
     "out out-dir output-dir",
     "folder to draw into; made if it is not there")
+OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "DIR", "", 0, 0, C(AUGMENT),
+    "out out-dir output-dir",
+    "folder for photos and copies; made if it is not there")
 OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "FILE", "", 0, 0, C(CONVERT), "out output-file",
     "file to write; its name says the format")
 OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "FILE", "", 0, 0,
@@ -61,6 +64,9 @@ OPTION(DATA, "data", 0, MANY, "PATH", "", 0, 0,
     C(EXTRACT) | C(ADD) | C(EVAL) | C(SCAN),
     "dataset data-dir data-path new-data val-data image images input",
     "a data set or photo, instead of naming it after the gallery")
+OPTION_AGAIN(DATA, "data", 0, MANY, "PATH", "", 0, 0, C(AUGMENT),
+    "dataset data-dir data-path images input",
+    "the data set, instead of naming it without an option")
 OPTION_AGAIN(DATA, "data", 0, MANY, "PATH", "", 0, 0, C(TRAIN),
     "dataset data-dir data-path train-data train-dir images input",
     "the data set, instead of naming it without an option")
@@ -102,6 +108,11 @@ OPTION(TRUTH, "truth", 0, PATH, "FILE", "", 0, 0, C(EVAL), "ground-truth pairs",
     "what belongs together: lines of query, tab, row; counted from 0, or names")
 OPTION(INTEGERS, "integers", 0, FLAG, "", "no", 0, 0, C(CONVERT), "as-ids int",
     "write whole numbers (ids, neighbours) instead of floats")
+
+OPTION(THUMBS, "thumbs", 0, U32, "PIXELS", "", 16, 256,
+    C(EXTRACT) | C(BUILD) | C(ADD) | C(SYNC), "thumb thumbnails thumbnail-size",
+    "keep a small JPEG of each new photo in the gallery (96: about 3 KB), for contact "
+    "sheets where the photos are not at hand")
 
 /* --- the gallery and its index ------------------------------------------------------ */
 OPTION(METRIC, "metric", 0, CHOICE,
@@ -181,6 +192,14 @@ OPTION(ROWS, "rows", 0, FLAG, "", "no", 0, 0, C(SEARCH), "rows-only no-group",
 OPTION(WITHIN, "within", 0, FLOAT, "D", "", 0, 0, C(SEARCH),
     "range radius max-distance",
     "answer with all rows within this distance (at most -k, or 65,536)")
+OPTION(CHANGES, "only", 0, LIST,
+    "all|light=lighting|colour=color|occlusion=occlude|crop=part|scale|rotation=rotate|"
+    "blur|jpeg|background=bg|flip=mirror|noise=grain",
+    "all", 0, 0, C(AUGMENT), "changes",
+    "these changes, each in every copy; all: each now and then")
+OPTION(COPIES, "copies", 0, U32, "N", "10", 1, 100000, C(AUGMENT),
+    "n-copies num-copies n-aug multiplier",
+    "copies of each photo")
 OPTION(ONLY, "only", 0, MANY, "CLASS", "", 0, 0, C(SEARCH), "filter-class in-class",
     "consider this class only; may be repeated")
 OPTION(EF, "ef", 0, U32, "N", "", 1, 1000000, C(SEARCH) | C(EVAL) | C(BENCH),
@@ -230,6 +249,11 @@ OPTION(KEY, "key", 0, MANY, "KEY", "", 0, 0, C(REMOVE) | C(RELABEL),
     "record-key string-id",
     "the record with this key, also if it looks like a number; may be repeated")
 
+OPTION(SYNC, "sync", 0, CHOICE, "on=yes=full|off=no", "on", 0, 0,
+    C(ADD) | C(BUILD) | C(SYNC) | C(IMPORT) | C(EXTRACT), "fsync durable",
+    "off: wait for the disk once, at the end, not for every group: faster loads; a power "
+    "cut meanwhile may take the last groups with it, never the file")
+
 /* --- measuring ---------------------------------------------------------------------- */
 OPTION(REFS, "refs", 0, U32, "N", "", 1, 1000000, C(EVAL), "references n-refs",
     "use N photos of each class as references and ask the others; ignores what the "
@@ -262,18 +286,21 @@ OPTION(SIZE, "size", 0, U32, "PIXELS", "96", 8, 1024, C(SYNTH),
 OPTION_AGAIN(SIZE, "size", 0, U32, "PIXELS", "", 8, 1024, C(TRAIN) | C(PLAN),
     "image-size img-size resolution input-size",
     "side of the network's input; default the backbone's own (mini 64, resnet 224)")
+OPTION_AGAIN(SIZE, "size", 0, U32, "PIXELS", "0", 0, 65535, C(AUGMENT),
+    "image-size img-size max-side resize",
+    "longest side of the copies; 0: that of the photo")
 OPTION(CONDITIONS, "conditions", 0, LIST,
     "all|none|pose|light=lighting|background=bg|scale|crop|occlusion=occlude|blur|noise",
     "all", 0, 0, C(SYNTH),
     "condition", "what differs between views")
-OPTION(STRENGTH, "strength", 0, FLOAT, "X", "1", 0, 1, C(SYNTH), "difficulty",
-    "how much it differs")
+OPTION(STRENGTH, "strength", 0, FLOAT, "X", "1", 0, 1, C(SYNTH) | C(AUGMENT),
+    "difficulty", "how much it differs")
 OPTION(FIRST_CLASS, "first-class", 0, U64, "N", "1", 0, 1e15, C(SYNTH), "class-offset",
     "number of the first object")
 OPTION(FIRST_VIEW, "first-view", 0, U64, "N", "1", 0, 1e15, C(SYNTH), "view-offset",
     "number of the first view")
 OPTION(SEED, "seed", 0, U64, "N", "1", 0, 0,
-    C(TRAIN) | C(EXTRACT) | C(BUILD) | C(EVAL) | C(SYNTH),
+    C(TRAIN) | C(EXTRACT) | C(BUILD) | C(EVAL) | C(SYNTH) | C(AUGMENT),
     "random-seed random-state",
     "same seed, same result")
 
@@ -305,10 +332,14 @@ OPTION(PROXIES, "proxies", 0, U32, "N", "0", 0, 4294967295.0, C(TRAIN) | C(PLAN)
     "softmax to proxy-anchor: classes that take part in a step, those of the batch and "
     "a sample of the others; 0: all")
 OPTION(PROXY_LR, "proxy-lr", 0, FLOAT, "X", "", 1e-9, 1000, C(TRAIN), "proxy-rate",
-    "highest learning rate of the classes' points; default 10 times --lr")
+    "highest learning rate of the classes' points; default that of --lr")
 OPTION(MINER, "miner", 0, CHOICE, "semi=semi-hard=semihard|hard=batch-hard|random",
        "semi",
     0, 0, C(TRAIN), "mining", "triplet: which unlike image is compared")
+OPTION(HARD_CLASSES, "hard-classes", 0, U32, "N", "1", 1, 64, C(TRAIN),
+    "ann-miner class-groups",
+    "make batches of groups of N classes that look alike, found once an epoch by an "
+    "index over all classes; 1: by lot")
 OPTION(SOFT_MARGIN, "soft-margin", 0, FLAG, "", "no", 0, 0, C(TRAIN), "",
     "triplet: log(1 + exp) in place of a margin")
 OPTION(TEMPERATURE, "temperature", 0, FLOAT, "X", "", 0.001, 100, C(TRAIN), "tau",
@@ -342,11 +373,19 @@ OPTION(CLASSES_PER_BATCH, "classes-per-batch", 'P', U32, "N", "24", 2, 32768,
 OPTION(IMAGES_PER_CLASS, "images-per-class", 'K', U32, "N", "4", 2, 32768,
        C(TRAIN) | C(PLAN), "",
     "images of each")
-OPTION(AUGMENT, "augment", 0, CHOICE, "all|glyph|photo|none=no=off", "all", 0, 0,
+OPTION(CAP_CLASS, "cap-class", 0, U32, "N", "0", 0, 4294967295.0, C(TRAIN),
+    "max-per-class max-images-per-class",
+    "an epoch counts a class as at most N images; which ones goes round; 0: as it has")
+OPTION(CAP_SET, "cap-set", 0, U32, "N", "0", 0, 4294967295.0, C(TRAIN), "max-per-set",
+    "of each DATASET N classes at a time are mixed in, others the next; 0: all")
+OPTION(AUGMENT, "augment", 0, CHOICE, "all|glyph|photo|strong|none=no=off", "all", 0, 0,
        C(TRAIN),
     "augmentation aug",
     "changes that images go through: glyph moves and turns a little, photo also mirrors, "
-    "lights, blurs and hides parts, all also puts others behind transparency")
+    "lights, blurs and hides parts, all also puts others behind transparency, strong "
+    "also shows parts, shadows, grain and JPEG damage")
+OPTION(PREVIEW, "preview", 0, PATH, "FILE", "", 0, 0, C(TRAIN), "preview-sheet",
+    "draw what the augmentation makes of some photos (F.png, F.jpg), and stop")
 OPTION(ROTATIONS, "rotations", 0, FLAG, "", "no", 0, 0, C(TRAIN), "",
     "the quarter turns of a class are three more classes")
 OPTION(CKPT_DIR, "ckpt-dir", 0, PATH, "DIR", "checkpoints", 0, 0, C(TRAIN),

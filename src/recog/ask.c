@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "recog/gallery.h"
+#include "recog/thumbs.h"
 
 static mann_status copy_out(const char *chars, size_t n, char *out, size_t size,
                             mann_error *err)
@@ -118,6 +118,7 @@ mann_status mni_gallery_each(mni_gallery *g, int (*fn)(void *user, const mann_re
     mni_state *s = mni_gallery_state(g);
     mni_told told;
     int ok = mni_told_init(&told, s->base->meta.dim), stop = 0;
+    mni_reader_in_turn(s->base->reader);
     for (uint32_t row = 0; ok && !stop && row < mni_state_rows(s); row++) {
         mann_record r;
         if (!mni_state_alive(s, row)) continue;
@@ -157,6 +158,7 @@ mann_status mni_gallery_describe(mni_gallery *g, mann_gallery_info *info, mann_e
     snprintf(i.model, sizeof i.model, "%s",
              g->model ? mni_model_shape_of(g->model).architecture : "");
     i.precision = g->model ? (uint32_t)mni_model_precision(g->model) : 0;
+    i.n_thumbs = s->base->thumb_index.n_bytes / MNI_THUMB_BYTES + s->tail->n_thumbs;
     i.journal_cut_bytes = g->replayed.n_cut_bytes;
     i.journal_ignored = (uint32_t)g->replayed.foreign;
     i.knob = s->knob;

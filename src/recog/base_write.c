@@ -17,7 +17,7 @@
 #include "os/huge.h"
 #include "recog/derived.h"
 #include "recog/meta.h"
-#include "recog/base_plan.h"
+#include "recog/thumbs.h"
 
 /* What META counts, and therefore is made before the first byte is written. */
 typedef struct made {
@@ -249,6 +249,7 @@ static mann_status write_sections(mni_gallery *g, made *m, mni_base_plan *p,
     MNI_TRY(write_maps(m, p, w, err));
     MNI_TRY(write_keys(p, w, err));
     MNI_TRY(write_extras(g, p, w, err));
+    MNI_TRY(mni_thumbs_write(p, w, err));
     write_meta(&p->meta, w, "MET2");
     return MANN_OK;
 }

@@ -63,6 +63,7 @@ static mann_status gather(mni_base_plan *p, mann_error *err)
         return no_memory(err);
     }
     int keep = 0;
+    mni_reader_in_turn(s->base->reader);
     for (uint32_t row = 0; row < total && p->n < s->n_live; row++) {
         keep = wanted(p, row, &told);
         if (keep < 0) break;
@@ -326,7 +327,8 @@ mann_status mni_gallery_create(mni_gallery **out, const mni_vfs *v, const char *
     mann_status s = mni_gallery_forget_journal(&target, err);
     if (s == MANN_OK) s = mni_base_write_empty(v, path, &m, c, err);
     mni_gallery_disown(&target);
-    if (s == MANN_OK) s = mni_gallery_open(out, v, path, MANN_OPEN_WRITE, err);
+    const unsigned flags = MANN_OPEN_WRITE | (c->no_sync ? MANN_OPEN_NOSYNC : 0);
+    if (s == MANN_OK) s = mni_gallery_open(out, v, path, flags, err);
     if (s == MANN_OK && c->model) s = mni_gallery_use_model(*out, c->model, err);
     if (s != MANN_OK) { mni_gallery_free(*out); *out = NULL; }
     return s;

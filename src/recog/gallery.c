@@ -19,6 +19,26 @@ mni_state *mni_gallery_state(mni_gallery *g)
     return s;
 }
 
+mann_status mni_gallery_take_scratch(mni_gallery *g, mni_scratch **out, mann_error *err)
+{
+    mni_mutex_lock(&g->lock);
+    *out = g->n_idle ? g->idle[--g->n_idle] : NULL;
+    mni_mutex_unlock(&g->lock);
+    return *out ? MANN_OK : mni_scratch_new(out, err);
+}
+
+void mni_gallery_give_scratch(mni_gallery *g, mni_scratch *s)
+{
+    if (!s) return;
+    mni_mutex_lock(&g->lock);
+    if (g->n_idle < MNI_GALLERY_IDLE) {
+        g->idle[g->n_idle++] = s;
+        s = NULL;
+    }
+    mni_mutex_unlock(&g->lock);
+    mni_scratch_free(s);
+}
+
 /* The model's calibration, measured on many held-out classes, comes before the gallery's
  * own. */
 void mni_gallery_thresholds(mni_gallery *g, const mni_state *s, float false_accept,
@@ -94,6 +114,7 @@ void mni_gallery_free(mni_gallery *g)
     if (g->has_lock && g->vfs->ops->stat(g->vfs, g->journal_path, &st, NULL) == MANN_OK &&
         st.n_bytes == 0)
         g->vfs->ops->remove(g->vfs, g->journal_path, NULL);
+    for (uint32_t i = 0; i < g->n_idle; i++) mni_scratch_free(g->idle[i]);
     mni_state_release(g->state);
     mni_model_free(g->model);
     for (uint32_t i = 0; i < g->n_roots; i++) mni_free(g->roots[i]);
@@ -315,6 +336,7 @@ static mann_status read_journal(mni_gallery *g, mann_error *err)
             : mni_journal_replay(g->vfs, g->journal_path, uuid, generation,
                                  mni_gallery_replay, g, &g->replayed, err);
     if (s == MANN_OK) g->journal_bytes = g->replayed.n_bytes;
+    if (g->journal) mni_journal_be_lazy(g->journal, g->lazy);
     return s;
 }
 
@@ -334,6 +356,7 @@ static mann_status open_once(mni_gallery **out, const mni_vfs *v, const char *pa
     mann_status s = new_object(&g, v, path, err);
     if (s != MANN_OK) goto fail;
     g->writable = (flags & MANN_OPEN_WRITE) != 0;
+    g->lazy = (flags & MANN_OPEN_NOSYNC) != 0;
     if (g->writable) {
         mni_stat st;               /* a lock file beside a typing error would be litter */
         s = v->ops->stat(v, path, &st, err);
@@ -397,6 +420,15 @@ mann_status mni_gallery_open(mni_gallery **out, const mni_vfs *v, const char *pa
             return mni_fail(err, MANN_E_LOCKED,
                             "%s: is replaced faster than it can be read", path);
     }
+}
+
+mann_status mni_gallery_flush(mni_gallery *g, mann_error *err)
+{
+    if (!g->writable) return MANN_OK;
+    mni_mutex_lock(&g->writing);
+    const mann_status s = mni_journal_flush(g->journal, err);
+    mni_mutex_unlock(&g->writing);
+    return s;
 }
 
 /* Everything is read again into a second object, whose state then takes the place of the

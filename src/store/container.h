@@ -71,7 +71,8 @@ typedef struct mni_section {
 /* check every CRC; files under 64 MiB are always checked whole */
 enum {
     MNI_READ_VERIFY = 1,
-    MNI_READ_DAMAGED = 2        /* for repair: header and table must be sound, no more */
+    MNI_READ_DAMAGED = 2,       /* for repair: header and table must be sound, no more */
+    MNI_READ_SCATTERED = 4      /* will be read here and there (os/pages.h) */
 };
 
 mann_status mni_reader_open(mni_reader **out, const mni_vfs *v, const char *path,
@@ -94,6 +95,8 @@ mann_status mni_reader_place(mni_reader **out, const void *bytes, size_t n_bytes
                              uint64_t generation, const mni_placed *sections, uint32_t n,
                              mann_error *err);
 void        mni_reader_free(mni_reader *r);
+/* Before much of it is read from front to back; takes MNI_READ_SCATTERED back. */
+void        mni_reader_in_turn(const mni_reader *r);
 /* Is this still the file that stands at `path`? 0: another one took its name since. */
 int         mni_reader_is_at(const mni_reader *r, const mni_vfs *v, const char *path);
 mni_file_is mni_reader_kind(const mni_reader *r);

@@ -14,6 +14,7 @@
 
 #include "base/mem.h"
 #include "kern/crc32c.h"
+#include "os/pages.h"
 #include "store/disk.h"
 
 /* smaller files are checked whole at open */
@@ -215,8 +216,14 @@ static mann_status check_section(const mni_reader *r, const mni_disk_section *e,
     return MANN_OK;
 }
 
+void mni_reader_in_turn(const mni_reader *r)
+{
+    if (r && r->vfs) mni_pages_in_turn(r->bytes, r->n_bytes);
+}
+
 mann_status mni_reader_verify(const mni_reader *r, mann_error *err)
 {
+    mni_reader_in_turn(r);
     /* The two that were copied at open: what is in the file now must still be what we
      * work with. */
     const size_t table_bytes = r->header.section_count * sizeof *r->sections;
@@ -303,6 +310,7 @@ mann_status mni_reader_open(mni_reader **out, const mni_vfs *v, const char *path
         if (s == MANN_OK) {
             r->vfs = v;
             r->bytes = bytes;
+            if (flags & MNI_READ_SCATTERED) mni_pages_scattered(bytes, r->n_bytes);
         }
         mni_close(f, NULL); /* the mapping stands by itself; nothing was written */
     }

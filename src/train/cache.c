@@ -62,8 +62,8 @@ static int has_alpha(const mann_image *im)
     return 0;
 }
 
-static mann_status decode(const mni_cache *c, uint64_t image, uint8_t *out,
-                          uint8_t *channels, mann_error *err)
+mann_status mni_cache_decode(const mni_cache *c, uint64_t image, uint8_t *out,
+                             uint8_t *channels, mann_error *err)
 {
     uint8_t *bytes;
     size_t n_bytes;
@@ -103,7 +103,8 @@ static mann_status decode_range(void *ctx, size_t begin, size_t end, size_t chun
         if (!out)
             return mni_fail(err, MANN_E_NOMEM, "cache: picture %llu",
                             (unsigned long long)image);
-        const mann_status s = decode(c, image, out, &c->channels[image], &j->errors[i]);
+        const mann_status s =
+            mni_cache_decode(c, image, out, &c->channels[image], &j->errors[i]);
         if (s != MANN_OK) c->channels[image] = 0;
         if (s == MANN_OK && image < j->n_keep)
             c->kept[image] = out;
@@ -177,7 +178,7 @@ mann_status mni_cache_get(const mni_cache *c, uint64_t image, uint8_t *room,
     *out = (mni_picture){ c->kept[image] ? c->kept[image] : room, c->channels[image] };
     if (c->kept[image]) return MANN_OK;
     uint8_t channels;
-    const mann_status s = decode(c, image, room, &channels, err);
+    const mann_status s = mni_cache_decode(c, image, room, &channels, err);
     if (s != MANN_OK)
         return mni_fail_prefix(err, s, "%s: was good at the start of the training",
                                mni_dataset_path(c->set, image, NULL));

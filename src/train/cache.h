@@ -40,6 +40,10 @@ static inline size_t mni_cache_room(const mni_cache *c)
 {
     return (size_t)c->recipe.size * c->recipe.size * 4;
 }
+/* One image, as the cache keeps it, into `out` (mni_cache_room bytes); set and recipe of
+ * `c` are looked at, nothing else. */
+mann_status mni_cache_decode(const mni_cache *c, uint64_t image, uint8_t *out,
+                             uint8_t *channels, mann_error *err);
 /* The picture of a good image: borrowed from the cache, or decoded into `room`
  * (mni_cache_room bytes). Thread-safe. */
 mann_status mni_cache_get(const mni_cache *c, uint64_t image, uint8_t *room,

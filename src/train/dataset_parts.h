@@ -6,6 +6,7 @@
  *   pack              the mapped file                    its number in the pack
  *   somebody's store  mann_storage.read                  the store's own
  *   part of another   the other one (`whole`, borrowed)  its number there
+ *   several as one    one of them (`sets`, borrowed)     its number there; time: which
  *
  * SPDX-License-Identifier: MIT */
 #ifndef MNI_TRAIN_DATASET_PARTS_H
@@ -31,6 +32,8 @@ struct mann_dataset {
     mni_pack *pack;                     /* owned; NULL: none */
     mann_storage store;                 /* read NULL: none */
     const mni_dataset *whole;           /* borrowed; NULL: this is no part */
+    const mni_dataset **sets;           /* joined; NULL: not; the list is owned */
+    uint32_t n_sets, *set_end;          /* behind the last class of each */
 };
 
 #define MNI_CONTAINER_MAGIC "METRANN"   /* and its NUL: 8 bytes */

@@ -34,14 +34,16 @@ static mann_status fill(const mni_loader *l, place *p, uint64_t step, mann_error
     mni_batch *b = &p->batch;
     b->step = step;
     for (uint32_t slot = 0; slot < b->n; slot++) {
-        const mni_pick pick = mni_sampler_at(&c->sampler, step, slot);
+        const mni_pick pick = c->plan
+                                  ? mni_batch_plan_at(c->plan, &c->sampler, step, slot)
+                                  : mni_sampler_at(&c->sampler, step, slot);
         mni_picture picture;
         b->labels[slot] = pick.label;
         b->images[slot] = pick.image;
         MNI_TRY(mni_cache_get(c->cache, pick.image, p->decoded, &picture, err));
-        mni_augment_run(&c->augment, &picture, &c->cache->recipe, pick.turn,
-                        mni_rng_at(c->seed, MNI_FOR_AUGMENT, 0, step, slot), p->composed,
-                        b->input + slot * l->input_floats);
+        MNI_TRY(mni_augment_run(&c->augment, &picture, &c->cache->recipe, pick.turn,
+                                mni_rng_at(c->seed, MNI_FOR_AUGMENT, 0, step, slot),
+                                p->composed, b->input + slot * l->input_floats, err));
     }
     return MANN_OK;
 }

@@ -259,10 +259,29 @@ static int finished(const mni_trainer *t)
     return t->state.step >= t->schedule.n_steps || t->state.n_stale >= t->config.patience;
 }
 
+/* The first epoch is drawn by lot: nothing is known of the classes yet. */
+static mann_status plan_epoch(mni_trainer *t, mann_error *err)
+{
+    const mann_train_config *c = &t->config;
+    mni_lookalike_report r;
+    const double begun = mni_clock_seconds();
+    if (c->hard_classes < 2 || t->state.step == 0 ||
+        t->state.step % c->steps_per_epoch != 0)
+        return MANN_OK;
+    mni_batch_plan_fini(&t->plan);
+    t->plan = (mni_batch_plan){ t->state.step, c->steps_per_epoch, NULL };
+    MNI_TRY(mni_trainer_export(t, t->work, err));
+    MNI_TRY(mni_lookalike_plan(&t->plan, &t->sampler, &t->cache, t->work, c->hard_classes,
+                               c->seed, t->pool, &r, err));
+    MNI_TRY(mni_train_log_plan(t, &r, mni_clock_seconds() - begun, err));
+    return mni_trainer_load(t, err);
+}
+
 static mann_status run(mni_trainer *t, mann_error *err)
 {
     while (!finished(t)) {
         mni_loss_result r;
+        MNI_TRY(plan_epoch(t, err));
         MNI_TRY(learn(t, &r, err));
         const int stop = asked_to_stop(t, &r);
         if (t->state.step % t->config.steps_per_epoch == 0)

@@ -56,6 +56,11 @@ mann_status mni_train_cost(const mni_model *m, const mann_train_config *c, size_
     if (mni_loss_has_proxies((mni_loss_kind)c->loss))
         out->proxy_bytes = mni_proxies_bytes(c->n_classes, mni_model_shape_of(m).dim,
                                              (size_t)batch, c->proxies);
+    if (c->hard_classes > 1)
+        out->work_bytes +=
+            mni_lookalike_bytes(c->n_classes, mni_model_shape_of(m).dim,
+                                (uint64_t)c->steps_per_epoch * c->classes_per_batch,
+                                c->hard_classes);
     out->fixed_bytes = out->activation_bytes + out->weight_bytes + out->work_bytes +
                        out->proxy_bytes;
     out->cache_bytes = c->cache_bytes;

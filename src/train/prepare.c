@@ -110,18 +110,43 @@ static void choose_loss(mann_train_config *c)
                 [MANN_LOSS_PROXY_ANCHOR] = { 0.1f, 1.0f / 32 } };
     if (c->margin == 0) c->margin = own[c->loss].margin;
     if (c->temperature == 0) c->temperature = own[c->loss].temperature;
-    if (c->proxy_rate == 0) c->proxy_rate = 10 * c->learning_rate;
+    if (c->proxy_rate == 0) c->proxy_rate = c->learning_rate;
+}
+
+/* As many images as an epoch shows: each once, but of a class cap_class at most, and of
+ * a capped set as large a part as its share of classes. */
+static uint64_t epoch_images(const mni_trainer *t)
+{
+    const mni_class_list *l = &t->list;
+    const uint32_t cap = t->config.cap_class;
+    uint64_t sum = 0;
+    for (uint32_t set = 0; set < (l->n_sets ? l->n_sets : 1); set++) {
+        const uint32_t from = l->n_sets ? l->set_at[set] : 0,
+                       to = l->n_sets ? l->set_at[set + 1] : l->n_classes;
+        uint64_t n = 0;
+        for (uint32_t k = from; k < to; k++) {
+            const uint32_t images = l->first[k + 1] - l->first[k];
+            n += cap && images > cap ? cap : images;
+        }
+        if (to > from)
+            sum += (n * mni_sampler_share(&t->sampler, set) + to - from - 1) /
+                   (to - from);
+    }
+    return sum * t->sampler.turns;
 }
 
 static mann_status choose_steps(mni_trainer *t, mann_error *err)
 {
     mann_train_config *c = &t->config;
-    const uint64_t n_images =
-        mni_class_list_images(&t->list) * (c->rotations_as_classes ? 4 : 1);
-    t->sampler = (mni_sampler){ &t->list, c->seed, c->classes_per_batch,
-                                c->images_per_class, c->rotations_as_classes ? 4 : 1 };
-    if (t->sampler.classes > mni_sampler_n_labels(&t->sampler))
-        t->sampler.classes = mni_sampler_n_labels(&t->sampler);
+    t->sampler = (mni_sampler){ &t->list,
+                                c->seed,
+                                c->classes_per_batch,
+                                c->images_per_class,
+                                c->rotations_as_classes ? 4 : 1,
+                                c->cap_set };
+    const uint64_t n_images = epoch_images(t);
+    if (t->sampler.classes > mni_sampler_n_shown(&t->sampler))
+        t->sampler.classes = mni_sampler_n_shown(&t->sampler);
     const uint64_t batch = mni_sampler_batch(&t->sampler);
     if (batch < 4 || batch > 65536 || t->sampler.images < 2)
         return mni_fail(
@@ -156,10 +181,14 @@ static uint64_t key_of(const mni_trainer *t)
     uint64_t key =
         mni_hash_bytes(numbers, sizeof numbers, mni_model_fingerprint(t->start));
     key = mni_hash_bytes(reals, sizeof reals, key ^ c->seed);
+    const uint32_t caps[] = { c->cap_class, c->cap_set };
+    key = mni_hash_bytes(caps, sizeof caps, key);
     if (mni_loss_has_proxies((mni_loss_kind)c->loss)) {
         key = mni_hash_bytes(&c->proxies, sizeof c->proxies, key);
         key = mni_hash_bytes(&c->proxy_rate, sizeof c->proxy_rate, key);
     }
+    if (c->hard_classes > 1)
+        key = mni_hash_bytes(&c->hard_classes, sizeof c->hard_classes, key);
     if (c->ema > 0) key = mni_hash_bytes(&c->ema, sizeof c->ema, key);
     const mni_cache *caches[2] = { &t->cache, t->exam.cache };
     const mni_class_list *lists[2] = { &t->list, &t->exam.list };
@@ -213,16 +242,22 @@ static mann_status make_network(mni_trainer *t, mann_error *err)
     return MANN_OK;
 }
 
-static mann_status start_loader(mni_trainer *t, mann_error *err)
+mann_status mni_trainer_load(mni_trainer *t, mann_error *err)
 {
+    const uint64_t end = mni_trainer_epoch(t) * t->config.steps_per_epoch;
+    const int planned = t->config.hard_classes > 1;
     const mni_loader_config c = { .cache = &t->cache,
                                   .sampler = t->sampler,
                                   .augment = mni_augment_preset(t->config.augment),
                                   .seed = t->config.seed,
                                   .first_step = t->state.step,
-                                  .n_steps = t->schedule.n_steps,
+                                  .n_steps = planned && end < t->schedule.n_steps
+                                                 ? end : t->schedule.n_steps,
+                                  .plan = planned ? &t->plan : NULL,
                                   .n_threads =
                                       mni_loader_threads(mni_pool_threads(t->pool)) };
+    mni_loader_free(t->loader);
+    t->loader = NULL;
     return mni_loader_new(&t->loader, &c, err);
 }
 
@@ -263,7 +298,7 @@ mann_status mni_trainer_init(mni_trainer *t, const mni_model *m, const mni_datas
                                            : mni_checkpoint_begin(t, err));
     t->first_step = t->state.step;
     MNI_TRY(mni_train_log_open(t, err));
-    return start_loader(t, err);
+    return mni_trainer_load(t, err);
 }
 
 void mni_trainer_fini(mni_trainer *t)
@@ -272,6 +307,7 @@ void mni_trainer_fini(mni_trainer *t)
     mni_network_free(t->net);
     mni_proxies_free(t->proxies);
     mni_ema_fini(&t->ema);
+    mni_batch_plan_fini(&t->plan);
     mni_model_free(t->work);
     mni_model_free(t->best);
     mni_exam_fini(&t->exam);

@@ -1,5 +1,12 @@
 /* sampler.h - which images make the batch of a step: P classes x K images.
  *
+ * Sources are mixed by set, then class, then image. A set that is capped shows as many of
+ * its classes in each pass, others the next time, so that ten thousand drawn toys do not
+ * drown a hundred photographed things:
+ *
+ *     pass 1   | A1 A2 A3 A4 A5 A6 | B1 B2 B3 |      B has 9 classes, cap 3
+ *     pass 2   | A1 A2 A3 A4 A5 A6 | B4 B5 B6 |      (each pass in an order of its own)
+ *
  * A metric loss needs positives and negatives in the same batch, so a batch is drawn by
  * class. Over one pass every class comes at most once, in an order that is new for each
  * pass; over the visits of a class its images go round in the same manner. No list is
@@ -20,6 +27,8 @@ typedef struct mni_class_list {
     uint32_t n_classes;
     uint32_t *first;  /* n_classes + 1 */
     uint64_t *images; /* numbers in their data set */
+    uint32_t n_sets;  /* sources that were joined; 0: one, and set_at is NULL */
+    uint32_t *set_at; /* n_sets + 1; classes of set s: set_at[s] to set_at[s + 1] */
 } mni_class_list;
 
 typedef struct mni_sampler {
@@ -27,6 +36,7 @@ typedef struct mni_sampler {
     uint64_t seed;
     uint32_t classes, images; /* P, K; P <= n_classes * turns */
     uint32_t turns; /* 1; 4: quarter turns are classes too: c + turn * n_classes */
+    uint32_t cap_set; /* a set counts as at most so many classes; 0: as it has */
 } mni_sampler;
 
 typedef struct mni_pick {
@@ -39,6 +49,15 @@ static inline uint32_t mni_sampler_n_labels(const mni_sampler *s)
 {
     return s->list->n_classes * s->turns;
 }
+/* As how many classes set s counts: so many of it are in every pass. */
+static inline uint32_t mni_sampler_share(const mni_sampler *s, uint32_t set)
+{
+    const mni_class_list *l = s->list;
+    const uint32_t n = l->n_sets ? l->set_at[set + 1] - l->set_at[set] : l->n_classes;
+    return s->cap_set && n > s->cap_set ? s->cap_set : n;
+}
+/* Labels that a pass shows, each once: all of them, unless a set is capped. */
+uint32_t mni_sampler_n_shown(const mni_sampler *s);
 static inline uint32_t mni_sampler_batch(const mni_sampler *s)
 {
     return s->classes * s->images;

@@ -18,19 +18,23 @@ void mni_class_list_fini(mni_class_list *l)
 {
     mni_free(l->first);
     mni_free(l->images);
+    mni_free(l->set_at);
     *l = (mni_class_list){ 0 };
 }
 
-static mann_status list_new(mni_class_list *l, uint32_t n_classes, uint64_t n_images,
-                            mann_error *err)
+static mann_status list_new(mni_class_list *l, const mni_cache *c, mann_error *err)
 {
-    *l = (mni_class_list){ 0 };
+    const uint32_t n_classes = mni_dataset_n_classes(c->set),
+                   n_sets = mni_dataset_n_sets(c->set);
+    const uint64_t n_images = c->n_images;
+    *l = (mni_class_list){ .n_sets = n_sets > 1 ? n_sets : 0 };
     if (n_images > UINT32_MAX)
         return mni_fail(err, MANN_E_LIMIT, "training: %llu images, at most %u",
                         (unsigned long long)n_images, UINT32_MAX);
     l->first = mni_alloc((size_t)n_classes + 1, sizeof *l->first);
     l->images = mni_alloc((size_t)n_images + 1, sizeof *l->images);
-    if (l->first && l->images) return MANN_OK;
+    l->set_at = l->n_sets ? mni_alloc((size_t)n_sets + 1, sizeof *l->set_at) : NULL;
+    if (l->first && l->images && (l->set_at || !l->n_sets)) return MANN_OK;
     mni_class_list_fini(l);
     return mni_fail(err, MANN_E_NOMEM, "training: list of %llu images",
                     (unsigned long long)n_images);
@@ -55,11 +59,16 @@ static void gather(const mni_cache *c, const uint8_t *side, uint8_t which,
         uint32_t k;
         mni_dataset_path(c->set, i, &k);
         if (k == MANN_NO_CLASS || !c->channels[i] || side[k] != which) continue;
-        if (k != last) l->first[l->n_classes++] = at;
+        if (k != last) {
+            l->first[l->n_classes++] = at;
+            if (l->n_sets) l->set_at[mni_dataset_set(c->set, k) + 1] = l->n_classes;
+        }
         last = k;
         l->images[at++] = i;
     }
     l->first[l->n_classes] = at;
+    for (uint32_t i = 0; i < l->n_sets; i++) /* sets that have nothing here */
+        if (l->set_at[i + 1] < l->set_at[i]) l->set_at[i + 1] = l->set_at[i];
 }
 
 enum side { NEITHER, IN, OUT };
@@ -107,9 +116,9 @@ mann_status mni_split(const mni_cache *c, double share, uint64_t seed, mni_class
                          "alike and unlike needs both",
                          (unsigned)n_in, n_in == 1 ? "" : "es");
     }
-    if (s == MANN_OK) s = list_new(in, n_classes, c->n_images, err);
+    if (s == MANN_OK) s = list_new(in, c, err);
     if (s == MANN_OK) gather(c, side, IN, in);
-    if (s == MANN_OK && out) s = list_new(out, n_classes, c->n_images, err);
+    if (s == MANN_OK && out) s = list_new(out, c, err);
     if (s == MANN_OK && out) gather(c, side, OUT, out);
     if (s != MANN_OK) mni_class_list_fini(in);
     mni_free(n);
@@ -128,7 +137,7 @@ mann_status mni_examiners(const mni_cache *c, uint64_t most, mni_class_list *out
     if (!n || !side)
         s = mni_fail(err, MANN_E_NOMEM, "validation: %u classes", (unsigned)n_classes);
     else
-        s = list_new(out, n_classes, c->n_images, err);
+        s = list_new(out, c, err);
     if (s == MANN_OK) {
         count_good(c, n);
         for (uint32_t k = 0; k < n_classes; k++) side[k] = n[k] >= 2 ? IN : NEITHER;

@@ -28,6 +28,8 @@ void mni_dataset_free(mni_dataset *d)
     mni_free(d->classes);
     mni_free(d->root);
     mni_pack_free(d->pack);
+    mni_free((void *)(uintptr_t)d->sets);
+    mni_free(d->set_end);
     mni_free(d);
 }
 
@@ -122,7 +124,6 @@ const char *mni_dataset_class(const mni_dataset *d, uint32_t klass)
     return d->classes[klass];
 }
 const char *mni_dataset_root(const mni_dataset *d) { return d->root; }
-const mni_vfs *mni_dataset_vfs(const mni_dataset *d) { return d->vfs; }
 
 const char *mni_dataset_path(const mni_dataset *d, uint64_t image, uint32_t *klass)
 {
@@ -301,6 +302,8 @@ mann_status mni_dataset_bytes(const mni_dataset *d, uint64_t image, uint8_t **by
 {
     const mni_image_ref *i = &d->images[image];
     if (d->whole) return mni_dataset_bytes(d->whole, i->key, bytes, n_bytes, mtime, err);
+    if (d->sets)
+        return mni_dataset_bytes(d->sets[i->time], i->key, bytes, n_bytes, mtime, err);
     if (d->pack) {
         *mtime = i->time;
         return mni_pack_copy(d->pack, i->key, bytes, n_bytes, err);

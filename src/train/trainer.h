@@ -3,10 +3,12 @@
  *
  *   prepare.c      data sets, split, network, loader: all that is made before step 1
  *   memory.c       what that takes, counted before
+ *   lookalike.c    batches of classes that are mistaken for each other
  *   loop.c         steps, epochs, best and patience, faults and their answers
  *   checkpoint.c   the state on disk, and back
  *   train_log.c    what is told: notes, JSON lines
  *   curves.c       the picture at the end
+ *   preview.c      the picture before the beginning
  *
  * SPDX-License-Identifier: MIT */
 #ifndef MNI_TRAIN_TRAINER_H
@@ -31,6 +33,10 @@ mann_train_config mni_train_defaults(void);
 /* As mann_train_plan. memory.c says what is counted. */
 mann_status mni_train_cost(const mni_model *m, const mann_train_config *c, size_t threads,
                            mann_train_cost *out, mann_error *err);
+/* As mann_train_preview (preview.c). */
+mann_status mni_train_preview(const mni_model *m, const mni_dataset *set,
+                              const mann_train_config *c, uint32_t n_rows,
+                              uint32_t n_views, mann_image *out, mann_error *err);
 
 /* --- inside of train/ ------------------------------------------------------------- */
 
@@ -77,6 +83,7 @@ typedef struct mni_trainer {
     mni_proxies *proxies; /* NULL: the loss has none */
     mni_ema ema;          /* what is examined and kept, if weights are averaged */
     mni_loader *loader;
+    mni_batch_plan plan;  /* of the running epoch, if look-alikes are put together */
     mni_schedule schedule;
     float *d_embeddings;
     uint64_t key; /* hash of all that decides the result; checkpoints carry it */
@@ -92,6 +99,9 @@ mann_status mni_trainer_init(mni_trainer *t, const mni_model *m, const mni_datas
                              const mann_train_config *c, const mni_vfs *v, mni_pool *pool,
                              const mann_hooks *h, mann_error *err);
 void mni_trainer_fini(mni_trainer *t);
+/* The loader of the steps from now on: all, or those of the running epoch where the next
+ * will be planned when it begins. The old one goes. */
+mann_status mni_trainer_load(mni_trainer *t, mann_error *err);
 mann_status mni_model_copy(mni_model **out, const mni_model *m,
                            mann_error *err); /* weights and PREP */
 /* The running epoch, counted from 1. */
@@ -126,6 +136,8 @@ void mni_train_summary(mni_trainer *t);
 mann_status mni_train_log_step(mni_trainer *t, const mni_loss_result *r, double norm,
                                mann_error *err);
 mann_status mni_train_log_epoch(mni_trainer *t, const mni_epoch *e, mann_error *err);
+mann_status mni_train_log_plan(mni_trainer *t, const mni_lookalike_report *r,
+                               double seconds, mann_error *err);
 /* The images of a batch that ended in "not a number", by path, into DIR/nan_batch.txt. */
 mann_status mni_train_blame(const mni_trainer *t, const mni_batch *b, mann_error *err);
 
