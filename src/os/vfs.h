@@ -143,8 +143,8 @@ typedef struct mni_vfs_faulty {
     /* Syncs of files whose path contains this say "done" and do nothing; "": syncs of
      * folders; NULL: none. */
     const char *lie_about;
-    /* ... only those that come after one of these operations (mask); 0: all. So each place
-     * in the code that syncs can be told from the others. */
+    /* ... only those that come after one of these operations (mask); 0: all. So each
+     * place in the code that syncs can be told from the others. */
     unsigned lie_after, last;   /* last: the operation before, of any file */
     long n_lies;                /* told so far */
     long n_counted;             /* operations counted so far */
