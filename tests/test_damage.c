@@ -1,7 +1,7 @@
 /* test_damage.c - a small file of every kind, cut at every byte and with a bit of every
  * byte flipped: refused, with a sentence that names it. A journal: what counts before the
- * damage is there, nothing behind it. Repair has tests of its own (test_salvage.c), so have
- * packs (test_pack_damage.c) and checkpoints (a damaged one is passed over: train).
+ * damage is there, nothing behind it. Repair has tests of its own (test_salvage.c), so
+ * have packs (test_pack_damage.c) and checkpoints (a damaged one is passed over: train).
  * SPDX-License-Identifier: MIT */
 #include <stdio.h>
 #include <string.h>
