@@ -603,10 +603,11 @@ mann_status mann_gallery_roots(mann_gallery *g,
                                int (*fn)(void *user, const char *folder), void *user,
                                mann_error *err);
 mann_status mann_gallery_add_root(mann_gallery *g, const char *folder, mann_error *err);
-/* Photos that this handle adds or syncs from now on leave a JPEG of at most side x side
- * pixels in the gallery (16..256; 0, the default: none), about 3 KB at 96: contact sheets
- * show it where the photo is not to be found. It belongs to the content: records of one
- * photo share it, and it goes when the last of them is folded away. */
+/* Photos that this handle adds or syncs from now on, also such as are present, leave a
+ * JPEG of at most side x side pixels in the gallery (16..256; 0, the default: none), some
+ * 2 KB at 96: contact sheets show it where the photo is not to be found. It belongs to
+ * the content: records of one photo share it, and it goes when the last of them is folded
+ * away. */
 mann_status mann_gallery_thumbs(mann_gallery *g, uint32_t side, mann_error *err);
 /* The thumbnail of a record, as a JPEG of at most 65,535 bytes. MANN_E_NOT_FOUND: there
  * is none; MANN_E_LIMIT: `size` is too small, *n_bytes is what it takes. */
