@@ -33,14 +33,15 @@
 enum { READERS = 8, FIRST = 2000, GROUP = 200, MORE = 10000, ALL = FIRST + MORE,
        CLASSES = 97, K = 5, SEARCHES = 4 };
 
+enum { WHY = 320 };              /* an error's sentence, and where it was met */
 typedef struct shared {
     atomic_uint begun, done, over;      /* rows: of the group under way, acknowledged */
     atomic_uint ready;                  /* readers that have opened the file */
     atomic_uint n_wrong;                /* readers that gave up */
     atomic_uint refreshes;              /* of all readers: the writer waits for some */
-    struct { atomic_uint refreshes; uint32_t searches, states, bases; char wrong[200]; }
+    struct { atomic_uint refreshes; uint32_t searches, states, bases; char wrong[WHY]; }
         of[READERS];
-    char writer_wrong[200];
+    char writer_wrong[WHY];
 } shared;
 
 typedef struct world {
