@@ -324,7 +324,7 @@ static void end(world *w)
 static void eight_search_while_one_writes(void)
 {
     world w;
-    char path[600], first[300];
+    char path[600], first[WHY + 80];
     uint32_t searches = 0, states = 0, bases = 0;
     begin(&w, path, sizeof path);
     const int n_wrong = run_all(&w, first, sizeof first);
@@ -364,7 +364,7 @@ static mann_status overwrite(const mni_vfs *v, const char *from, const char *to,
 static void a_writer_that_overwrites_is_found_out(void)
 {
     world w;
-    char path[600], first[300];
+    char path[600], first[WHY + 80];
     mni_vfs_ops ops = *mni_vfs_posix()->ops;
     const mni_vfs careless = { &ops };
     ops.replace = overwrite;
