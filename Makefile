@@ -120,7 +120,7 @@ INDEX = src/index/rows.c src/index/spec.c src/index/ann.c src/index/ann_search.c
 
 # --- L3 eval: metrics on matrices and labels ----------------------------------------------------------------------------
 EVAL = src/eval/metrics.c src/eval/episodes.c src/eval/calib.c src/eval/calib_use.c src/eval/openset.c \
-	src/eval/retrieval.c
+	src/eval/retrieval.c src/eval/bootstrap.c
 
 # --- L4 train ----------------------------------------------------------------------------------------------------------------
 TRAIN = src/train/dataset.c src/train/cache.c src/train/sampler.c src/train/augment.c \
@@ -133,8 +133,9 @@ TRAIN = src/train/dataset.c src/train/cache.c src/train/sampler.c src/train/augm
 RECOG = src/recog/stable.c src/recog/state.c src/recog/base_file.c src/recog/base_write.c src/recog/gallery.c \
 	src/recog/change.c src/recog/relabel.c src/recog/sync.c src/recog/merge.c src/recog/replay.c \
 	src/recog/compact.c src/recog/derived.c src/recog/salvage.c src/recog/mend.c src/recog/search.c src/recog/within.c \
-	src/recog/knob.c src/recog/identify.c src/recog/embed.c src/recog/photos.c src/recog/enrol.c \
-	src/recog/evaluate.c src/recog/verify.c src/recog/sheet.c src/recog/sheet_html.c
+	src/recog/knob.c src/recog/identify.c src/recog/views.c src/recog/embed.c src/recog/photos.c src/recog/enrol.c \
+	src/recog/evaluate.c src/recog/eval_ask.c \
+	src/recog/eval_tell.c src/recog/eval_draw.c src/recog/verify.c src/recog/sheet.c src/recog/sheet_html.c
 
 # --- L5 api: the bodies of metricann.h -----------------------------------------------------------------------------------------
 API = src/api/bridge.c src/api/api_data.c src/api/api_augment.c src/api/api_model.c src/api/api_train.c src/api/api_gallery.c \
@@ -146,7 +147,7 @@ CLI_PARTS = src/cli/run.c src/cli/options.c src/cli/options_parse.c src/cli/opti
 	src/cli/inputs.c src/cli/paths.c src/cli/common.c src/cli/queries.c src/cli/gallery_new.c \
 	src/cli/cmd_train.c src/cli/cmd_extract.c src/cli/cmd_build.c src/cli/cmd_search.c src/cli/cmd_change.c \
 	src/cli/cmd_sync.c src/cli/cmd_whole.c src/cli/exported.c src/cli/cmd_export.c src/cli/cmd_import.c \
-	src/cli/cmd_eval.c src/cli/cmd_eval_vectors.c src/cli/cmd_info.c src/cli/cmd_check.c src/cli/cmd_scan.c \
+	src/cli/cmd_eval.c src/cli/eval_groups.c src/cli/cmd_eval_vectors.c src/cli/cmd_info.c src/cli/cmd_check.c src/cli/cmd_scan.c \
 	src/cli/cmd_tune.c src/cli/cmd_bench.c src/cli/cmd_synth.c src/cli/cmd_augment.c src/cli/cmd_convert.c src/cli/cmd_help.c
 CLI = src/cli/program.c $(CLI_PARTS)
 

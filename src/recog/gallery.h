@@ -80,6 +80,8 @@ mann_status mni_gallery_verify(mni_gallery *g, const mann_hooks *h, mann_error *
 uint64_t    mni_gallery_fingerprint(mni_gallery *g);            /* 0: no model */
 uint32_t    mni_gallery_dim(mni_gallery *g);
 
+/* How this gallery looks at photos: MANN_VIEW_*. */
+uint32_t    mni_gallery_views(mni_gallery *g);
 /* One reference to the present state; give it back with mni_state_release. */
 mni_state *mni_gallery_state(mni_gallery *g);
 /* Thresholds for this state: score for `known`, score for `unsure`; NaN without
