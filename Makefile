@@ -24,7 +24,7 @@
 #
 # Lists are written out: one block per room of the house (src/README.md), lower rooms first.
 
-.SUFFIXES: .c .o .san .tsan .cov
+.SUFFIXES: .c .o .san .tsan .cov .fuz
 
 CC      = cc
 AR      = ar
@@ -58,7 +58,7 @@ BASE = src/base/status.c src/base/mem.c src/base/arena.c src/base/rng.c src/base
 
 # --- L1 os: the only POSIX ------------------------------------------------------------------------------
 OS = src/os/vfs.c src/os/vfs_posix.c src/os/vfs_mem.c src/os/vfs_mem_cut.c src/os/vfs_faulty.c src/os/thread.c \
-	src/os/pool.c src/os/try.c src/os/huge.c src/os/cpu.c src/os/clock.c src/os/term.c
+	src/os/pool.c src/os/try.c src/os/huge.c src/os/pages.c src/os/cpu.c src/os/clock.c src/os/term.c
 
 # --- L2 kern: the only intrinsics --------------------------------------------------------------------------
 KERN = src/kern/crc32c.c src/kern/dist_c.c src/kern/dist_avx2.c src/kern/dist_avx512.c \
@@ -98,11 +98,11 @@ IMAGE_OUT = src/image/resize.c src/image/prep.c src/image/font.c src/image/draw.
 # --- L2 store: the file format --------------------------------------------------------------------------------------
 STORE = src/store/uuid.c src/store/sink.c src/store/writer.c src/store/reader.c \
 	src/store/journal_scan.c src/store/journal.c src/store/npy.c src/store/foreign.c \
-	src/store/foreign_write.c
+	src/store/foreign_write.c src/store/pack.c src/store/pack_write.c
 
 # --- L3 nn: tensors, layers, networks ----------------------------------------------------------------------------------
 NN = src/nn/resnet.c src/nn/conv.c src/nn/norm.c src/nn/relu.c src/nn/pooling.c src/nn/linear.c \
-	src/nn/unit.c src/nn/loss.c src/nn/triplet.c src/nn/contrastive.c src/nn/npair.c src/nn/proxies.c src/nn/sgd.c src/nn/plan.c \
+	src/nn/unit.c src/nn/loss.c src/nn/triplet.c src/nn/contrastive.c src/nn/npair.c src/nn/proxies.c src/nn/ema.c src/nn/sgd.c src/nn/plan.c \
 	src/nn/scratch.c src/nn/nodes.c src/nn/network.c src/nn/net_planes.c src/nn/net_blocks.c \
 	src/nn/net_blocks_back.c src/nn/pool_blocks.c src/nn/infer.c src/nn/infer_run.c src/nn/model.c \
 	src/nn/model_precision.c src/nn/low.c src/nn/low_forward.c src/nn/pixels.c
@@ -114,7 +114,7 @@ INDEX = src/index/rows.c src/index/spec.c src/index/ann.c src/index/ann_search.c
 	src/index/flat_crowd.c src/index/pq.c src/index/opq.c src/index/ivfpq.c src/index/ivfpq_search.c \
 	src/index/lists.c src/index/shortlist.c src/index/ivf.c src/index/ivf_tune.c \
 	src/index/ivf_change.c src/index/ivf_file.c src/index/ivf_search.c \
-	src/index/hnsw.c src/index/hnsw_grid.c src/index/hnsw_search.c src/index/hnsw_link.c \
+	src/index/hnsw.c src/index/hnsw_grid.c src/index/hnsw_search.c src/index/hnsw_rows.c src/index/hnsw_link.c \
 	src/index/hnsw_build.c src/index/hnsw_reach.c src/index/hnsw_order.c src/index/hnsw_settle.c \
 	src/index/hnsw_cut.c src/index/hnsw_change.c src/index/hnsw_file.c src/index/hnsw_check.c
 
@@ -125,27 +125,29 @@ EVAL = src/eval/metrics.c src/eval/episodes.c src/eval/calib.c src/eval/calib_us
 # --- L4 train ----------------------------------------------------------------------------------------------------------------
 TRAIN = src/train/dataset.c src/train/cache.c src/train/sampler.c src/train/augment.c \
 	src/train/augment_lens.c src/train/preview.c \
-	src/train/loader.c src/train/split.c src/train/examine.c src/train/watch.c \
+	src/train/loader.c src/train/split.c src/train/pictures.c src/train/lookalike.c src/train/examine.c src/train/watch.c \
 	src/train/prepare.c src/train/memory.c src/train/loop.c src/train/checkpoint.c src/train/train_log.c \
-	src/train/curves.c
+	src/train/curves.c src/train/stored.c src/train/joined.c src/train/packing.c
 
 # --- L4 recog: the gallery --------------------------------------------------------------------------------------------------
 RECOG = src/recog/stable.c src/recog/state.c src/recog/base_file.c src/recog/base_write.c src/recog/gallery.c \
-	src/recog/change.c src/recog/relabel.c src/recog/sync.c src/recog/merge.c src/recog/replay.c \
+	src/recog/ask.c src/recog/keys.c src/recog/change.c src/recog/add.c src/recog/relabel.c \
+	src/recog/sync.c src/recog/merge.c src/recog/replay.c \
 	src/recog/compact.c src/recog/derived.c src/recog/salvage.c src/recog/mend.c src/recog/search.c src/recog/within.c \
-	src/recog/knob.c src/recog/identify.c src/recog/views.c src/recog/embed.c src/recog/photos.c src/recog/enrol.c \
-	src/recog/evaluate.c src/recog/eval_ask.c \
-	src/recog/eval_tell.c src/recog/eval_draw.c src/recog/verify.c src/recog/sheet.c src/recog/sheet_html.c
+	src/recog/knob.c src/recog/recall.c src/recog/identify.c src/recog/views.c src/recog/embed.c src/recog/photos.c src/recog/enrol.c \
+	src/recog/evaluate.c src/recog/eval_ask.c src/recog/eval_tell.c src/recog/eval_draw.c \
+	src/recog/verify.c src/recog/sheet.c src/recog/sheet_html.c \
+	src/recog/sources.c
 
 # --- L5 api: the bodies of metricann.h -----------------------------------------------------------------------------------------
 API = src/api/bridge.c src/api/api_data.c src/api/api_augment.c src/api/api_model.c src/api/api_train.c src/api/api_gallery.c \
-	src/api/api_eval.c src/api/api_retrieval.c src/api/api_index.c src/api/selftest.c
+	src/api/api_set.c src/api/api_eval.c src/api/api_retrieval.c src/api/api_index.c src/api/selftest.c
 
 # --- L6 cli: the program --------------------------------------------------------------------------------------------------------
 CLI_PARTS = src/cli/run.c src/cli/options.c src/cli/options_parse.c src/cli/options_help.c \
 	src/cli/options_print.c src/cli/talk.c src/cli/progress.c src/cli/out.c src/cli/report.c \
 	src/cli/inputs.c src/cli/paths.c src/cli/common.c src/cli/queries.c src/cli/gallery_new.c \
-	src/cli/cmd_train.c src/cli/cmd_extract.c src/cli/cmd_build.c src/cli/cmd_search.c src/cli/cmd_change.c \
+	src/cli/cmd_train.c src/cli/cmd_pack.c src/cli/cmd_extract.c src/cli/cmd_build.c src/cli/cmd_search.c src/cli/cmd_change.c \
 	src/cli/cmd_sync.c src/cli/cmd_whole.c src/cli/exported.c src/cli/cmd_export.c src/cli/cmd_import.c \
 	src/cli/cmd_eval.c src/cli/eval_groups.c src/cli/cmd_eval_vectors.c src/cli/cmd_info.c src/cli/cmd_check.c src/cli/cmd_scan.c \
 	src/cli/cmd_tune.c src/cli/cmd_bench.c src/cli/cmd_synth.c src/cli/cmd_augment.c src/cli/cmd_convert.c src/cli/cmd_help.c
@@ -161,32 +163,37 @@ TEST_IMAGE_IN = tests/decode_help.c tests/test_png.c tests/test_jpeg.c tests/tes
 	tests/test_bmp.c tests/test_formats.c \
 	tests/test_decode.c
 TEST_IMAGE_OUT = tests/test_resize.c tests/test_draw.c tests/test_synth.c
-TEST_STORE = tests/test_container.c tests/test_journal.c tests/test_foreign.c
+TEST_STORE = tests/pack_help.c tests/test_pack.c tests/test_pack_damage.c tests/test_container.c tests/test_journal.c tests/test_foreign.c
 TEST_NN = tests/nn_oracle.c tests/test_nn_layers.c tests/test_nn_loss.c tests/test_nn_proxies.c tests/test_nn_network.c \
 	tests/test_nn_low.c tests/test_nn_blocks.c tests/test_nn_infer.c \
 	tests/test_nn_golden.c
-TEST_INDEX = tests/ann_help.c tests/ann_forge.c tests/test_ann_forged.c tests/test_ann_life.c tests/test_ann_files.c \
+TEST_INDEX = tests/ann_help.c tests/test_ann_forged.c tests/test_ann_life.c tests/test_ann_files.c \
 	tests/test_ann_gallery.c tests/test_spec.c tests/test_index.c tests/test_bare.c \
 	tests/ann_set.c tests/test_kmeans.c tests/test_ivf.c \
-	tests/hnsw_help.c tests/test_hnsw.c tests/test_hnsw_change.c
+	tests/hnsw_help.c tests/test_hnsw.c tests/test_hnsw_change.c tests/test_hnsw_rows.c
 TEST_EVAL = tests/test_retrieval.c tests/test_metrics.c tests/test_calib.c
 TEST_TRAIN = tests/train_set.c tests/train_world.c tests/test_augment.c tests/test_train.c \
 	tests/test_train_loop.c tests/test_train_ways.c
-TEST_RECOG = tests/crash_world.c tests/test_crash.c tests/gallery_help.c tests/test_gallery.c tests/test_gallery_files.c \
-	tests/test_gallery_order.c tests/test_sync.c tests/test_whole.c tests/test_salvage.c
-TEST_API = tests/test_api.c
+TEST_RECOG = tests/test_views.c tests/crash_world.c tests/test_crash.c tests/gallery_help.c tests/test_gallery.c tests/test_gallery_files.c \
+	tests/test_gallery_order.c tests/test_keys.c tests/test_round.c tests/test_sync.c tests/test_whole.c \
+	tests/test_salvage.c tests/test_recall.c tests/test_readers.c
+FUZZ_TEST = tests/forge.c tests/ann_forge.c tests/fuzz/fuzz_container.c tests/fuzz/fuzz_journal.c \
+	tests/fuzz/fuzz_npy.c tests/fuzz/fuzz_index.c tests/fuzz/fuzz_gallery.c tests/fuzz/fuzz_model.c \
+	tests/fuzz/fuzz_json.c tests/fuzz/fuzz_dataset.c tests/fuzz/fuzz_pack.c
+TEST_FUZZ = $(FUZZ_TEST) tests/test_corpus.c
+TEST_API = tests/test_api.c tests/test_storage.c
 TEST_CLI = tests/test_cli.c $(CLI_PARTS)
 
 # --- bench ------------------------------------------------------------------------------------------------------------------------
 BENCH = bench/bench.c bench/bench_kern.c bench/bench_rows.c bench/bench_gemm.c bench/photos.c \
 	bench/bench_image.c bench/bench_nn.c bench/bench_peak.c bench/bench_layers.c \
 	bench/bench_embed.c bench/bench_flat.c bench/bench_answer.c \
-	bench/bench_gallery.c
+	bench/bench_gallery.c bench/bench_store.c
 
 LIB_SRC  = $(BASE) $(OS) $(KERN) $(IMAGE_IN) $(IMAGE_OUT) $(STORE) $(NN) $(INDEX) $(EVAL) $(TRAIN) \
 	$(RECOG) $(API)
 TEST_SRC = $(TEST_MAIN) $(TEST_BASE) $(TEST_KERN) $(TEST_IMAGE_IN) $(TEST_IMAGE_OUT) $(TEST_STORE) \
-	$(TEST_NN) $(TEST_INDEX) $(TEST_EVAL) $(TEST_TRAIN) $(TEST_RECOG) $(TEST_API) $(TEST_CLI)
+	$(TEST_NN) $(TEST_INDEX) $(TEST_EVAL) $(TEST_TRAIN) $(TEST_RECOG) $(TEST_API) $(TEST_CLI) $(TEST_FUZZ)
 LIB_OBJ   = $(LIB_SRC:.c=.o)
 CLI_OBJ   = $(CLI:.c=.o)
 TEST_OBJ  = $(TEST_SRC:.c=.o)
@@ -329,7 +336,7 @@ clean:
 	rm -rf bench/peers/bin
 	rm -f metricann libmetricann.a build.flags build.flags.new bench/bench
 	rm -f tests/run tests/run-san tests/run-tsan tests/run-cov
-	find src tests bench \( -name '*.o' -o -name '*.san' -o -name '*.tsan' -o -name '*.cov' \
+	find src tests bench \( -name '*.o' -o -name '*.san' -o -name '*.tsan' -o -name '*.cov' -o -name '*.fuz' \
 		-o -name '*.gcno' -o -name '*.gcda' \) -exec rm -f {} + 2> /dev/null || true
 
 help:
@@ -340,17 +347,27 @@ help:
 # to a folder that git does not see. `make fuzz-replay` runs the committed corpus with any compiler.
 FUZZ_CC      = clang
 FUZZ_SECONDS = 60
-FUZZ_LIB     = $(BASE) $(OS) $(KERN) $(STORE)
 FUZZ_IMAGE   = $(BASE) $(OS) $(KERN) $(IMAGE_IN) src/image/lz77.c src/image/deflate.c
 FUZZ_SAN     = -fsanitize=address,undefined -fno-sanitize-recover=all
 
 FUZZ_RUN     = -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=512 -timeout=20
 FUZZ_PICTURE = png bmp pnm gif webp qoi tga
 
-fuzz-container fuzz-journal fuzz-npy: FORCE
+# Readers of our own files: those rooms of the library that trust nothing are built once more, with
+# libFuzzer's eyes in them, for all targets; the arithmetic comes out of the library as it is.
+FUZZ_OWN  = container journal npy index gallery model json dataset pack
+FUZZ_C    = $(BASE_C) -O1 -g -fsanitize=fuzzer-no-link $(FUZZ_SAN)
+FUZZ_SRC  = $(BASE) $(OS) $(STORE) $(INDEX) $(EVAL) src/train/dataset.c $(RECOG) src/nn/model.c \
+	src/image/prep.c $(FUZZ_TEST)
+FUZZ_OBJ  = $(FUZZ_SRC:.c=.fuz)
+.c.fuz:
+	$(FUZZ_CC) $(FUZZ_C) -c $< -o $@
+$(FUZZ_OBJ): build.flags
+
+fuzz-container fuzz-journal fuzz-npy fuzz-index fuzz-gallery fuzz-model fuzz-json fuzz-dataset fuzz-pack: $(FUZZ_OBJ) libmetricann.a
 	name=$@; name=$${name#fuzz-}; mkdir -p tests/fuzz/fuzz-found/$$name && \
-	$(FUZZ_CC) $(ALL_C) -O1 -Itests/fuzz -fsanitize=fuzzer $(FUZZ_SAN) -o tests/fuzz/fuzz-$$name \
-		tests/fuzz/fuzz_$$name.c $(FUZZ_LIB) $(LIBS) && \
+	$(FUZZ_CC) $(FUZZ_C) -fsanitize=fuzzer -DFUZZ_ENTRY=fuzz_$$name -o tests/fuzz/fuzz-$$name \
+		tests/fuzz/entry.c $(FUZZ_OBJ) libmetricann.a $(LIBS) && \
 	./tests/fuzz/fuzz-$$name $(FUZZ_RUN) tests/fuzz/fuzz-found/$$name tests/fuzz/corpus/$$name
 
 # One source for most formats of pictures; fuzz-deflate is PNG's compression both ways,
@@ -363,28 +380,15 @@ fuzz-jpeg fuzz-png fuzz-bmp fuzz-pnm fuzz-gif fuzz-webp fuzz-qoi fuzz-tga fuzz-d
 		-o tests/fuzz/fuzz-$$name tests/fuzz/fuzz_$$source.c $(FUZZ_IMAGE) $(LIBS) && \
 	./tests/fuzz/fuzz-$$name $(FUZZ_RUN) tests/fuzz/fuzz-found/$$name tests/fuzz/corpus/$$name
 
-# One source for all kinds of index; the corpus holds one file of each.
-fuzz-index: FORCE
-	mkdir -p tests/fuzz/fuzz-found/index && \
-	$(FUZZ_CC) $(ALL_C) -O1 -Itests -Itests/fuzz -fsanitize=fuzzer $(FUZZ_SAN) -o tests/fuzz/fuzz-index \
-		tests/fuzz/fuzz_index.c tests/ann_forge.c $(FUZZ_LIB) $(INDEX) $(LIBS) && \
-	./tests/fuzz/fuzz-index $(FUZZ_RUN) tests/fuzz/fuzz-found/index tests/fuzz/corpus/index
+# The first files of three corpora, made anew: one index, gallery, model of every kind.
+fuzz-index-corpus fuzz-gallery-corpus fuzz-model-corpus: libmetricann.a
+	name=$@; name=$${name#fuzz-}; name=$${name%-corpus}; mkdir -p tests/fuzz/corpus/$$name && \
+	$(CC) $(ALL_C) -o tests/fuzz/fuzz-$$name-corpus tests/fuzz/make_$${name}_corpus.c \
+		tests/forge.c tests/ann_forge.c libmetricann.a $(LIBS) && \
+	./tests/fuzz/fuzz-$$name-corpus tests/fuzz/corpus/$$name
 
-# The first files of that corpus, made anew.
-fuzz-index-corpus: libmetricann.a
-	mkdir -p tests/fuzz/corpus/index
-	$(CC) $(ALL_C) -Itests -o tests/fuzz/fuzz-index-corpus tests/fuzz/make_index_corpus.c tests/ann_forge.c \
-		libmetricann.a $(LIBS) && ./tests/fuzz/fuzz-index-corpus tests/fuzz/corpus/index
-
+# The corpora of our own files are replayed by tests/run (corpus).
 fuzz-replay: FORCE
-	$(CC) $(ALL_C) $(FUZZ_SAN) -Itests -Itests/fuzz -o tests/fuzz/fuzz-replay-index tests/fuzz/replay.c \
-		tests/fuzz/fuzz_index.c tests/ann_forge.c $(FUZZ_LIB) $(INDEX) $(LIBS) && \
-	./tests/fuzz/fuzz-replay-index tests/fuzz/corpus/index/*
-	for name in container journal npy; do \
-		$(CC) $(ALL_C) $(FUZZ_SAN) -Itests/fuzz -o tests/fuzz/fuzz-replay-$$name tests/fuzz/replay.c \
-			tests/fuzz/fuzz_$$name.c $(FUZZ_LIB) $(LIBS) && \
-		./tests/fuzz/fuzz-replay-$$name tests/fuzz/corpus/$$name/* || exit 1; \
-	done
 	for name in jpeg $(FUZZ_PICTURE); do \
 		source=image; case $$name in jpeg) source=jpeg;; esac; \
 		$(CC) $(ALL_C) $(FUZZ_SAN) -Itests/fuzz -DFUZZ_FORMAT="\"$$name\"" \

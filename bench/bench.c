@@ -30,6 +30,7 @@ static const struct { const char *name; void (*run)(void); } benches[] = {
     { "answer", bench_answer },
     { "enrol", bench_enrol },
     { "gallery", bench_gallery },
+    { "store", bench_store },
 };
 enum { N_BENCHES = (int)(sizeof benches / sizeof *benches) };
 enum { RIVALS_MAX = 16, RUNS_MIN = 3 };

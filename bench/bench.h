@@ -85,5 +85,6 @@ void bench_index_flat(void);
 void bench_answer(void);
 void bench_enrol(void);
 void bench_gallery(void);
+void bench_store(void);
 
 #endif

@@ -160,13 +160,16 @@ mann_status mann_augment_image(mann_image *out, const mann_image *in,
                                const mann_augment_config *c, uint64_t key, uint64_t copy,
                                mann_error *err);
 
-/* --- 4. data sets: a folder of class folders, or a manifest of path<TAB>class ------- */
+/* --- 4. data sets: a folder of class folders, a manifest of path<TAB>class, one file
+ *        that holds all (pack), or a store of your own ------------------------------- */
 #define MANN_NO_CLASS 0xFFFFFFFFu
 typedef struct mann_dataset mann_dataset;
 /* Class = first folder below `path`; deeper folders belong to it; images in the root have
  * no class. Dot files are skipped, symbolic-link loops broken. Order: classes and paths
  * sorted by bytes. A folder without a single image is MANN_E_NOT_FOUND. Empty classes and
- * odd files are told by notes. */
+ * odd files are told by notes. `path` may also be a manifest, or a file that
+ * mann_dataset_pack wrote: in it photos have the paths, classes, times and the order they
+ * had. */
 mann_status mann_dataset_open(mann_dataset **out, const char *path, const mann_hooks *h,
                               mann_error *err);
 /* Single files instead of a folder, in the order given, all of one class (NULL: none).
@@ -174,7 +177,7 @@ mann_status mann_dataset_open(mann_dataset **out, const char *path, const mann_h
 mann_status mann_dataset_files(mann_dataset **out, const char *const *paths, size_t n,
                                const char *klass, mann_error *err);
 /* Several as one, for training on mixed sources: classes are called SET/CLASS, where SET
- * is the last part of the set's path. Copied. */
+ * is the last part of the set's path. Borrowed: the sets must outlive *out. */
 mann_status mann_dataset_join(mann_dataset **out, const mann_dataset *const *sets,
                               size_t n, mann_error *err);
 uint32_t    mann_dataset_n_classes(const mann_dataset *d);
@@ -185,6 +188,70 @@ const char *mann_dataset_path(const mann_dataset *d, uint64_t image, uint32_t *k
 mann_status mann_dataset_read(const mann_dataset *d, uint64_t image, mann_image *out,
                               mann_error *err);
 void        mann_dataset_free(mann_dataset *d);
+
+/* Photos that lie somewhere else: in a database, an archive, in memory. Fill the table
+ * and make a data set of it; an example is in src/train/README.md. */
+typedef struct mann_stored {                    /* one photo; texts are borrowed */
+    uint32_t struct_size;
+    const char *path;      /* its name, "mug/1.jpg": what records call their source */
+    const char *klass;                          /* NULL: none */
+    uint64_t key, time;    /* key: whatever helps read; time: seconds since 1970, or 0 */
+} mann_stored;
+typedef struct mann_storage {
+    uint32_t struct_size;                       /* sizeof(mann_storage) */
+    void *user;
+    /* Calls tell(to, photo) for each photo, in any order; a failure of tell is to be
+     * returned. Called once, by mann_dataset_from_storage, on its thread. */
+    mann_status (*list)(void *user,
+                        mann_status (*tell)(void *to, const mann_stored *photo), void *to,
+                        mann_error *err);
+    /* Calls put(to, bytes, n) with the photo's bytes, in one piece or several. */
+    mann_status (*read)(void *user, const mann_stored *photo,
+                        mann_status (*put)(void *to, const void *bytes, size_t n_bytes),
+                        void *to, mann_error *err);
+    /* May be NULL. Asked before read: room for how many bytes (0: not known), and the
+     * time, which holds the photo's own until it is changed. */
+    mann_status (*stat)(void *user, const mann_stored *photo, uint64_t *n_bytes,
+                        uint64_t *time, mann_error *err);
+    void (*close)(void *user);                  /* may be NULL: by mann_dataset_free */
+} mann_storage;
+/* read and stat are called from any thread, several at once, from now until the data set
+ * is freed: a store that cannot stand that must lock. The same photo must give the same
+ * bytes. They fail with a status and, if they like, a sentence in err->text; such a photo
+ * is skipped and told as an unreadable file is, but MANN_E_NOMEM ends the call that wants
+ * it. Photos are sorted by class and path; more than 1 GiB of one is MANN_E_LIMIT. The
+ * table is copied; `user` is taken: on failure close is not called. */
+mann_status mann_dataset_from_storage(mann_dataset **out, const mann_storage *storage,
+                                      mann_error *err);
+
+/* Any data set as one checked file, replacing what is at `path` in one step: the photos'
+ * bytes as they are, with paths, classes, times and hashes. The same data set gives the
+ * same file. One photo is in memory at a time. What cannot be read is skipped, told by a
+ * note and counted. report may be NULL. */
+typedef struct mann_pack_report {
+    uint32_t struct_size, n_classes;
+    uint64_t n_photos, n_skipped, n_bytes;
+    uint32_t manifest;                          /* unpack: 1 if it wrote one */
+} mann_pack_report;
+mann_status mann_dataset_pack(const mann_dataset *d, const char *path,
+                              const mann_hooks *h, mann_pack_report *report,
+                              mann_error *err);
+/* The photos of any data set as files below `dir`, a new or an empty folder, with their
+ * times; and dir/manifest.tsv where classes do not follow from paths. A path that leads
+ * outside of dir is MANN_E_FORMAT before anything is written. */
+mann_status mann_dataset_unpack(const mann_dataset *d, const char *dir,
+                                const mann_hooks *h, mann_pack_report *report,
+                                mann_error *err);
+/* Reads every photo; of a packed set every byte, against checksums and hashes. */
+mann_status mann_dataset_verify(const mann_dataset *d, const mann_hooks *h,
+                                mann_error *err);
+typedef struct mann_dataset_info {
+    uint32_t struct_size, n_classes, packed;    /* packed: 1: the rest is told */
+    uint64_t n_images, n_without_class, photo_bytes, file_bytes;
+    char uuid[40];
+} mann_dataset_info;
+mann_status mann_dataset_describe(const mann_dataset *d, mann_dataset_info *info,
+                                  mann_error *err);
 
 /* --- 5. models: photo -> vector ----------------------------------------------------- */
 typedef struct mann_model mann_model;
@@ -236,7 +303,6 @@ enum {
     MANN_AUGMENT_NONE = 1, MANN_AUGMENT_GLYPH, MANN_AUGMENT_PHOTO, MANN_AUGMENT_ALL,
     MANN_AUGMENT_STRONG
 };
-enum { MANN_FREEZE_NOTHING = 0, MANN_FREEZE_BODY };
 enum { MANN_MONITOR_RECALL = 1, MANN_MONITOR_LOSS };
 /* Checkpoints in checkpoint_dir at the start: none may be there (MANN_E_EXISTS); go on
  * from the newest one, if there is one; throw them away. */
@@ -269,15 +335,15 @@ typedef struct mann_train_config {
      * images in the length of an epoch (which ones goes round over the epochs), a joined
      * set as at most so many classes in each pass (others in the next). 0: no cap. */
     uint32_t cap_class, cap_set;
-    /* Losses with proxies: so many take part in a step, 0: all; their rate, 0: chosen;
-     * and, for mann_train_plan, of how many classes (training counts them itself). */
+    /* Losses with proxies: so many take part in a step, 0: all; their rate, 0: that of
+     * the network; and, for mann_train_plan, of how many classes (training counts). */
     uint32_t proxies;
     float    proxy_rate;
     uint32_t n_classes;
-    /* MANN_FREEZE_BODY: only the last layer learns, from what the body makes of
-     * head_copies (8) augmented copies of each photo, computed once: a minute in place of
-     * an hour, for the user's own photos on somebody's weights. */
-    uint32_t freeze, head_copies;
+    /* Batches of groups of so many classes that look alike, found anew in each epoch by
+     * an index over all classes; 0 or 1: batches by lot. */
+    uint32_t hard_classes;
+    float    ema;   /* keep and examine the running mean of the weights; 0: no; 0.999 */
 } mann_train_config;
 void        mann_train_config_fill(mann_train_config *c, size_t size);
 /* What mann_train(m, .., c, p, ..) takes at most beside m, p and the data set's list of
@@ -358,7 +424,7 @@ mann_status mann_gallery_use_model(mann_gallery *g, const mann_model *m, mann_er
 
 /* Durable when they return. classes[i] NULL or classes NULL: no class. sources may be
  * NULL. ids are given by the gallery (never reused) unless ids_in is given (upsert: a row
- * of that id is replaced). */
+ * of that id is replaced, its key stays). With keys of your own: mann_gallery_put. */
 mann_status mann_gallery_add(mann_gallery *g, const char *const *classes,
                              const char *const *sources, mann_matrix rows,
                              const uint64_t *ids_in, uint64_t *ids_out, mann_error *err);
@@ -408,13 +474,23 @@ typedef struct mann_record {                  /* one thing; borrowed for the cal
     uint32_t klass;
     const char *class_name, *source;          /* class_name NULL: none; source "": none */
     const float *vector;                        /* dim floats; unit length for cosine */
+    /* the user's own name of it, unique among live records: "sku-4711"; "": none */
+    const char *key;
 } mann_record;
 
 /* Records as mann_gallery_each gave them, of this or another gallery: their ids (a row of
- * that id is replaced), contents, times, paths and classes; `klass` is not looked at.
- * Durable when it returns, all of them or none. */
+ * that id is replaced), contents, times, paths, classes and keys; `klass` is not looked
+ * at. Durable when it returns, all of them or none.
+ * Upsert by key: id MANN_NO_ID means the record that has this key, which is replaced and
+ * keeps its id, or a new one. A key is 1 to 1024 bytes of UTF-8 without control
+ * characters. With an id, key NULL leaves the record the key that it has; one that names
+ * another record is refused (MANN_E_EXISTS), as is one that comes twice in a call. */
+#define MANN_NO_ID UINT64_MAX
 mann_status mann_gallery_put(mann_gallery *g, const mann_record *records, size_t n,
                              mann_error *err);
+/* The id of the record with this key; MANN_E_NOT_FOUND. Logarithmic, from the file. */
+mann_status mann_gallery_find(mann_gallery *g, const char *key, uint64_t *id,
+                              mann_error *err);
 /* The model that the file carries, as a file of its own. MANN_E_NOT_FOUND: none is in. */
 mann_status mann_gallery_save_model(mann_gallery *g, const char *path, mann_error *err);
 
@@ -427,9 +503,9 @@ mann_status mann_gallery_copy(mann_gallery *g, const char *path,
                               int (*keep)(void *user, const mann_record *r), void *user,
                               mann_pool *p, const mann_hooks *h, mann_error *err);
 /* Adds every record of `from`, a gallery of the same model, metric and dimension: else
- * MANN_E_MISMATCH. Photos that are there already (same content and class; bare vectors:
- * the same numbers and class) are counted as present. Ids are kept unless they were
- * given before. In durable groups. */
+ * MANN_E_MISMATCH. Photos that are there already (same content, class and key; bare
+ * vectors: the same numbers) are counted as present. Ids are kept unless they were given
+ * before; a record with the key of one that is there replaces that. In durable groups. */
 mann_status mann_gallery_merge(mann_gallery *g, mann_gallery *from, const mann_hooks *h,
                                mann_add_report *report, mann_error *err);
 /* Whatever checksums still vouch for in a damaged gallery and its journal becomes a new
@@ -442,6 +518,7 @@ typedef struct mann_repair_report {
     uint64_t n_saved, n_lost;                   /* records */
     uint64_t n_paths_lost, n_names_lost;        /* of saved records; of classes */
     uint64_t journal_cut_bytes;
+    uint64_t n_keys_lost;                       /* of saved records */
 } mann_repair_report;
 mann_status mann_gallery_repair(const char *path, const char *to, const char *index,
                                 mann_pool *p, const mann_hooks *h,
@@ -507,6 +584,19 @@ typedef struct mann_tuned {
 } mann_tuned;
 mann_status mann_gallery_tune(mann_gallery *g, mann_matrix queries, double recall,
                               uint32_t k, mann_pool *p, mann_tuned *out, mann_error *err);
+/* Which share of the k nearest rows does the index find, as searches ask it by default?
+ * n stored rows (0: 1,000; fewer if there are fewer), drawn by the gallery's seed, are
+ * compared with an exact search: the same gallery, the same figure. What verify cannot
+ * see: links that are sound and lead to the wrong rows. Rows that no compact has folded
+ * in are not asked for: they are always found. */
+typedef struct mann_recall {
+    uint32_t struct_size, k, value;             /* value 0: the common rule */
+    char     knob[8];                           /* "ef", "nprobe"; "": exact */
+    uint64_t n_rows;                            /* that were asked */
+    double   recall, low, high;                 /* 95 % interval */
+} mann_recall;
+mann_status mann_gallery_recall(mann_gallery *g, uint64_t n, uint32_t k, mann_pool *p,
+                                mann_recall *out, mann_error *err);
 /* What building and compacting by this handle may take in memory beside the vectors;
  * 0: no limit. Then MANN_E_BUDGET instead, before anything is built. */
 void mann_gallery_limit(mann_gallery *g, uint64_t mem_bytes);
@@ -520,6 +610,9 @@ mann_status mann_gallery_class_name(mann_gallery *g, uint32_t klass, char *out,
                                     size_t size, mann_error *err);
 mann_status mann_gallery_source(mann_gallery *g, uint64_t id, char *out, size_t size,
                                 mann_error *err);
+/* "": the record has none */
+mann_status mann_gallery_key(mann_gallery *g, uint64_t id, char *out, size_t size,
+                             mann_error *err);
 mann_status mann_gallery_embed(mann_gallery *g, const mann_image *images, size_t n,
                                mann_pool *p, float *out, mann_error *err);
 /* A photo file as the gallery's own commands read it: no larger than its model needs (a

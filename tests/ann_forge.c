@@ -5,37 +5,14 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "forge.h"
 #include "index/kinds.h"
 #include "os/vfs.h"
 
 #define PATH "forged.mann"
-enum { HEAD = 8, MOST_TAGS = 32, K = 4, MOST_DIM = 512 };
+enum { K = 4, MOST_DIM = 512 };
 
 #define PROMISE(x) do { if (!(x)) { *why = #x; return -1; } } while (0)
-
-/* Sections with true checksums; what cannot be a section ends the list. */
-static mann_status forge(const mni_vfs *v, const uint8_t *at, size_t left)
-{
-    mni_writer *w;
-    char seen[MOST_TAGS][4];
-    int n_seen = 0;
-    MNI_TRY(mni_writer_new(&w, v, PATH, MNI_FILE_INDEX, mni_uuid_from(1, 2), 1, NULL));
-    while (left >= HEAD && n_seen < MOST_TAGS) {
-        const mni_dtype type = (mni_dtype)(at[4] % 11);
-        size_t n = at[5] | (size_t)at[6] << 8 | (size_t)at[7] << 16;
-        int fit = 1;
-        for (int i = 0; i < 4; i++) fit &= at[i] >= ' ' && at[i] <= '~';
-        for (int i = 0; i < n_seen; i++) fit &= memcmp(seen[i], at, 4) != 0;
-        if (!fit) break;
-        if (n > left - HEAD) n = left - HEAD;
-        memcpy(seen[n_seen++], at, 4);
-        mni_writer_section(w, seen[n_seen - 1], type, MNI_ALIGN_PAGE, at + HEAD,
-                           n - n % mni_dtype_bytes(type));
-        at += HEAD + n;
-        left -= HEAD + n;
-    }
-    return mni_writer_finish(w, NULL);
-}
 
 /* In order, no row twice, nothing behind the end. */
 static int in_order(const uint64_t *ids, const float *d, size_t k)
@@ -120,7 +97,8 @@ int ann_forged(const uint8_t *bytes, size_t n_bytes, const char **why)
     *why = "";
     if (mni_vfs_mem_new(&memory, NULL) != MANN_OK) return 0;
     const mni_vfs *v = mni_vfs_mem_vfs(memory);
-    if (forge(v, bytes, n_bytes) == MANN_OK) code = open_and_use(v, why);
+    if (forge_file(v, PATH, MNI_FILE_INDEX, bytes, n_bytes) == MANN_OK)
+        code = open_and_use(v, why);
     mni_vfs_mem_free(memory);
     return code;
 }
@@ -128,26 +106,11 @@ int ann_forged(const uint8_t *bytes, size_t n_bytes, const char **why)
 uint8_t *ann_unforge(const mni_bare *ix, size_t *n_bytes)
 {
     mni_vfs_mem *memory;
-    mni_reader *r;
-    mni_section s;
-    mni_buf out = { 0 };
-    char tag[5];
+    uint8_t *list = NULL;
     *n_bytes = 0;
     if (mni_vfs_mem_new(&memory, NULL) != MANN_OK) return NULL;
     const mni_vfs *v = mni_vfs_mem_vfs(memory);
-    if (mni_bare_save(ix, v, PATH, NULL) == MANN_OK &&
-        mni_reader_open(&r, v, PATH, 0, NULL) == MANN_OK) {
-        for (uint32_t i = 0; mni_reader_at(r, i, tag, &s); i++) {
-            uint8_t head[HEAD] = { 0 };
-            memcpy(head, tag, 4);
-            head[4] = (uint8_t)s.dtype;
-            for (int b = 0; b < 3; b++) head[5 + b] = (uint8_t)(s.n_bytes >> 8 * b);
-            mni_buf_add(&out, head, HEAD);
-            mni_buf_add(&out, s.data, (size_t)s.n_bytes);
-        }
-        mni_reader_free(r);
-    }
+    if (mni_bare_save(ix, v, PATH, NULL) == MANN_OK) list = forge_list(v, PATH, n_bytes);
     mni_vfs_mem_free(memory);
-    *n_bytes = out.n_bytes;
-    return out.bytes;
+    return list;
 }

@@ -6,11 +6,7 @@
 
 #include "index/bare.h"
 
-/* The input is a list of sections, each
- *
- *     | tag, 4 letters | u8 type | u24 n | n bytes |
- *
- * which are put into a container with true checksums. That is then opened and asked; only
+/* The input is a list of sections (forge.h). The file of them is opened and asked; only
  * what passes verify is changed, too. 1: it was opened; 0: refused, with a sentence; -1:
  * a promise was broken, which `why` names. */
 int ann_forged(const uint8_t *bytes, size_t n_bytes, const char **why);

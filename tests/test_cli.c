@@ -204,7 +204,7 @@ static void mistakes_are_named(void)
           "--strength: 'nan', wanted a number from 0 to 1" },
         { "search", "g --json=maybe", "--json: 'maybe', wanted yes or no" },
         { "search", "g --sheet=", "--sheet: empty" },
-        { "remove", "g --id 3,x", "--id: 'x', wanted a whole number" },
+        { "remove", "g --key=", "--key: empty" },
         { "info", "a b", "'b' is one argument too many; usage: metricann info FILE" },
         { "info", "", "what to work on is missing; usage: metricann info FILE" },
         { "info", "a -k 3", "unknown option -k" },

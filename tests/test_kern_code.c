@@ -52,6 +52,42 @@ static void levels_agree(void)
     }
 }
 
+/* Rows of any length, ending at a page that cannot be read; all bytes there are. */
+static void pairs_agree(void)
+{
+    const unsigned all = mni_cpu_detect();
+    const unsigned masks[] = { 0, MNI_CPU_AVX2, MNI_CPU_AVX2 | MNI_CPU_AVX512, all };
+    mni_rng r = mni_rng_at(test_seed(), MNI_FOR_TEST, 0, 0, 2);
+    for (size_t dim = 0; dim <= 130; dim++) {
+        int8_t *rows = test_fence(ROWS * dim, 0), *query = test_fence(dim, 0);
+        for (size_t i = 0; i < ROWS * dim; i++)
+            rows[i] = (int8_t)((int)mni_rng_below(&r, 256) - 128);
+        for (size_t i = 0; i < dim; i++)
+            query[i] = (int8_t)((int)mni_rng_below(&r, 255) - 127);
+        for (uint32_t n = 0; n <= 9; n++) {
+            uint32_t nodes[9];
+            int32_t want[20] = { 0 }, got[20];
+            for (uint32_t i = 0; i < n; i++) {
+                nodes[i] = i ? mni_rng_below(&r, ROWS) : ROWS - 1;
+                for (size_t j = 0; j < dim; j++) {
+                    const int c = rows[nodes[i] * dim + j];
+                    want[2 * i] += query[j] * c;
+                    want[2 * i + 1] += c * c;
+                }
+            }
+            for (size_t m = 0; m < sizeof masks / sizeof *masks; m++) {
+                mni_kern_code k;
+                memset(got, 0, sizeof got);
+                mni_kern_code_build(&k, masks[m] & all);
+                k.pairs(query, rows, dim, nodes, n, got);
+                CHECK(memcmp(want, got, sizeof got) == 0);
+            }
+        }
+        test_fence_free(rows, ROWS * dim, 0);
+        test_fence_free(query, dim, 0);
+    }
+}
+
 static void sums_are_the_definition(void)
 {
     uint8_t q[64] = { 0 }, c[64] = { 0 };
@@ -78,6 +114,7 @@ static void sums_are_the_definition(void)
 
 const test_case kern_code_tests[] = {
     { "levels_agree", levels_agree, 0 },
+    { "pairs_agree", pairs_agree, 0 },
     { "sums_are_the_definition", sums_are_the_definition, 0 },
     { 0 }
 };

@@ -415,7 +415,8 @@ static void loaders(void)
                             3,
                             FIRST,
                             LAST,
-                            0 };
+                            0,
+                            NULL };
     static const uint32_t threads[] = { 0, 1, 2, 7 };
     uint64_t hash[4] = { 0 };
     for (size_t i = 0; i < 4; i++) {
@@ -456,6 +457,12 @@ static void loaders(void)
 
 /* --- watch ------------------------------------------------------------------------ */
 
+static mni_loss_result in_ball(double negative, double gap_share)
+{
+    const double positive = negative * (1 - gap_share);
+    return (mni_loss_result){ 0.2, 1, 100, positive, negative, 0.07, 9 };
+}
+
 static void watches(void)
 {
     mni_watch w = { 0 };
@@ -481,6 +488,33 @@ static void watches(void)
     CHECK_EQ(mni_watch_step(&w, &c, &alive, (double)INFINITY), MNI_WATCH_NOT_A_NUMBER);
 }
 
+/* The hardest negatives draw everything together first. That is no collapse as long as
+ * friends come nearer than strangers, as in watch.h's table; it is one when they do not.
+ */
+static void a_ball_that_opens_is_no_collapse(void)
+{
+    mni_loss_config c = mni_loss_default();
+    mni_watch w = { 0 };
+    for (int step = 0; step < 1200; step++) {
+        const double t = step / 1200.0, noise = step % 7 * 0.004;
+        const mni_loss_result r = in_ball(0.03, 0.04 + 0.5 * t + noise);
+        CHECK_EQ(mni_watch_step(&w, &c, &r, 1), MNI_WATCH_FINE);
+    }
+    int told_at = -1;
+    w = (mni_watch){ 0 };
+    for (int step = 0; step < 1200 && told_at < 0; step++) {
+        const mni_loss_result r = in_ball(0.01, 0.08 + step % 7 * 0.004);
+        if (mni_watch_step(&w, &c, &r, 1) == MNI_WATCH_COLLAPSED) told_at = step;
+    }
+    CHECK(told_at >= MNI_WATCH_FLAT && told_at < 2 * MNI_WATCH_FLAT);
+    c.soft = 1;                         /* has no margin to stand at */
+    w = (mni_watch){ 0 };
+    for (int step = 0; step < 2 * MNI_WATCH_FLAT; step++) {
+        const mni_loss_result r = in_ball(0.1, 0.08);
+        CHECK_EQ(mni_watch_step(&w, &c, &r, 1), MNI_WATCH_FINE);
+    }
+}
+
 extern const test_case train_tests[];
 const test_case train_tests[] = { { "permutations", permutations, 0 },
                                   { "batches", batches, 0 },
@@ -492,4 +526,6 @@ const test_case train_tests[] = { { "permutations", permutations, 0 },
                                   { "augmentations", augmentations, 0 },
                                   { "loaders", loaders, 0 },
                                   { "watches", watches, 0 },
+                                  { "a_ball_that_opens_is_no_collapse",
+                                    a_ball_that_opens_is_no_collapse, 0 },
                                   { NULL, NULL, 0 } };

@@ -234,17 +234,14 @@ static void kill_head(void *ctx, const mni_param *p)
 
 /* A head that answers every picture with its bias, and a rate so small that nothing can
  * pull the points apart again. */
-static void collapse(void)
+static mni_model *dead_model(train_world *w)
 {
-    mann_error e;
-    train_world w;
-    mann_train_report r;
-    train_world_new(&w, 20, 3);
-    w.c.miner = MANN_MINE_HARD;
-    w.c.epochs = 50;
-    w.c.patience = 1000;
-    w.c.weight_decay = 0;
-    w.c.learning_rate = 1e-12f;
+    train_world_new(w, 20, 3);
+    w->c.miner = MANN_MINE_HARD;
+    w->c.epochs = 50;
+    w->c.patience = 1000;
+    w->c.weight_decay = 0;
+    w->c.learning_rate = 1e-12f;
     mni_model *m = train_world_model(1);
     const size_t n = mni_resnet_n_params(mni_model_resnet(m));
     float *params = mni_memdup(mni_model_params(m), n * sizeof *params);
@@ -252,6 +249,15 @@ static void collapse(void)
     mni_resnet_each_param(mni_model_resnet(m), kill_head, params);
     CHECK_OK(mni_model_set_weights(m, params, mni_model_stats(m), NULL));
     mni_free(params);
+    return m;
+}
+
+static void collapse(void)
+{
+    mann_error e;
+    train_world w;
+    mann_train_report r;
+    mni_model *m = dead_model(&w);
     CHECK_IS(train_world_run(&w, m, 1, &r, &e), MANN_E_LIMIT);
     CHECK(strstr(e.text, "collapsed"));
     CHECK_EQ(w.n_warnings, 2); /* hard -> semi-hard -> random, then the end */
@@ -259,6 +265,38 @@ static void collapse(void)
     CHECK(train_world_has(&w, "ck/ckpt_epoch17.mann"));
     mni_model_free(m);
     train_world_free(&w);
+}
+
+/* A loss without a miner has none to fall back on: it stops at once, with advice. The log
+ * shows why: no spread, no gap. */
+static void collapse_without_a_miner(void)
+{
+    static const uint32_t losses[] = { MANN_LOSS_SUPCON, MANN_LOSS_NPAIR,
+                                       MANN_LOSS_ARCFACE };
+    for (int i = 0; i < 3; i++) {
+        mann_error e;
+        train_world w;
+        mann_train_report r;
+        size_t n;
+        mni_model *m = dead_model(&w);
+        w.c.loss = losses[i];
+        w.c.steps_per_epoch = 60;
+        CHECK_IS(train_world_run(&w, m, 1, &r, &e), MANN_E_LIMIT);
+        CHECK(strstr(e.text, "collapsed") && strstr(e.text, "at step 40"));
+        CHECK(strstr(e.text, "try a lower rate"));
+        CHECK_EQ(w.n_warnings, 0);
+        mni_model_free(m);
+        m = train_world_model(1);
+        w.c.resume = MANN_TRAIN_AFRESH;
+        w.c.epochs = 1;
+        CHECK_FINE(train_world_run(&w, m, 1, &r, &e), e);
+        char *log = (char *)train_world_file(&w, "ck/log.jsonl", &n);
+        CHECK(strstr(log, "\"gap\":") && strstr(log, "\"spread\":0.") &&
+              strstr(log, "\"dims\":"));
+        mni_free(log);
+        mni_model_free(m);
+        train_world_free(&w);
+    }
 }
 
 /* --- where validation comes from -------------------------------------------------- */
@@ -386,6 +424,8 @@ const test_case train_loop_tests[] = { { "learns", learns, 1 },
                                        { "hostile_checkpoints", hostile_checkpoints, 0 },
                                        { "not_a_number", not_a_number, 0 },
                                        { "collapse", collapse, 0 },
+                                       { "collapse_without_a_miner",
+                                         collapse_without_a_miner, 0 },
                                        { "validations", validations, 0 },
                                        { "memory_limit", memory_limit, 0 },
                                        { "no_memory", no_memory, 1 },

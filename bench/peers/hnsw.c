@@ -8,6 +8,7 @@
  *          [--keep FILE]        graphs: read from FILE.ours and FILE.peer, or built and
  *                               kept there
  *          [--rounds N]
+ *          [--int8]             our rows are kept as one byte a value, and nothing else
  *
  * They take turns every 50 queries, so that both meet the same weather on a machine with
  * other work; the times are those of the processor. Recall@10 is counted against an exact
@@ -37,8 +38,9 @@ static const uint32_t efs[N_EF] = { 10, 14, 20, 28, 40, 56, 80, 112, 160, 224, 3
 typedef struct curve { double recall[N_EF], qps[N_EF]; } curve;
 
 typedef struct job {
-    mni_rows rows;
-    float *base, *query;
+    mni_rows rows, stored;      /* as read; as our graph has them */
+    float *base, *query, *scale;
+    void *bytes;
     uint32_t n_queries, *truth;
     mni_ann *ann;
     mni_scratch *scratch;
@@ -127,7 +129,7 @@ static double ask(const job *j, int peer, uint32_t ef, uint32_t first, uint32_t 
             peer_ask(j->peer, query, K, got[q]);
             continue;
         }
-        mni_ann_search(j->ann, &j->rows, query, &p, j->scratch, near, &found, NULL);
+        mni_ann_search(j->ann, &j->stored, query, &p, j->scratch, near, &found, NULL);
         for (size_t i = 0; i < K; i++) got[q][i] = i < found ? near[i].row : UINT32_MAX;
     }
     return cpu_seconds() - start;
@@ -267,7 +269,7 @@ static void build_peer(job *j, uint32_t first)
 /* The last rows come later: folded in by us, inserted by the peer. */
 static void fold_both(job *j, uint32_t first)
 {
-    const mni_ann_job build = { .rows = &j->rows, .seed = 1 };
+    const mni_ann_job build = { .rows = &j->stored, .seed = 1 };
     uint32_t *from = malloc(j->rows.n * sizeof *from);
     mni_ann *folded;
     mann_error err;
@@ -296,6 +298,22 @@ static void prepare_all(job *j)
     }
 }
 
+/* Our rows as a gallery with --store int8 has them. */
+static void store_bytes(job *j)
+{
+    const uint32_t dim = j->rows.dim;
+    const size_t n_bytes = (size_t)j->rows.n * dim;
+    int8_t *bytes = j->bytes = mni_alloc_aligned(n_bytes, 1, 0);
+    j->scale = mni_alloc(j->rows.n, sizeof *j->scale);
+    if (!bytes || !j->scale) die("no memory");
+    mni_huge_advise(bytes, n_bytes);
+    for (uint32_t i = 0; i < j->rows.n; i++)
+        mni_rows_encode(MNI_I8, j->base + (size_t)i * dim, dim, bytes + (size_t)i * dim,
+                        &j->scale[i]);
+    j->stored = (mni_rows){ .data = bytes, .scale = j->scale, .n = j->rows.n, .dim = dim,
+                            .dtype = MNI_I8, .metric = j->rows.metric };
+}
+
 static void compare(job *j, int with_peer)
 {
     const double at[] = { .90, .95, .99 };
@@ -313,10 +331,11 @@ int main(int argc, char **argv)
 {
     job j = { .name = argc > 1 ? argv[1] : "", .spec = "HNSW16", .n_rounds = 5 };
     uint32_t most = UINT32_MAX, n_fold = 0, dim;
-    int with_peer = 1, cosine = 0;
+    int with_peer = 1, cosine = 0, int8 = 0;
     for (int i = 3; i < argc; i++) {
         if (strcmp(argv[i], "--no-peer") == 0) with_peer = 0;
         else if (strcmp(argv[i], "--cosine") == 0) cosine = 1;
+        else if (strcmp(argv[i], "--int8") == 0) int8 = 1;
         else if (i + 1 == argc) die("an option wants a value");
         else if (strcmp(argv[i], "--rows") == 0) most = (uint32_t)atol(argv[++i]);
         else if (strcmp(argv[i], "--fold") == 0) n_fold = (uint32_t)atol(argv[++i]);
@@ -335,19 +354,23 @@ int main(int argc, char **argv)
         die("dimensions");
     prepare_all(&j);
     find_truth(&j);
-    mni_rows part = j.rows;
+    j.stored = j.rows;
+    if (int8) store_bytes(&j);
+    mni_rows part = j.stored;
     part.n -= n_fold;
     build_ours(&j, &part);
     if (with_peer) build_peer(&j, part.n);
     if (n_fold) fold_both(&j, part.n);
     compare(&j, with_peer);
     mann_error err;
-    if (mni_ann_check(j.ann, &j.rows, &err) != MANN_OK) die(err.text);
+    if (mni_ann_check(j.ann, &j.stored, &err) != MANN_OK) die(err.text);
     mni_ann_free(j.ann);
     mni_scratch_free(j.scratch);
     if (j.peer) peer_free(j.peer);
     mni_free(j.base);
     mni_free(j.query);
+    mni_free(j.bytes);
+    mni_free(j.scale);
     free(j.truth);
     return 0;
 }

@@ -234,11 +234,21 @@ mann_status mann_gallery_put(mann_gallery *g, const mann_record *records, size_t
                          i);
         rows[i] = (mni_new_row){ .klass = r->class_name, .source = r->source,
                                  .vector = r->vector, .content_hash = r->content_hash,
-                                 .time = r->time, .id = r->id, .has_id = 1 };
+                                 .time = r->time, .id = r->id, .key = r->key,
+                                 .has_id = r->id != MANN_NO_ID };
     }
     if (s == MANN_OK) s = mni_gallery_add(g, rows, n, NULL, err);
     mni_free(rows);
     return s;
+}
+
+mann_status mann_gallery_find(mann_gallery *g, const char *key, uint64_t *id,
+                              mann_error *err)
+{
+    MNI_NEED(g, "mann_gallery_find");
+    MNI_NEED(key, "mann_gallery_find");
+    MNI_NEED(id, "mann_gallery_find");
+    return mni_gallery_find_key(g, key, id, err);
 }
 
 mann_status mann_gallery_save_model(mann_gallery *g, const char *path, mann_error *err)
@@ -390,6 +400,18 @@ mann_status mann_gallery_tune(mann_gallery *g, mann_matrix queries, double recal
     return out ? mni_give_sized(out, &tuned, sizeof tuned, call, err) : MANN_OK;
 }
 
+mann_status mann_gallery_recall(mann_gallery *g, uint64_t n, uint32_t k, mann_pool *p,
+                                mann_recall *out, mann_error *err)
+{
+    static const char call[] = "mann_gallery_recall";
+    mann_recall mine;
+    MNI_NEED(g, call);
+    MNI_NEED(out, call);
+    MNI_TRY(mni_check_recall(1, k, call, err));
+    MNI_TRY(mni_gallery_recall(g, n, k, p, &mine, err));
+    return mni_give_sized(out, &mine, sizeof mine, call, err);
+}
+
 void mann_gallery_limit(mann_gallery *g, uint64_t mem_bytes)
 {
     if (!g) return;
@@ -423,6 +445,14 @@ mann_status mann_gallery_source(mann_gallery *g, uint64_t id, char *out, size_t 
     MNI_NEED(g, "mann_gallery_source");
     MNI_NEED(out, "mann_gallery_source");
     return mni_gallery_source(g, id, out, size, err);
+}
+
+mann_status mann_gallery_key(mann_gallery *g, uint64_t id, char *out, size_t size,
+                             mann_error *err)
+{
+    MNI_NEED(g, "mann_gallery_key");
+    MNI_NEED(out, "mann_gallery_key");
+    return mni_gallery_key(g, id, out, size, err);
 }
 
 mann_status mann_gallery_each(mann_gallery *g,

@@ -60,6 +60,8 @@ static mann_status check(const mann_train_config *c, mann_error *err)
     if (c->temperature != 0)
         MNI_TRY(real("temperature", c->temperature, 1e-3f, 100, err));
     MNI_TRY(real("clip", c->clip, 0, INFINITY, err));
+    MNI_TRY(whole("hard_classes", c->hard_classes, 0, 64, err));
+    MNI_TRY(real("ema", c->ema, 0, 0.999999f, err));
     if (c->proxy_rate != 0)
         MNI_TRY(real("proxy_rate", c->proxy_rate, 1e-9f, 1e3f, err));
     return real("validation_share", c->validation_share, 0, 0.9f, err);

@@ -108,6 +108,8 @@ int mni_is_vector_file(const char *path);
 int mni_is_image_file(const char *path);
 /* The file's first 8 bytes are those of a gallery, model or index. */
 int mni_is_container(const char *path);
+/* A file that 'pack' wrote? */
+int mni_is_packed_set(const char *path);
 /* Whole numbers of a vector file, as ids (owned, mni_free). */
 mann_status mni_cli_ids(mni_cli *c, const char *path, uint64_t **ids, size_t *n);
 const char *mni_metric_name(uint32_t metric);

@@ -197,12 +197,13 @@ int mni_cmd_build(mni_cli *c)
     if (code == MNI_EXIT_OK && st.kind == MNI_IS_DIR)
         code = holds_vectors(c, in, &vectors);
     if (code == MNI_EXIT_OK) {
-        int gallery = st.kind == MNI_IS_FILE && mni_is_container(in);
+        int packed = st.kind == MNI_IS_FILE && mni_is_packed_set(in);
+        int gallery = st.kind == MNI_IS_FILE && mni_is_container(in) && !packed;
         if (!gallery && !out) code = mni_cli_usage(c, "where to? -o GALLERY is missing");
         else if (gallery) code = from_gallery(c, in, out, mni_text_get(&spec));
         else if (vectors || mni_is_vector_file(in))
             code = from_vectors(c, in, out, mni_text_get(&spec));
-        else if (mni_text_ends(in, ".mann"))
+        else if (mni_text_ends(in, ".mann") && !packed)
             code = from_gallery(c, in, out, mni_text_get(&spec));
         else code = from_photos(c, in, out, mni_text_get(&spec));
     }

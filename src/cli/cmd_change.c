@@ -185,14 +185,33 @@ int mni_cmd_add(mni_cli *c)
 
 /* --- remove, relabel ---------------------------------------------------------------- */
 
-/* --id as numbers (owned). */
-static mann_status listed_ids(mni_cli *c, uint64_t **ids, size_t *n)
+static int records_named(const mni_cli *c)
 {
-    const char *const *items;
-    *n = mni_opt_list(&c->options, MNI_OPT_ID, &items);
-    *ids = mni_alloc(*n, sizeof **ids);
+    return mni_opt_given(&c->options, MNI_OPT_ID) ||
+           mni_opt_given(&c->options, MNI_OPT_KEY);
+}
+
+/* --id and --key as numbers (owned): what is no number is a key. One that is not there is
+ * refused if it must be, or becomes MANN_NO_ID, which no record has. */
+static mann_status listed_ids(mni_cli *c, mann_gallery *g, int must, uint64_t **ids,
+                              size_t *n)
+{
+    const char *const *items, *const *keys;
+    const size_t n_items = mni_opt_list(&c->options, MNI_OPT_ID, &items),
+                 n_keys = mni_opt_list(&c->options, MNI_OPT_KEY, &keys);
+    *n = n_items + n_keys;
+    *ids = mni_alloc(*n + 1, sizeof **ids);
     if (!*ids) return mni_fail(&c->err, MANN_E_NOMEM, "%zu ids", *n);
-    for (size_t i = 0; i < *n; i++) mni_parse_u64(items[i], &(*ids)[i]);
+    for (size_t i = 0; i < *n; i++) {
+        const char *word = i < n_items ? items[i] : keys[i - n_items];
+        if (i < n_items && mni_parse_u64(word, &(*ids)[i])) continue;
+        (*ids)[i] = MANN_NO_ID;
+        const mann_status s = mann_gallery_find(g, word, &(*ids)[i], &c->err);
+        if (s == MANN_E_NOT_FOUND && !must)
+            mni_talk_say(&c->talk, MANN_NOTE_WARNING, "no record has the key '%.200s'",
+                         word);
+        else if (s != MANN_OK) return s;
+    }
     return MANN_OK;
 }
 
@@ -215,7 +234,7 @@ static int remove_ids(mni_cli *c, mann_gallery *g, size_t *gone)
 {
     uint64_t *ids;
     size_t n, some = 0;
-    mann_status s = listed_ids(c, &ids, &n);
+    mann_status s = listed_ids(c, g, 0, &ids, &n);
     if (s == MANN_OK && n) s = mann_gallery_remove(g, ids, n, &some, &c->err);
     mni_free(ids);
     if (s != MANN_OK) return mni_cli_fail(c, MNI_FROM_USER, s);
@@ -229,14 +248,15 @@ static int remove_ids(mni_cli *c, mann_gallery *g, size_t *gone)
 int mni_cmd_remove(mni_cli *c)
 {
     const mni_options *o = &c->options;
-    if (!mni_opt_given(o, MNI_OPT_CLASS) && !mni_opt_given(o, MNI_OPT_ID))
-        return mni_cli_usage(c, "what to remove? --class NAME or --id N is missing");
+    if (!mni_opt_given(o, MNI_OPT_CLASS) && !records_named(c))
+        return mni_cli_usage(c, "what to remove? --class NAME, --id LIST or --key KEY is "
+                                "missing");
     mann_gallery *g;
     size_t gone = 0;
     int code = mni_cli_open_to_write(c, &g);
     if (code != MNI_EXIT_OK) return code;
     if (mni_opt_given(o, MNI_OPT_CLASS)) code = remove_classes(c, g, &gone);
-    if (code == MNI_EXIT_OK && mni_opt_given(o, MNI_OPT_ID))
+    if (code == MNI_EXIT_OK && records_named(c))
         code = remove_ids(c, g, &gone);
     char sentence[80];
     snprintf(sentence, sizeof sentence, "removed %zu record%s", gone,
@@ -280,8 +300,9 @@ int mni_cmd_relabel(mni_cli *c)
     const char *to = mni_opt_text(o, MNI_OPT_CLASS),
                *from = mni_opt_text(o, MNI_OPT_FROM);
     if (!to) return mni_cli_usage(c, "the new class is missing: --class NAME");
-    if (!from == !mni_opt_given(o, MNI_OPT_ID))
-        return mni_cli_usage(c, "which records? give one of --id LIST and --from NAME");
+    if (!from == !records_named(c))
+        return mni_cli_usage(c, "which records? give --from NAME, or --id LIST and --key "
+                                "KEY");
     mann_gallery *g;
     uint64_t *ids = NULL;
     size_t n = 0;
@@ -289,7 +310,7 @@ int mni_cmd_relabel(mni_cli *c)
     if (code != MNI_EXIT_OK) return code;
     mann_status s = from ? mni_cli_need_class(c, g, from) : MANN_OK;
     if (s == MANN_OK)
-        s = from ? ids_of_class(c, g, from, &ids, &n) : listed_ids(c, &ids, &n);
+        s = from ? ids_of_class(c, g, from, &ids, &n) : listed_ids(c, g, 1, &ids, &n);
     if (s == MANN_OK && n) s = mann_gallery_relabel(g, ids, n, to, &c->err);
     mni_free(ids);
     char sentence[400];

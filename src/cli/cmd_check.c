@@ -2,8 +2,25 @@
  * SPDX-License-Identifier: MIT */
 #include "cli/cli.h"
 
-/* One shape for every check: what, whether it is good, and the sentence if it is not. */
-static int verdict(mni_cli *c, const char *key, const char *name, mann_status s)
+static void put_recall(mni_json *j, const mann_recall *r)
+{
+    const struct { const char *key; double value; } reals[] = {
+        { "recall", r->recall }, { "recall_low", r->low }, { "recall_high", r->high }
+    };
+    for (size_t i = 0; i < sizeof reals / sizeof *reals; i++) {
+        mni_json_key(j, reals[i].key);
+        mni_json_real(j, reals[i].value, 6);
+    }
+    mni_json_key(j, "k");
+    mni_json_u64(j, r->k);
+    mni_json_key(j, "rows_asked");
+    mni_json_u64(j, r->n_rows);
+}
+
+/* One shape for every check: what, whether it is good, and the sentence if it is not;
+ * measured: NULL, or what the index found. */
+static int verdict(mni_cli *c, const char *key, const char *name,
+                   const mann_recall *measured, mann_status s)
 {
     int code = mni_exit_of(MNI_FROM_CHECK, s);
     if (mni_cli_json(c) && (code == MNI_EXIT_OK || code == MNI_EXIT_CHECK)) {
@@ -16,26 +33,67 @@ static int verdict(mni_cli *c, const char *key, const char *name, mann_status s)
         mni_json_bool(&j, s == MANN_OK);
         mni_json_key(&j, "error");
         mni_json_string(&j, s == MANN_OK ? NULL : c->err.text);
+        if (measured) put_recall(&j, measured);
         mni_json_end(&j);
         mni_text_char(&c->out, '\n');
     } else if (s == MANN_OK && !mni_cli_quiet(c)) {
         mni_out_name(&c->out, name);
         mni_text_add(&c->out, ": good\n");
+        if (measured)
+            mni_text_f(&c->out,
+                       "  recall@%u %.4f (%.4f to %.4f, 95 %%) of %llu stored rows\n",
+                       (unsigned)measured->k, measured->recall, measured->low,
+                       measured->high, (unsigned long long)measured->n_rows);
     }
     return s == MANN_OK ? MNI_EXIT_OK : mni_cli_fail(c, MNI_FROM_CHECK, s);
 }
 
+static int verify_set(mni_cli *c, const char *path)
+{
+    mann_dataset *set;
+    mann_status s = mann_dataset_open(&set, path, &c->hooks, &c->err);
+    if (s == MANN_OK) s = mann_dataset_verify(set, &c->hooks, &c->err);
+    mann_dataset_free(set);
+    return verdict(c, "dataset", path, NULL, s);
+}
+
+enum { NEAREST = 10 };
+
 int mni_cmd_verify(mni_cli *c)
 {
-    const char *path = c->options.files[0];
+    const mni_options *o = &c->options;
+    const char *path = o->files[0];
+    const int wants_recall = mni_opt_given(o, MNI_OPT_RECALL);
+    mann_recall found = { .struct_size = sizeof found };
+    if (mni_is_packed_set(path)) {
+        if (wants_recall)
+            return mni_cli_usage(c, "%s is a data set: --recall is for galleries", path);
+        return verify_set(c, path);
+    }
     mann_gallery *g;
+    mann_pool *pool;
+    int measured = 0;
     mann_status s = mni_cli_gallery(c, path, MANN_OPEN_READ | MANN_OPEN_VERIFY, &g);
     if (s == MANN_OK) s = mann_gallery_verify(g, &c->hooks, &c->err);
+    if (s == MANN_OK && wants_recall) {
+        s = mni_cli_pool(c, &pool);
+        if (s == MANN_OK)
+            s = mann_gallery_recall(g, 0, NEAREST, pool, &found, &c->err);
+        measured = s == MANN_OK;
+    }
+    const double wanted = wants_recall ? mni_opt_float(o, MNI_OPT_RECALL) : 0;
+    if (measured && found.recall < wanted)
+        s = mni_fail(&c->err, MANN_E_FORMAT,
+                     "%s: its index finds %.4f of the %u nearest (%.4f to %.4f, 95 %%, "
+                     "of %llu stored rows), wanted %.4g: tune it, or build it anew",
+                     path, found.recall, (unsigned)found.k, found.low, found.high,
+                     (unsigned long long)found.n_rows, wanted);
     mann_gallery_free(g);
-    return verdict(c, "gallery", path, s);
+    return verdict(c, "gallery", path, measured ? &found : NULL, s);
 }
 
 int mni_cmd_selftest(mni_cli *c)
 {
-    return verdict(c, "selftest", mann_simd_name(), mann_selftest(&c->hooks, &c->err));
+    const mann_status s = mann_selftest(&c->hooks, &c->err);
+    return verdict(c, "selftest", mann_simd_name(), NULL, s);
 }

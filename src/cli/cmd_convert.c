@@ -12,7 +12,7 @@ typedef struct taken {          /* out of a gallery */
     float *data;
     uint64_t *ids;
     size_t n, cap_data, cap_ids, dim;
-    mni_text labels;
+    mni_text labels, keys;
     int want_labels, failed;
 } taken;
 
@@ -25,6 +25,8 @@ static int take(void *user, const mann_record *r)
         return t->failed = 1;
     memcpy(t->data + t->n * t->dim, r->vector, t->dim * sizeof *t->data);
     t->ids[t->n++] = r->id;
+    mni_text_add(&t->keys, r->key);
+    mni_text_char(&t->keys, '\n');
     if (!t->want_labels) return 0;
     mni_text_f(&t->labels, "%llu\t", (unsigned long long)r->id);
     mni_tsv_field(&t->labels, r->class_name);
@@ -66,13 +68,17 @@ static int from_gallery(mni_cli *c, const char *in, const char *out)
     if (s == MANN_OK) s = mann_gallery_describe(g, &info, &c->err);
     t.dim = info.dim;
     if (s == MANN_OK) s = mann_gallery_each(g, take, &t, &c->err);
-    if (s == MANN_OK && (t.failed || t.labels.failed))
+    if (s == MANN_OK && (t.failed || t.labels.failed || t.keys.failed))
         s = mni_fail(&c->err, MANN_E_NOMEM, "%s: all vectors", in);
     mann_gallery_free(g);
     int code = s == MANN_OK ? MNI_EXIT_OK : mni_cli_fail(c, MNI_FROM_INPUT, s);
     if (code == MNI_EXIT_OK) {
         s = mann_vectors_write(out, (mann_matrix){ t.data, t.n, t.dim, 0 }, &c->err);
-        if (s == MANN_OK && ids) s = mann_ids_write(ids, t.ids, t.n, 1, &c->err);
+        if (s == MANN_OK && ids)
+            s = mni_is_vector_file(ids)
+                    ? mann_ids_write(ids, t.ids, t.n, 1, &c->err)
+                    : mni_replace_file(mni_vfs_posix(), ids, mni_text_get(&t.keys),
+                                       t.keys.n_chars, &c->err);
         if (s == MANN_OK && labels)
             s = mni_replace_file(mni_vfs_posix(), labels, mni_text_get(&t.labels),
                                  t.labels.n_chars, &c->err);
@@ -82,6 +88,7 @@ static int from_gallery(mni_cli *c, const char *in, const char *out)
     mni_free(t.data);
     mni_free(t.ids);
     mni_text_fini(&t.labels);
+    mni_text_fini(&t.keys);
     return code;
 }
 

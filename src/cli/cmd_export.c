@@ -2,7 +2,8 @@
  * a snapshot.
  *
  *   DIR/gallery.json    metric, dim, storage, counts, state; of a delta also since
- *   DIR/records.jsonl   one object a record: id, class, path, content, time
+ *   DIR/records.jsonl   one object a record: id, class, path, content, time; key if it
+ *                       has one
  *   DIR/vectors.npy     row i belongs to line i
  *   DIR/labels.txt      class of row i, one a line; empty: none
  *   DIR/removed.txt     of a delta: ids that are there no more, one a line
@@ -43,6 +44,10 @@ static void put_record(export *x, const mann_record *r)
     mni_json_string(&j, content);
     mni_json_key(&j, "time");
     mni_json_u64(&j, r->time);
+    if (*r->key) {
+        mni_json_key(&j, "key");
+        mni_json_string(&j, r->key);
+    }
     mni_json_end(&j);
     mni_text_char(&x->records, '\n');
     mni_tsv_field(&x->labels, r->class_name);

@@ -135,12 +135,14 @@ static mann_status take_line(import *x, batch *b, const char *line, size_t n, si
                         *klass = mni_json_get(doc, doc->nodes, "class"),
                         *path = mni_json_get(doc, doc->nodes, "path"),
                         *content = mni_json_get(doc, doc->nodes, "content"),
-                        *time = mni_json_get(doc, doc->nodes, "time");
-    *r = (mann_record){ .source = "" };
+                        *time = mni_json_get(doc, doc->nodes, "time"),
+                        *key = mni_json_get(doc, doc->nodes, "key");
+    *r = (mann_record){ .source = "", .key = "" };
     if (!id || !id->is_u64) return bad(x, "records.jsonl", row + 1, "no id");
     r->id = id->u64;
     if (klass && klass->kind == MNI_JSON_STRING) r->class_name = klass->text;
     if (path && path->kind == MNI_JSON_STRING) r->source = path->text;
+    if (key && key->kind == MNI_JSON_STRING) r->key = key->text;
     if (content && content->kind == MNI_JSON_STRING &&
         !mni_hex64_parse(content->text, &r->content_hash))
         return bad(x, "records.jsonl", row + 1, "content is not 16 hexadecimal digits");

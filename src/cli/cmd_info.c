@@ -235,6 +235,39 @@ static int info_vectors(mni_cli *c, const char *path)
     return code;
 }
 
+static int info_set(mni_cli *c, const char *path)
+{
+    mann_dataset *set;
+    mann_dataset_info i = { .struct_size = sizeof i };
+    mann_status s = mann_dataset_open(&set, path, NULL, &c->err);
+    if (s == MANN_OK) s = mann_dataset_describe(set, &i, &c->err);
+    mann_dataset_free(set);
+    if (s != MANN_OK) return mni_cli_fail(c, MNI_FROM_INPUT, s);
+    if (mni_cli_json(c)) {
+        mni_json j;
+        begin(c, &j, "data set");
+        key_u64(&j, "photos", i.n_images);
+        key_u64(&j, "classes", i.n_classes);
+        key_u64(&j, "without_class", i.n_without_class);
+        key_u64(&j, "photo_bytes", i.photo_bytes);
+        key_u64(&j, "file_bytes", i.file_bytes);
+        key_text(&j, "uuid", i.uuid);
+        end(c, &j);
+        return MNI_EXIT_OK;
+    }
+    char photos[24], file[24];
+    mni_format_bytes(photos, sizeof photos, i.photo_bytes);
+    mni_format_bytes(file, sizeof file, i.file_bytes);
+    mni_out_name(&c->out, path);
+    mni_text_f(&c->out, ": data set\n  photos       %llu of %u class%s",
+               (unsigned long long)i.n_images, i.n_classes, mni_es(i.n_classes));
+    if (i.n_without_class)
+        mni_text_f(&c->out, ", %llu without one", (unsigned long long)i.n_without_class);
+    mni_text_f(&c->out, "\n  size         %s, of it photos %s\n  identity     %s\n", file,
+               photos, i.uuid);
+    return MNI_EXIT_OK;
+}
+
 /* The container says what it holds, but only its own kind opens it: try one after the
  * other. If none will, the first sentence that is not about the kind is the one worth
  * showing; that of the gallery is. */
@@ -272,6 +305,7 @@ int mni_cmd_info(mni_cli *c)
     if (st.kind == MNI_IS_DIR)
         return mni_cli_usage(c, "%s is a folder; 'metricann scan' looks at data sets",
                              path);
+    if (mni_is_packed_set(path)) return info_set(c, path);
     return !mni_is_container(path) && mni_is_vector_file(path) ? info_vectors(c, path)
                                                                : info_container(c, path);
 }

@@ -91,7 +91,10 @@ static int open_queries(run *r)
                              "what to look for? IMAGE, DIR or --vectors FILE is missing");
     for (size_t i = 1; i < c->options.n_files && s == MANN_OK; i++) {
         size_t before = r->photos.n;
-        s = mni_inputs_add(&r->photos, c->options.files[i], mni_is_image_file, &c->err);
+        s = mni_is_packed_set(c->options.files[i])
+                ? mni_inputs_pack(&r->photos, c->options.files[i], &c->err)
+                : mni_inputs_add(&r->photos, c->options.files[i], mni_is_image_file,
+                                 &c->err);
         if (s == MANN_E_NOT_FOUND && r->photos.n == before)
             s = mni_inputs_name(&r->photos, c->options.files[i], &c->err);
         if (s == MANN_OK && r->photos.n == before)

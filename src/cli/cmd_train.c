@@ -63,6 +63,8 @@ static void take_numbers(const mni_options *o, mann_train_config *t)
     t->clip = (float)mni_opt_float(o, MNI_OPT_CLIP);
     t->cap_class = mni_opt_u32(o, MNI_OPT_CAP_CLASS);
     t->cap_set = mni_opt_u32(o, MNI_OPT_CAP_SET);
+    t->hard_classes = mni_opt_u32(o, MNI_OPT_HARD_CLASSES);
+    t->ema = (float)mni_opt_float(o, MNI_OPT_EMA);
     t->proxy_rate = (float)mni_opt_float(o, MNI_OPT_PROXY_LR);
     t->validation_share = (float)mni_opt_float(o, MNI_OPT_VAL_SHARE);
     t->seed = mni_opt_u64(o, MNI_OPT_SEED);
@@ -75,6 +77,9 @@ static mann_status new_model(mni_cli *c, uint64_t seed, mann_model **out)
 {
     const mni_options *o = &c->options;
     const uint32_t size = mni_opt_u32(o, MNI_OPT_SIZE);
+    const char *from = c->options.values[MNI_OPT_FROM].row
+                           ? mni_opt_text(o, MNI_OPT_FROM) : NULL;
+    if (from) return mann_model_open(out, from, &c->err);
     char name[64];
     snprintf(name, sizeof name, size ? "%s@%u" : "%s", mni_opt_text(o, MNI_OPT_BACKBONE),
              size);
@@ -147,35 +152,42 @@ static mann_status can_write(const char *out, mann_error *err)
     return s;
 }
 
-/* One data set, or several as one. */
-static mann_status open_sets(mni_cli *c, mann_dataset **out)
+/* One data set, or several as one; the parts must outlive the whole. */
+typedef struct sets { mann_dataset **part, *all; size_t n; } sets;
+
+static void close_sets(sets *t)
+{
+    if (t->n > 1) mann_dataset_free(t->all);
+    for (size_t i = 0; t->part && i < t->n; i++) mann_dataset_free(t->part[i]);
+    mni_free(t->part);
+}
+
+static mann_status open_sets(mni_cli *c, sets *t)
 {
     const mni_options *o = &c->options;
     mann_status s = MANN_OK;
-    if (o->n_files == 1) return mann_dataset_open(out, o->files[0], &c->hooks, &c->err);
-    mann_dataset **sets = mni_alloc(o->n_files, sizeof *sets);
-    if (!sets) return mni_fail(&c->err, MANN_E_NOMEM, "%zu data sets", o->n_files);
-    for (size_t i = 0; s == MANN_OK && i < o->n_files; i++)
-        s = mann_dataset_open(&sets[i], o->files[i], &c->hooks, &c->err);
-    if (s == MANN_OK)
-        s = mann_dataset_join(out, (const mann_dataset *const *)sets, o->n_files,
-                              &c->err);
-    for (size_t i = 0; i < o->n_files; i++) mann_dataset_free(sets[i]);
-    mni_free(sets);
-    return s;
+    *t = (sets){ .part = mni_alloc(o->n_files, sizeof *t->part), .n = o->n_files };
+    if (!t->part) return mni_fail(&c->err, MANN_E_NOMEM, "%zu data sets", t->n);
+    for (size_t i = 0; s == MANN_OK && i < t->n; i++)
+        s = mann_dataset_open(&t->part[i], o->files[i], &c->hooks, &c->err);
+    if (s != MANN_OK) return s;
+    t->all = t->part[0];
+    if (t->n == 1) return s;
+    const mann_dataset *const *parts = (const mann_dataset *const *)t->part;
+    return mann_dataset_join(&t->all, parts, t->n, &c->err);
 }
 
 /* The model is made first: a name that is not known costs no walk through the photos. */
 static int train(mni_cli *c, const mann_train_config *t, mann_model *m,
                  mann_train_report *r)
 {
-    mann_dataset *set = NULL;
+    sets set = { 0 };
     mann_pool *pool;
     const char *out = mni_opt_text(&c->options, MNI_OPT_OUTPUT);
     mann_status s = open_sets(c, &set);
     if (s == MANN_OK) s = mni_cli_pool(c, &pool);
-    if (s == MANN_OK) s = mann_train(m, set, t, pool, &c->hooks, r, &c->err);
-    mann_dataset_free(set);
+    if (s == MANN_OK) s = mann_train(m, set.all, t, pool, &c->hooks, r, &c->err);
+    close_sets(&set);
     if (s != MANN_OK) return mni_cli_fail(c, MNI_FROM_INPUT, s);
     s = mann_model_save(m, out, &c->err);
     if (s == MANN_OK) return MNI_EXIT_OK;
@@ -190,12 +202,13 @@ enum { PREVIEW_ROWS = 8, PREVIEW_VIEWS = 8 };
 static int preview(mni_cli *c, const mann_train_config *t, const mann_model *m)
 {
     const char *path = mni_opt_text(&c->options, MNI_OPT_PREVIEW);
-    mann_dataset *set = NULL;
+    sets set = { 0 };
     mann_image sheet = { 0 };
     mann_status s = open_sets(c, &set);
     if (s == MANN_OK)
-        s = mann_train_preview(m, set, t, PREVIEW_ROWS, PREVIEW_VIEWS, &sheet, &c->err);
-    mann_dataset_free(set);
+        s = mann_train_preview(m, set.all, t, PREVIEW_ROWS, PREVIEW_VIEWS, &sheet,
+                               &c->err);
+    close_sets(&set);
     if (s != MANN_OK) return mni_cli_fail(c, MNI_FROM_INPUT, s);
     s = mni_text_ends(path, ".jpg") || mni_text_ends(path, ".jpeg")
             ? mann_image_write_jpeg(path, &sheet, 92, &c->err)

@@ -217,21 +217,23 @@ int mni_cmd_repair(mni_cli *c)
     const mni_count counts[] = {
         { "saved", r.n_saved },           { "lost", r.n_lost },
         { "paths_lost", r.n_paths_lost }, { "names_lost", r.n_names_lost },
+        { "keys_lost", r.n_keys_lost },
         { "model_lost", r.model_lost },   { "journal_bytes_cut", r.journal_cut_bytes },
         { "journal_ignored", r.journal_ignored }
     };
-    if (r.n_lost || r.n_paths_lost || r.n_names_lost)
+    if (r.n_lost || r.n_paths_lost || r.n_names_lost || r.n_keys_lost)
         mni_talk_say(&c->talk, MANN_NOTE_WARNING,
-                     "lost: %llu record%s, the paths of %llu more, the names of %llu "
-                     "class%s",
+                     "lost: %llu record%s, the paths of %llu more, the keys of %llu, the "
+                     "names of %llu class%s",
                      (unsigned long long)r.n_lost, mni_s(r.n_lost),
                      (unsigned long long)r.n_paths_lost,
+                     (unsigned long long)r.n_keys_lost,
                      (unsigned long long)r.n_names_lost, mni_es(r.n_names_lost));
     if (r.journal_cut_bytes)
         mni_talk_say(&c->talk, MANN_NOTE_WARNING, "lost: %llu bytes of the journal's end",
                      (unsigned long long)r.journal_cut_bytes);
     const int code = report_file(c, out, counts, sizeof counts / sizeof *counts);
-    const int whole = !r.n_lost && !r.n_paths_lost && !r.n_names_lost && !r.model_lost &&
-                      !r.journal_cut_bytes;
+    const int whole = !r.n_lost && !r.n_paths_lost && !r.n_names_lost &&
+                      !r.n_keys_lost && !r.model_lost && !r.journal_cut_bytes;
     return code == MNI_EXIT_OK && !whole ? MNI_EXIT_CHECK : code;
 }

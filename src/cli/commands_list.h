@@ -174,8 +174,8 @@ COMMAND(REPAIR, repair, "repair", "recover", "GALLERY -o FILE", 1, 1,
     "without building a large index, counts as JSON\n")
 COMMAND(EXPORT, export, "export", "dump", "GALLERY -o DIR", 1, 1,
     "write a gallery as files that every program reads",
-    "DIR gets records.jsonl (id, class, path, content, time), vectors.npy with the same "
-    "rows, labels.txt (a class a line), gallery.json, and model.mann if there is one. "
+    "DIR gets records.jsonl (id, class, path, content, time, key), vectors.npy with the "
+    "same rows, labels.txt (a class a line), gallery.json, model.mann if there is one. "
     "With --since only what changed since that snapshot, for import on another machine.",
     "metricann export gallery.mann -o plain/\n"
     "everything, for other programs\n"
@@ -205,19 +205,21 @@ COMMAND(EVAL, eval, "eval", "evaluate test", "GALLERY DATASET", 0, 2,
     "metricann eval --base items.npy --queries users.npy --truth pairs.tsv -k 10\n"
     "Recall, Precision, Hit, NDCG and MRR at 10 of vectors from elsewhere\n")
 COMMAND(INFO, info, "info", "stats describe", "FILE", 1, 1,
-    "describe a gallery, a model, an index or a file of vectors", "",
+    "describe a gallery, a model, an index, packed photos or vectors", "",
     "metricann info gallery.mann\n"
     "counts, sizes, index, model and threshold\n"
     "metricann info base.fvecs --json\n"
     "rows and columns of a vector file, as JSON\n")
-COMMAND(VERIFY, verify, "verify", "check fsck", "GALLERY", 1, 1,
-    "read every byte of a gallery and check it",
-    "Checksums, structure, links and vectors. Exit status 1 and a sentence if something "
-    "is wrong.",
+COMMAND(VERIFY, verify, "verify", "check fsck", "FILE", 1, 1,
+    "read every byte of a gallery or a packed data set and check it",
+    "Checksums, structure, links and vectors; of a packed data set every photo against "
+    "its hash. Exit status 1 and a sentence if something is wrong.",
     "metricann verify gallery.mann\n"
     "after copying it from another machine\n"
     "metricann verify gallery.mann -q && echo good\n"
-    "in a script\n")
+    "in a script\n"
+    "metricann verify gallery.mann --recall 0.95\n"
+    "does the index find 95 % of what an exact search finds?\n")
 COMMAND(SCAN, scan, "scan", "", "DATASET", 1, 1,
     "look at a data set before using it",
     "Decodes every photo and lists those that cannot be read, with the reason; counts "
@@ -227,6 +229,25 @@ COMMAND(SCAN, scan, "scan", "", "DATASET", 1, 1,
     "what is in there, and what is broken\n"
     "metricann scan photos/ --json > scan.json\n"
     "the same for a program\n")
+COMMAND(PACK, pack, "pack", "bundle", "DATASET -o FILE", 1, 1,
+    "put a folder of photos into one checked file",
+    "The photos as they are, with their classes, paths, times and hashes. train, "
+    "extract, build, search, add, sync, scan and eval read the file like the folder. The "
+    "same folder gives the same file. Photos that cannot be read are skipped and told; "
+    "then the exit status is 1.",
+    "metricann pack photos/ -o photos.mann\n"
+    "one file to carry away, and to check there with verify\n"
+    "metricann train photos.mann -o model.mann\n"
+    "without unpacking it\n")
+COMMAND(UNPACK, unpack, "unpack", "unbundle", "FILE -o DIR", 1, 1,
+    "write the photos of a packed data set into a folder",
+    "DIR is made, or empty. Photos get their times back. Where a class does not follow "
+    "from the folder, DIR/manifest.tsv says it. A file with a path that leads out of DIR "
+    "is refused before anything is written.",
+    "metricann unpack photos.mann -o photos/\n"
+    "the folder again\n"
+    "metricann unpack photos.mann -o photos/ --json\n"
+    "the same, with counts as JSON\n")
 COMMAND(SYNTH, synth, "synth", "synthesise synthesize generate", "-o DIR", 0, 0,
     "draw a procedural data set of toy-like objects",
     "Writes DIR/class_000001/view_01.png and so on. The picture is a function of seed, "

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "os/vfs.h"
@@ -58,16 +59,22 @@ int mni_is_image_file(const char *path)
     return ends_in_one_of(path, endings);
 }
 
-int mni_is_container(const char *path)
+/* The kind that stands behind magic and version (store/README.md); 0: no container. */
+static uint32_t container_kind(const char *path)
 {
-    char head[8];
+    uint8_t head[16];
     size_t got = 0;
     mni_file *f;
     if (mni_open(mni_vfs_posix(), path, MNI_OPEN_READ, &f, NULL) != MANN_OK) return 0;
     mann_status s = mni_read(f, head, sizeof head, 0, &got, NULL);
     mni_close(f, NULL);
-    return s == MANN_OK && got == sizeof head && memcmp(head, "METRANN", 8) == 0;
+    if (s != MANN_OK || got < 8 || memcmp(head, "METRANN", 8) != 0) return 0;
+    const uint32_t kind = got == sizeof head ? mni_get32(head + 12) : 0;
+    return kind ? kind : UINT32_MAX;
 }
+
+int mni_is_container(const char *path) { return container_kind(path) != 0; }
+int mni_is_packed_set(const char *path) { return container_kind(path) == 4; }
 
 /* What --precision asks for; 0: nothing. */
 static uint32_t asked_precision(const mni_cli *c)

@@ -12,6 +12,7 @@ uint64_t mni_record_hash(const mann_record *r, size_t dim)
     h = r->class_name ? mni_hash_bytes(r->class_name, strlen(r->class_name) + 1, h)
                       : h + 1;
     h = mni_hash_bytes(r->source, strlen(r->source) + 1, h);
+    if (r->key && *r->key) h = mni_hash_bytes(r->key, strlen(r->key) + 1, h);
     return mni_hash_bytes(r->vector, dim * sizeof *r->vector, h);
 }
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/mem.h"
 #include "cli/inputs.h"
 #include "cli/paths.h"
@@ -172,8 +173,9 @@ static mann_status push_name(mni_cli *c, char ***list, size_t *n, size_t *cap,
     return MANN_OK;
 }
 
-/* One class name a line; an empty line is a row without class. */
-static mann_status read_labels(mni_cli *c, const char *path, mni_rows *rows)
+/* One name a line, as many lines as there are rows; an empty line is a row without. */
+static mann_status read_lines(mni_cli *c, const char *path, const mni_rows *rows,
+                              char ***list, size_t *n_list, size_t *cap)
 {
     uint8_t *bytes;
     size_t n;
@@ -185,13 +187,13 @@ static mann_status read_labels(mni_cli *c, const char *path, mni_rows *rows)
         size_t len = end ? (size_t)(end - line) : n - at;
         at += len + 1;
         if (len && line[len - 1] == '\r') len--;
-        s = push_name(c, &rows->classes, &rows->n_classes, &rows->cap_classes, line, len);
+        s = push_name(c, list, n_list, cap, line, len);
     }
     mni_free(bytes);
-    if (s == MANN_OK && rows->n_classes != rows->m.rows)
+    if (s == MANN_OK && *n_list != rows->m.rows)
         s = mni_fail(&c->err, MANN_E_FORMAT,
-                     "%s: %zu lines, wanted one for each of %zu rows", path,
-                     rows->n_classes, rows->m.rows);
+                     "%s: %zu lines, wanted one for each of %zu rows", path, *n_list,
+                     rows->m.rows);
     return s;
 }
 
@@ -202,8 +204,12 @@ static mann_status read_file(mni_cli *c, const char *path, mni_rows *rows)
     size_t n_ids = 0;
     MNI_TRY(mann_vectors_read(&rows->file, path, &c->err));
     rows->m = mann_vectors_matrix(rows->file);
-    if (labels) MNI_TRY(read_labels(c, labels, rows));
+    if (labels)
+        MNI_TRY(read_lines(c, labels, rows, &rows->classes, &rows->n_classes,
+                           &rows->cap_classes));
     if (!ids) return MANN_OK;
+    if (!mni_is_vector_file(ids))
+        return read_lines(c, ids, rows, &rows->keys, &rows->n_keys, &rows->cap_keys);
     MNI_TRY(mni_cli_ids(c, ids, &rows->ids, &n_ids));
     if (n_ids != rows->m.rows)
         return mni_fail(&c->err, MANN_E_FORMAT,
@@ -280,12 +286,36 @@ void mni_rows_fini(mni_rows *rows)
 {
     for (size_t i = 0; i < rows->n_classes; i++) mni_free(rows->classes[i]);
     for (size_t i = 0; i < rows->n_sources; i++) mni_free(rows->sources[i]);
+    for (size_t i = 0; i < rows->n_keys; i++) mni_free(rows->keys[i]);
+    mni_free(rows->keys);
     mni_free(rows->classes);
     mni_free(rows->sources);
     mni_free(rows->ids);
     mni_free(rows->data);
     mann_vectors_free(rows->file);
     *rows = (mni_rows){ .ids = NULL };
+}
+
+/* Rows [at, at + n) under keys of the user's own. */
+static mann_status add_keyed(mni_cli *c, mann_gallery *g, const mni_rows *rows, size_t at,
+                             size_t n, const char **classes)
+{
+    const mann_matrix m = rows->m;
+    const size_t stride = m.stride ? m.stride : m.cols;
+    mann_record *records = mni_alloc(n, sizeof *records);
+    if (!records) return mni_fail(&c->err, MANN_E_NOMEM, "a group of rows");
+    for (size_t i = 0; i < n; i++) {
+        const float *v = m.data + (at + i) * stride;
+        records[i] = (mann_record){
+            .id = MANN_NO_ID, .class_name = classes[i], .vector = v,
+            .content_hash = mni_hash_bytes(v, m.cols * sizeof *v, 1),
+            .source = rows->sources ? rows->sources[at + i] : NULL,
+            .key = rows->keys[at + i] ? rows->keys[at + i] : ""
+        };
+    }
+    const mann_status s = mann_gallery_put(g, records, n, &c->err);
+    mni_free(records);
+    return s;
 }
 
 mann_status mni_rows_add(mni_cli *c, mann_gallery *g, const mni_rows *rows,
@@ -302,11 +332,12 @@ mann_status mni_rows_add(mni_cli *c, mann_gallery *g, const mni_rows *rows,
             classes[i] = rows->classes && rows->classes[at + i] ? rows->classes[at + i]
                                                                 : klass;
         if (mni_talk_step(&c->talk, "add", at, m.rows)) { s = MANN_E_CANCELLED; break; }
-        s = mann_gallery_add(g, classes,
-                             rows->sources ? (const char *const *)rows->sources + at
-                                           : NULL,
-                             (mann_matrix){ m.data + at * stride, n, m.cols, m.stride },
-                             rows->ids ? rows->ids + at : NULL, NULL, &c->err);
+        const mann_matrix some = { m.data + at * stride, n, m.cols, m.stride };
+        const char *const *sources = (const char *const *)rows->sources;
+        s = rows->keys
+                ? add_keyed(c, g, rows, at, n, classes)
+                : mann_gallery_add(g, classes, sources ? sources + at : NULL, some,
+                                   rows->ids ? rows->ids + at : NULL, NULL, &c->err);
         if (s == MANN_OK) mni_talk_step(&c->talk, "add", at + n, m.rows);
     }
     mni_free(classes);

@@ -11,7 +11,7 @@
 int mni_gallery_from_photos(mni_cli *c, const char *dataset, const char *path,
                             mann_gallery **g, mann_add_report *added);
 
-/* Vectors with what belongs to them: a row's class, source and id. */
+/* Vectors with what belongs to them: a row's class, source, and id or key. */
 typedef struct mni_rows {
     mann_matrix m;
     mann_vectors *file;                 /* owned; m lies in it, or in data */
@@ -21,6 +21,8 @@ typedef struct mni_rows {
         **sources; /* m.rows each, strings owned, NULL = none; arrays may be NULL */
     size_t n_classes, cap_classes, n_sources, cap_sources;
     uint64_t *ids;                      /* owned, or NULL */
+    char **keys;                        /* likewise, m.rows strings */
+    size_t n_keys, cap_keys;
 } mni_rows;
 
 /* From a vector file, with --labels and --ids; or from a folder of CLASS/001.npy. Prints

@@ -113,6 +113,24 @@ mann_status mni_inputs_name(mni_inputs *in, const char *path, mann_error *err)
     return add_one(in, path, 0, err);
 }
 
+mann_status mni_inputs_pack(mni_inputs *in, const char *path, mann_error *err)
+{
+    mann_dataset *set;
+    mni_text full = { 0 };
+    MNI_TRY(mann_dataset_open(&set, path, NULL, err));
+    const uint64_t n = mann_dataset_n_images(set);
+    mann_status s = MANN_OK;
+    for (uint64_t i = 0; s == MANN_OK && i < n; i++) {
+        mni_text_clear(&full);
+        mni_path_join(&full, path, mann_dataset_path(set, i, NULL));
+        s = full.failed ? mni_fail(err, MANN_E_NOMEM, "%s: path", path)
+                        : add_one(in, mni_text_get(&full), strlen(path) + 1, err);
+    }
+    mni_text_fini(&full);
+    mann_dataset_free(set);
+    return s;
+}
+
 void mni_inputs_fini(mni_inputs *in)
 {
     for (size_t i = 0; i < in->n; i++) mni_free(in->items[i].path);

@@ -24,6 +24,8 @@ mann_status mni_inputs_add(mni_inputs *in, const char *path,
                            int (*wanted)(const char *path), mann_error *err);
 /* A path as it is, there or not: who reads it will say what is wrong with it. */
 mann_status mni_inputs_name(mni_inputs *in, const char *path, mann_error *err);
+/* The photos of a packed data set: "photos.mann/mug/1.jpg". */
+mann_status mni_inputs_pack(mni_inputs *in, const char *path, mann_error *err);
 void        mni_inputs_fini(mni_inputs *in);
 
 /* First folder of a relative path into out ("" if there is none). */

@@ -36,6 +36,10 @@ OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "DIR", "", 0, 0, C(EXPORT), "out out-d
     "folder for the files; made if it is not there")
 OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "GALLERY", "", 0, 0, C(IMPORT),
     "out output-file", "the gallery to make, or to bring up to date")
+OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "FILE", "", 0, 0, C(PACK), "out output-file",
+    "the file to write")
+OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "DIR", "", 0, 0, C(UNPACK), "out out-dir",
+    "folder for the photos; made if it is not there")
 OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "DIR", "", 0, 0, C(SPLIT), "out out-dir",
     "folder for the shards; made if it is not there")
 OPTION_AGAIN(OUTPUT, "output", 'o', PATH, "FILE", "final_model.mann", 0, 0, C(TRAIN),
@@ -87,10 +91,11 @@ OPTION_AGAIN(LABELS, "labels", 0, PATH, "FILE", "", 0, 0, C(CONVERT),
     "class-file label-file",
     "from a gallery: write lines of id, class, source (separated by tabs)")
 OPTION(IDS, "ids", 0, PATH, "FILE", "", 0, 0, C(BUILD) | C(ADD), "id-file",
-    "with vectors: a file of ids (.npy .ivecs .ibin, up to 2^24); a row of a known id "
-    "replaces it")
+    "with vectors: a file of ids (.npy .ivecs .ibin, up to 2^24), or a text file with "
+    "one key of yours per row; a row of a known id or key replaces it")
 OPTION_AGAIN(IDS, "ids", 0, PATH, "FILE", "", 0, 0, C(CONVERT), "id-file",
-    "from a gallery: write the ids of the rows (.npy .ivecs .ibin)")
+    "from a gallery: write the ids of the rows (.npy .ivecs .ibin), or, to any other "
+    "name, their keys as text, one a line")
 OPTION_AGAIN(IDS, "ids", 0, PATH, "FILE", "", 0, 0, C(EVAL), "id-file item-ids base-ids",
     "names of --base's rows, one a line (or row, tab, name), as --truth uses them")
 OPTION(QUERY_IDS, "query-ids", 0, PATH, "FILE", "", 0, 0, C(EVAL), "user-ids",
@@ -140,6 +145,9 @@ OPTION(COUNT, "count", 0, U64, "N", "0", 0, 2147483647, C(PLAN), "n-rows num-row
     "plan for so many rows")
 OPTION(RECALL, "recall", 0, FLOAT, "SHARE", "0.95", 0.01, 1, C(TUNE), "target-recall",
     "share of the k nearest rows that is to be found")
+OPTION_AGAIN(RECALL, "recall", 0, FLOAT, "SHARE", "", 0.01, 1, C(VERIFY), "min-recall",
+    "also ask 1,000 stored rows for their 10 nearest, by the index and exactly; exit "
+    "status 1 if the index finds a smaller share")
 OPTION_AGAIN(INDEX, "index", 'i', STRING, "SPEC", "", 0, 0, C(REPAIR),
     "index-type index-spec factory index-factory",
     "kind of index of the new gallery; default the one it had")
@@ -234,9 +242,12 @@ OPTION_AGAIN(CLASS, "class", 'c', STRING, "NAME", "", 0, 0, C(RELABEL),
     "the class that the records get")
 OPTION(FROM, "from", 0, STRING, "NAME", "", 0, 0, C(RELABEL), "old-class",
     "take every record of this class")
-OPTION(ID, "id", 0, LIST, "N,...", "", 0, 18446744073709551615.0, C(REMOVE) | C(RELABEL),
+OPTION(ID, "id", 0, LIST, "ID,...", "", 0, 0, C(REMOVE) | C(RELABEL),
     "row-id record",
-    "ids of records, separated by commas")
+    "ids of records, separated by commas; what is no whole number is a key")
+OPTION(KEY, "key", 0, MANY, "KEY", "", 0, 0, C(REMOVE) | C(RELABEL),
+    "record-key string-id",
+    "the record with this key, also if it looks like a number; may be repeated")
 
 /* --- measuring ---------------------------------------------------------------------- */
 OPTION(REFS, "refs", 0, U32, "N", "", 1, 1000000, C(EVAL), "references n-refs",
@@ -326,10 +337,14 @@ OPTION(PROXIES, "proxies", 0, U32, "N", "0", 0, 4294967295.0, C(TRAIN) | C(PLAN)
     "softmax to proxy-anchor: classes that take part in a step, those of the batch and "
     "a sample of the others; 0: all")
 OPTION(PROXY_LR, "proxy-lr", 0, FLOAT, "X", "", 1e-9, 1000, C(TRAIN), "proxy-rate",
-    "highest learning rate of the classes' points; default 10 times --lr")
+    "highest learning rate of the classes' points; default that of --lr")
 OPTION(MINER, "miner", 0, CHOICE, "semi=semi-hard=semihard|hard=batch-hard|random",
        "semi",
     0, 0, C(TRAIN), "mining", "triplet: which unlike image is compared")
+OPTION(HARD_CLASSES, "hard-classes", 0, U32, "N", "1", 1, 64, C(TRAIN),
+    "ann-miner class-groups",
+    "make batches of groups of N classes that look alike, found once an epoch by an "
+    "index over all classes; 1: by lot")
 OPTION(SOFT_MARGIN, "soft-margin", 0, FLAG, "", "no", 0, 0, C(TRAIN), "",
     "triplet: log(1 + exp) in place of a margin")
 OPTION(TEMPERATURE, "temperature", 0, FLOAT, "X", "", 0.001, 100, C(TRAIN), "tau",
@@ -352,6 +367,9 @@ OPTION(WEIGHT_DECAY, "weight-decay", 0, FLOAT, "X", "0.0005", 0, 1, C(TRAIN), "w
     "pull of the weights to 0")
 OPTION(CLIP, "clip", 0, FLOAT, "X", "0", 0, 1e9, C(TRAIN), "clip-norm grad-clip",
     "longest gradient; 0: any")
+OPTION(EMA, "ema", 0, FLOAT, "X", "0", 0, 0.999999, C(TRAIN), "ema-decay model-ema",
+    "examine and keep the running mean of the weights, this share of it the old mean, "
+    "0.999 say; 0: the weights themselves")
 OPTION(WARMUP, "warmup", 0, U32, "N", "", 1, 16777216, C(TRAIN), "warmup-steps",
     "steps in which the rate climbs; default 200, at most a tenth of all")
 OPTION(CLASSES_PER_BATCH, "classes-per-batch", 'P', U32, "N", "24", 2, 32768,
@@ -373,6 +391,9 @@ OPTION(AUGMENT, "augment", 0, CHOICE, "all|glyph|photo|strong|none=no=off", "all
     "also shows parts, shadows, grain and JPEG damage")
 OPTION(PREVIEW, "preview", 0, PATH, "FILE", "", 0, 0, C(TRAIN), "preview-sheet",
     "draw what the augmentation makes of some photos (F.png, F.jpg), and stop")
+OPTION_AGAIN(FROM, "from", 0, PATH, "MODEL", "", 0, 0, C(TRAIN),
+    "init pretrained start-from weights",
+    "go on from the weights of this model, in place of --backbone, --size and --dim")
 OPTION(ROTATIONS, "rotations", 0, FLAG, "", "no", 0, 0, C(TRAIN), "",
     "the quarter turns of a class are three more classes")
 OPTION(CKPT_DIR, "ckpt-dir", 0, PATH, "DIR", "checkpoints", 0, 0, C(TRAIN),
@@ -388,7 +409,7 @@ OPTION(REMOVE, "remove", 0, FLAG, "", "no", 0, 0, C(SYNC), "delete prune",
 OPTION(FORCE, "force", 'f', FLAG, "", "no", 0, 0, C(SYNC), "",
     "with --remove: also while such a folder is away")
 OPTION_AGAIN(FORCE, "force", 'f', FLAG, "", "no", 0, 0,
-    C(SNAPSHOT) | C(RESTORE) | C(MERGE) | C(SPLIT), "overwrite",
+    C(SNAPSHOT) | C(RESTORE) | C(MERGE) | C(SPLIT) | C(PACK), "overwrite",
     "replace what is there")
 OPTION_AGAIN(FORCE, "force", 'f', FLAG, "", "no", 0, 0, C(IMPORT), "",
     "put a delta into a gallery in another state: an import that was interrupted")

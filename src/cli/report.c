@@ -34,6 +34,14 @@ static const char *source_of(mann_gallery *g, const mann_hit *h, char *room)
     return room;
 }
 
+/* The user's own name of the row. */
+static const char *key_of(mann_gallery *g, const mann_hit *h, char *room)
+{
+    if (mann_gallery_key(g, h->id, room, NAME_BYTES, NULL) != MANN_OK || !room[0])
+        return NULL;
+    return room;
+}
+
 static void number_or_null(mni_json *j, const char *key, double v)
 {
     mni_json_key(j, key);
@@ -56,6 +64,8 @@ static void hit_json(mni_json *j, mann_gallery *g, uint32_t metric, const mann_h
     mni_json_string(j, metric == MANN_COSINE ? mni_similarity_band(near) : NULL);
     mni_json_key(j, "id");
     mni_json_u64(j, h->id);
+    mni_json_key(j, "key");
+    mni_json_string(j, key_of(g, h, room));
     const char *source = source_of(g, h, room);
     mni_json_key(j, "image_path");
     mni_json_string(j, source);
@@ -141,9 +151,12 @@ void mni_report_text(mni_text *out, mann_gallery *g, const mni_answered *a)
         mni_text_f(out, "  %3u  ", (unsigned)i + 1);
         mni_out_padded(out, name ? name : "-", wide);
         mni_text_f(out, "  %10.4f  ", (double)h->score + 0.0);  /* no -0 */
-        const char *source = source_of(g, h, room);
+        char key_room[NAME_BYTES];
+        const char *source = source_of(g, h, room), *key = key_of(g, h, key_room);
         if (source) mni_out_name(out, source);
-        else mni_text_f(out, "id %llu", (unsigned long long)h->id);
+        else if (!key) mni_text_f(out, "id %llu", (unsigned long long)h->id);
+        if (key) mni_text_add(out, source ? "  key " : "key ");
+        if (key) mni_out_name(out, key);
         mni_text_char(out, '\n');
     }
 }

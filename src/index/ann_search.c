@@ -102,8 +102,9 @@ static uint32_t probes_kept(const mni_rows *rows, const mni_ann_params *p)
 /* --- one group ---------------------------------------------------------------------- */
 
 /* 0 becomes what the structure was built or tuned for, or the common rule. Where half of
- * the rows pass, k of them lie in twice as many lists; a walk over a graph counts only
- * rows that pass anyway. */
+ * the rows pass, k of them lie in twice as many lists, and farther away than those that
+ * nprobe was counted for: one list more; a walk over a graph counts only rows that pass
+ * anyway. */
 static void fill_defaults(const mni_ann *a, uint32_t kept, mni_ann_params *p)
 {
     if (p->ef == 0) p->ef = a->knob;
@@ -111,7 +112,7 @@ static void fill_defaults(const mni_ann *a, uint32_t kept, mni_ann_params *p)
     if (p->ef < p->k) p->ef = p->k;
     if (p->nprobe == 0) p->nprobe = a->knob ? a->knob : LEAST_PROBE;
     if (kept && kept < PROBES)
-        p->nprobe = (uint32_t)(((uint64_t)p->nprobe * PROBES + kept - 1) / kept);
+        p->nprobe = (uint32_t)((((uint64_t)p->nprobe + 1) * PROBES + kept - 1) / kept);
 }
 
 /* The walk is over: can there be kept rows beside those found? */

@@ -85,6 +85,7 @@ mann_status mni_builder_finish(mni_builder **b, mni_bare **out, mni_pool *pool,
                               .pool = pool, .hooks = h };
     MNI_TRY(mni_ann_build(&ix->ann, (*b)->spec, &job, err));
     ix->built_rows = ix->rows.n;
+    ix->came_since = 0;
     ix->taught = sample.n > 0;
     (*b)->ix = NULL;
     mni_builder_free(*b);

@@ -222,14 +222,17 @@ static mann_status tell_structure(mni_bare *ix, uint32_t first, const arrivals *
     return s;
 }
 
-/* Lists that were learned from few rows do not fit many, nor the reverse: when an index
- * has doubled or halved since, it learns again. A graph grows as well as it is built. */
+/* Lists that were learned from few rows do not fit many, nor the reverse, and hardly
+ * those that came in the place of others: when an index has doubled or halved since, or
+ * as many rows have come as it learned from, it learns again. That is some ten rounds of
+ * k-means for as many rows as came. A graph grows as well as it is built. */
 static int has_outgrown(const mni_bare *ix)
 {
     const char *knob = ix->ann ? mni_ann_knob_name(ix->ann) : NULL;
     const uint64_t now = ix->rows.n, then = ix->built_rows;
     return knob && strcmp(knob, "nprobe") == 0 && !ix->taught &&
-           (now >= 2 * (then > 500 ? then : 500) || (2 * now <= then && then > 500));
+           (now >= 2 * (then > 500 ? then : 500) || (2 * now <= then && then > 500) ||
+            ix->came_since >= (then > 500 ? then : 500));
 }
 
 static mann_status learn_again(mni_bare *ix, mni_pool *pool, mann_error *err)
@@ -240,6 +243,7 @@ static mann_status learn_again(mni_bare *ix, mni_pool *pool, mann_error *err)
     mni_ann_free(ix->ann);
     ix->ann = fresh;
     ix->built_rows = ix->rows.n;
+    ix->came_since = 0;
     return MANN_OK;
 }
 
@@ -262,9 +266,13 @@ mann_status mni_bare_add(mni_bare *ix, const uint64_t *given, mann_matrix rows,
         s = mni_fail(err, MANN_E_NOMEM, "index: map of ids");
     if (s == MANN_OK) {
         append(ix, &a);
+        ix->came_since += a.n;
         if (ix->ann && a.n_gone == 0 && has_outgrown(ix)) s = learn_again(ix, pool, err);
         else if (ix->ann) s = tell_structure(ix, first, &a, pool, err);
-        if (s != MANN_OK) ix->rows.n = first;
+        if (s != MANN_OK) {
+            ix->rows.n = first;
+            ix->came_since -= a.n;
+        }
     }
     if (s == MANN_OK) {
         name_new(ix, &a, first);

@@ -15,6 +15,7 @@ struct mann_index {
     mni_ann *ann;
     uint64_t next_id, seed;     /* next_id: one above the largest id ever given */
     uint32_t built_rows;        /* rows that the structure learned from */
+    uint64_t came_since;        /* rows that were added after that */
     int taught;                 /* 1: it learned from a sample that the user gave */
     float *own_rows;            /* NULL while mapped; cap_rows x dim */
     uint64_t *own_ids;

@@ -13,7 +13,8 @@
  *     level 0      o-o--o-o-o--o-o-o-o--o--o-o--o-o-o     the answer is around here
  *
  * Files, in reading order: hnsw_search.c (the walk), hnsw_link.c (which links),
- * hnsw_build.c (many rows at once), hnsw_grid.c (codes), hnsw_reach.c (nobody is lost),
+ * hnsw_build.c (many rows at once), hnsw_grid.c (codes), hnsw_rows.c (none),
+ * hnsw_reach.c (nobody is lost),
  * hnsw_order.c and hnsw_settle.c (neighbours in memory), hnsw_cut.c (taking rows out),
  * hnsw_change.c (add, remove, fold), hnsw_file.c, hnsw_check.c. This one: names, numbers,
  * the table.
@@ -26,10 +27,9 @@ static int accepts(const char *spec, char canonical[MNI_ANN_SPEC])
     return mni_spec_is(MNI_HNSW, spec, &said, canonical);
 }
 
-uint32_t mni_hnsw_bits(const mni_spec *said, uint32_t dim)
+uint32_t mni_hnsw_bits(const mni_spec *said, const mni_rows *shape)
 {
-    (void)dim;
-    return said->codes == MNI_CODES_SQ4 ? 4 : 8;
+    return mni_hnsw_walks_rows(shape, said) ? 0 : said->codes == MNI_CODES_SQ4 ? 4 : 8;
 }
 
 /* Counted for rows without structure: a walk measures about 16 new rows for each of the
@@ -42,8 +42,8 @@ static void cost(const char *spec, const mni_rows *shape, mni_ann_cost *out)
     const double n = shape->n, a_row = 16.0;
     *out = (mni_ann_cost){ 0 };
     if (!mni_spec_is(MNI_HNSW, spec, &said, canonical)) return;
-    const uint32_t bits = mni_hnsw_bits(&said, shape->dim), m = said.links;
-    const uint64_t code = mni_hnsw_code_bytes(shape->dim, bits),
+    const uint32_t bits = mni_hnsw_bits(&said, shape), m = said.links;
+    const uint64_t code = bits ? mni_hnsw_code_bytes(shape->dim, bits) : 0,
                    fine = mni_hnsw_code_bytes(shape->dim, 8),
                    links = 4 * (2 * m + 1) + 4 * (m + 2) / (m - 1) + 1;
     const double walk = a_row * said.build_ef < n ? a_row * said.build_ef : n;
@@ -70,7 +70,7 @@ static size_t report(const mni_ann *a, const mni_rows *rows, mni_ann_fact *facts
     facts[2] = (mni_ann_fact){ "bytes a row for links", /* all levels, numbers */
                                4.0 * (h->m0 + 1) + (double)upper / n };
     facts[3] = (mni_ann_fact){ "bytes a row for codes", (double)h->walk.bytes };
-    facts[4] = (mni_ann_fact){ "bits a value", h->bits };
+    facts[4] = (mni_ann_fact){ "bits a value", h->bits ? h->bits : 8 };
     return 5;
 }
 

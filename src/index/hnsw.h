@@ -32,18 +32,19 @@ typedef struct mni_hnsw_level {
  * (owned == 0): then nothing behind them is written. */
 typedef struct mni_hnsw {
     mni_ann base;
-    uint32_t m, m0, build_ef, bits; /* bits: of the codes that are walked, 8 or 4 */
+    uint32_t m, m0, build_ef;
+    uint32_t bits;              /* of the codes that are walked: 8, 4; 0: hnsw_rows.c */
     uint32_t n, cap, n_levels, entry;   /* entry: slot of the top level, or node */
     uint64_t born, seed;        /* rows ever inserted: what levels are drawn from */
     uint32_t *links, *row_of;   /* n x m0, n */
-    uint8_t *codes;             /* n x walk.bytes */
+    uint8_t *codes;             /* n x walk.bytes; NULL where bits is 0 */
     mni_hnsw_level level[MNI_HNSW_LEVELS + 1];  /* [0] is not used */
     mni_hnsw_grid walk;
     int owned;
     /* Only while being changed. */
     uint32_t *node_of;          /* the inverse of row_of */
     uint32_t *parent;           /* a tree of links that reaches all: hnsw_reach.c */
-    uint8_t *fine_codes;        /* 8-bit codes where bits is 4; else the same as codes */
+    uint8_t *fine_codes;        /* 8-bit codes, unless `codes` are that */
     mni_hnsw_grid fine;
 } mni_hnsw;
 
@@ -72,6 +73,13 @@ typedef struct mni_hnsw_walk {
     size_t list_cap;
 } mni_hnsw_walk;
 
+/* Of a graph in a mapped file, whose pages may still be on the disk: a walk that is slow
+ * waits for them one by one, and from then on sends for all it will touch next. */
+typedef struct mni_hnsw_pace {
+    double since;               /* when the step began */
+    int slow;
+} mni_hnsw_pace;
+
 /* The part of the graph that a walk sees at one level. */
 typedef struct mni_hnsw_view {
     const uint32_t *links, *node;   /* node NULL: level 0, where slots are nodes */
@@ -81,15 +89,35 @@ typedef struct mni_hnsw_view {
     const mni_hnsw_grid *grid;
     mni_code_fn measure;
     uint32_t bias;              /* added to what measure says */
+    /* bits 0: the rows are walked, and measure is not asked */
+    const mni_rows *rows;
+    const uint32_t *row_of;
+    mni_pair_fn pairs;
+    float scale, size;          /* of the query: step, squared length */
+    mni_hnsw_pace *pace;        /* NULL: all is in memory */
 } mni_hnsw_view;
+
+/* hnsw_rows.c */
+int         mni_hnsw_walks_rows(const mni_rows *rows, const mni_spec *said);
+/* Makes v a view for this query, which is coded into out (dim bytes). */
+void        mni_hnsw_rows_query(mni_hnsw_view *v, const mni_rows *rows,
+                                const float *query, uint8_t *out);
+void        mni_hnsw_rows_measure(const mni_hnsw_view *v, const uint8_t *query,
+                                  const uint32_t *nodes, size_t n, uint32_t *near);
+void        mni_hnsw_rows_fetch(const mni_hnsw_view *v, const uint32_t *nodes, size_t n);
+void        mni_hnsw_rows_send_for(const mni_hnsw_view *v, const uint32_t *nodes,
+                                   size_t n);
+/* What mni_hnsw_grid_reach says of codes. */
+uint32_t    mni_hnsw_rows_reach(const mni_hnsw_view *v, uint32_t key);
 
 /* hnsw_search.c */
 mann_status mni_hnsw_walk_ready(mni_hnsw_walk *w, const mni_hnsw *h, size_t ef,
                                 mann_error *err);
 void        mni_hnsw_walk_fini(mni_hnsw_walk *w);
 mni_hnsw_view mni_hnsw_view_of(const mni_hnsw *h, uint32_t level, int fine);
-/* Where a walk on `level` begins: the best slot that greedy steps from the top find. */
-uint32_t    mni_hnsw_descend(const mni_hnsw *h, uint32_t level, int fine, uint32_t bias,
+/* Where a walk on `level` begins: the best slot that greedy steps from the top find. v: a
+ * view of any level. */
+uint32_t    mni_hnsw_descend(const mni_hnsw *h, uint32_t level, const mni_hnsw_view *v,
                              const uint8_t *query);
 /* The ef nearest slots that a walk from `start` finds, sorted, in w->pool; how many. */
 size_t      mni_hnsw_beam(const mni_hnsw_view *v, mni_hnsw_walk *w, const uint8_t *query,
@@ -115,7 +143,7 @@ void        mni_hnsw_relink(mni_hnsw *h, mni_hnsw_walk *w, uint32_t level, uint3
 uint32_t    mni_hnsw_degree(const uint32_t *links, uint32_t most, uint32_t n);
 
 /* hnsw.c */
-uint32_t    mni_hnsw_bits(const mni_spec *said, uint32_t dim);
+uint32_t    mni_hnsw_bits(const mni_spec *said, const mni_rows *shape);
 
 /* hnsw_build.c */
 mann_status mni_hnsw_new(mni_hnsw **out, const char *spec, const mni_rows *rows,
@@ -179,6 +207,7 @@ mann_status mni_hnsw_fold(mni_ann **out, const mni_ann *old, const mni_ann_job *
 mann_status mni_hnsw_open(mni_ann **out, const char *spec, const mni_reader *r,
                           const mni_rows *rows, mann_error *err);
 void        mni_hnsw_write(const mni_ann *a, mni_writer *w);
+void        mni_hnsw_in_turn(const mni_hnsw *h);
 mann_status mni_hnsw_check(const mni_ann *a, const mni_rows *rows, mann_error *err);
 
 #endif

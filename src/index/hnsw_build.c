@@ -138,7 +138,7 @@ mann_status mni_hnsw_reserve(mni_hnsw *h, uint32_t n, mann_error *err)
         const uint32_t cap = h->cap == 0 ? n : n + n / 4;
         ok = grow((void **)&h->links, h->m0 * sizeof *h->links, h->n, cap) &&
              grow((void **)&h->row_of, sizeof *h->row_of, h->n, cap) &&
-             grow((void **)&h->codes, h->walk.bytes, h->n, cap) &&
+             (!h->bits || grow((void **)&h->codes, h->walk.bytes, h->n, cap)) &&
              (!h->node_of || grow((void **)&h->node_of, sizeof *h->node_of, h->n, cap)) &&
              (!h->parent || grow((void **)&h->parent, sizeof *h->parent, h->n, cap)) &&
              (!h->fine_codes || grow((void **)&h->fine_codes, h->fine.bytes, h->n, cap));
@@ -235,7 +235,8 @@ static void link_row(const building *b, mni_hnsw_walk *w, uint32_t node)
     const int empty = b->first == 0;
     uint32_t at = b->entry;
     const uint32_t from = b->old_levels < height ? b->old_levels : height;
-    if (!empty) at = mni_hnsw_descend(h, from, 1, bias, w->query);
+    v.bias = bias;
+    if (!empty) at = mni_hnsw_descend(h, from, &v, w->query);
     for (uint32_t l = height + 1; l-- > 0; ) {
         uint32_t *links = l ? h->level[l].links + (size_t)slots_of(b, node)[l] * h->m
                             : h->links + (size_t)node * h->m0;
@@ -395,10 +396,10 @@ mann_status mni_hnsw_new(mni_hnsw **out, const char *spec, const mni_rows *rows,
     h->m = said.links;
     h->m0 = 2 * said.links;
     h->build_ef = said.build_ef > said.links ? said.build_ef : said.links;
-    h->bits = mni_hnsw_bits(&said, rows->dim);
+    h->bits = mni_hnsw_bits(&said, rows);
     h->seed = seed;
     h->owned = 1;
-    mni_hnsw_grid_init(&h->walk, rows, h->bits);
+    if (h->bits) mni_hnsw_grid_init(&h->walk, rows, h->bits);
     mni_hnsw_grid_init(&h->fine, rows, 8);
     *out = h;
     return MANN_OK;

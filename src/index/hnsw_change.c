@@ -22,6 +22,7 @@ static mann_status copy_graph(mni_hnsw **out, const mni_hnsw *h, uint32_t cap,
 {
     mni_hnsw *c = mni_memdup(h, sizeof *h);
     *out = NULL;
+    mni_hnsw_in_turn(h);
     if (!c) return mni_fail(err, MANN_E_NOMEM, "hnsw: header");
     c->owned = 1;
     c->cap = cap;
@@ -34,7 +35,8 @@ static mann_status copy_graph(mni_hnsw **out, const mni_hnsw *h, uint32_t cap,
     int ok =
         copy_array((void **)&c->links, h->links, h->n, cap, h->m0 * sizeof *h->links) &&
         copy_array((void **)&c->row_of, h->row_of, h->n, cap, sizeof *h->row_of) &&
-        copy_array((void **)&c->codes, h->codes, h->n, cap, h->walk.bytes);
+        (!h->bits ||
+         copy_array((void **)&c->codes, h->codes, h->n, cap, h->walk.bytes));
     if (ok && h->walk.low) {
         c->walk.low = c->walk.own_low =
             mni_memdup(h->walk.low, h->walk.dim * sizeof *h->walk.low);

@@ -77,10 +77,11 @@ mann_status mni_hnsw_check(const mni_ann *a, const mni_rows *rows, mann_error *e
         return mni_fail(err, MANN_E_FORMAT, "hnsw: %lu nodes for %lu rows",
                         (unsigned long)h->n, (unsigned long)rows->n);
     if (h->n == 0) return MANN_OK;
+    mni_hnsw_in_turn(h);
     MNI_TRY(check_links(h->links, h->n, h->m0, 0, err));
     MNI_TRY(check_levels(h, err));
     MNI_TRY(check_rows(h, err));
-    MNI_TRY(check_codes(h, rows, err));
+    if (h->bits) MNI_TRY(check_codes(h, rows, err));
     MNI_TRY(mni_hnsw_lost(h, &n_lost, err));
     if (n_lost > 0)
         return mni_fail(err, MANN_E_FORMAT, "hnsw: %lu rows cannot be reached",

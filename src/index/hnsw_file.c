@@ -11,6 +11,8 @@
  *     "HNLO"  f32         dim: what code 0 stands for
  *     "HNCO"  u8          n x bytes of a code; page-aligned
  *
+ * bits 0: the rows are walked themselves, and the last two are empty.
+ *
  * Opening compares counts with lengths. Links, rows and slots are compared with their
  * limits as they are followed. SPDX-License-Identifier: MIT */
 #include "index/hnsw.h"
@@ -18,6 +20,7 @@
 #include <math.h>
 
 #include "base/mem.h"
+#include "os/pages.h"
 
 enum { HEAD_BYTES = 192, AT_LEVELS = 64, VERSION = 1 };
 
@@ -26,8 +29,9 @@ void mni_hnsw_write(const mni_ann *a, mni_writer *w)
     const mni_hnsw *h = (const mni_hnsw *)a;
     const size_t n = h->n;
     const uint32_t words[] = { VERSION, h->m, h->build_ef, h->bits, h->n, h->n_levels,
-                               h->entry, h->walk.dim, h->walk.n_seen };
+                               h->entry, h->fine.dim, h->walk.n_seen };
     uint8_t head[HEAD_BYTES] = { 0 };
+    mni_hnsw_in_turn(h);
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         mni_put32(head + 4 * i, words[i]);
     uint32_t step, noise;
@@ -95,6 +99,10 @@ static mann_status read_head(mni_hnsw *h, const uint8_t *head, const mni_rows *r
                              mann_error *err)
 {
     const uint32_t step = mni_get32(head + 36), noise = mni_get32(head + 56);
+    if (h->bits == 0 && mni_get32(head + 12) == 8) {    /* codes beside int8 rows */
+        h->bits = 8;
+        mni_hnsw_grid_init(&h->walk, rows, h->bits);
+    }
     if (mni_get32(head) != VERSION || mni_get32(head + 4) != h->m ||
         mni_get32(head + 8) != h->build_ef || mni_get32(head + 12) != h->bits ||
         mni_get32(head + 16) != rows->n || mni_get32(head + 28) != rows->dim)
@@ -136,13 +144,41 @@ static mann_status read_sections(mni_hnsw *h, const mni_reader *r, const mni_row
     h->row_of = view(&s);
     MNI_TRY(mni_reader_need(r, "HNCO", MNI_U8, n * h->walk.bytes, &s, err));
     h->codes = view(&s);
-    const int learnt = h->walk.n_seen > 0;
+    const int learnt = h->bits && h->walk.n_seen > 0;
     MNI_TRY(mni_reader_need(r, "HNLO", MNI_F32, learnt ? rows->dim : 0, &s, err));
-    if (!learnt && n > 0)
+    if (h->bits && !learnt && n > 0)
         return mni_fail(err, MANN_E_FORMAT, "hnsw: %lu rows without a grid",
                         (unsigned long)n);
     h->walk.low = learnt ? s.data : NULL;
     return MANN_OK;
+}
+
+/* A first walk touches a thousand pages here and there; those above level 0 lie together,
+ * and are sent for while the rest of the file is opened. */
+static void announce(const mni_hnsw *h)
+{
+    enum { MOST = 8 << 20 };
+    const size_t n = h->n;
+    size_t up = 0;
+    for (uint32_t l = h->n_levels; l > 0; l--) {    /* the top levels are small */
+        const size_t more = (size_t)h->level[l].n * (h->m + 2) * sizeof(uint32_t);
+        if (up + more > MOST) break;
+        up += more;
+        mni_pages_send_for(h->level[l].node, more);
+    }
+    mni_pages_scattered(h->links, n * h->m0 * sizeof *h->links);
+    mni_pages_scattered(h->row_of, n * sizeof *h->row_of);
+    mni_pages_scattered(h->codes, n * h->walk.bytes);
+}
+
+/* Before all of it is read. */
+void mni_hnsw_in_turn(const mni_hnsw *h)
+{
+    const size_t n = h->n;
+    if (h->owned) return;
+    mni_pages_in_turn(h->links, n * h->m0 * sizeof *h->links);
+    mni_pages_in_turn(h->row_of, n * sizeof *h->row_of);
+    mni_pages_in_turn(h->codes, n * h->walk.bytes);
 }
 
 mann_status mni_hnsw_open(mni_ann **out, const char *spec, const mni_reader *r,
@@ -157,6 +193,7 @@ mann_status mni_hnsw_open(mni_ann **out, const char *spec, const mni_reader *r,
         mni_hnsw_free(&h->base);
         return s;
     }
+    announce(h);
     *out = &h->base;
     return MANN_OK;
 }

@@ -71,7 +71,7 @@ static void attach(mni_hnsw *h, mni_hnsw_walk *w, uint32_t node, uint32_t *any)
 {
     mni_hnsw_view v = mni_hnsw_view_of(h, 0, 1);
     v.bias = mni_hnsw_grid_node(v.grid, v.codes + (size_t)node * v.bytes, w->query);
-    const uint32_t start = mni_hnsw_descend(h, 0, 1, v.bias, w->query);
+    const uint32_t start = mni_hnsw_descend(h, 0, &v, w->query);
     const size_t n = mni_hnsw_beam(&v, w, w->query, start, h->build_ef);
     for (size_t i = 0; i < n; i++) {
         const uint32_t host = mni_hnsw_node(w->pool[i]);

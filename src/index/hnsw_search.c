@@ -24,6 +24,8 @@
 #include <math.h>
 
 #include "base/mem.h"
+#include "os/clock.h"
+#include "os/pages.h"
 
 enum {
     PER_LINE = 16,              /* links in a cache line */
@@ -95,25 +97,64 @@ static mann_status walk_of(mni_scratch *s, mni_hnsw_walk **out, mann_error *err)
 
 /* --- views -------------------------------------------------------------------------- */
 
+static void go_to(mni_hnsw_view *v, const mni_hnsw *h, uint32_t level)
+{
+    v->links = h->level[level].links;
+    v->node = h->level[level].node;
+    v->n = h->level[level].n;
+    v->degree = h->m;
+}
+
 mni_hnsw_view mni_hnsw_view_of(const mni_hnsw *h, uint32_t level, int fine)
 {
-    const mni_hnsw_grid *g = fine && h->bits == 4 ? &h->fine : &h->walk;
+    const mni_hnsw_grid *g = fine && h->bits != 8 ? &h->fine : &h->walk;
     mni_hnsw_view v = { .links = h->links, .n = h->n, .degree = h->m0, .n_nodes = h->n,
                         .codes = g == &h->fine ? h->fine_codes : h->codes,
                         .bytes = g->bytes, .grid = g,
-                        .measure = mni_hnsw_grid_measure(g) };
-    if (level > 0) {
-        v.links = h->level[level].links;
-        v.node = h->level[level].node;
-        v.n = h->level[level].n;
-        v.degree = h->m;
-    }
+                        .measure = mni_hnsw_grid_measure(g), .row_of = h->row_of };
+    if (level > 0) go_to(&v, h, level);
     return v;
+}
+
+/* Distances of nodes[0..n) as codes (or stored bytes) have them. */
+static inline void measure(const mni_hnsw_view *v, const uint8_t *query,
+                           const uint32_t *nodes, size_t n, uint32_t *near)
+{
+    if (v->rows) mni_hnsw_rows_measure(v, query, nodes, n, near);
+    else v->measure(query, v->codes, v->bytes, nodes, n, near);
 }
 
 static inline uint32_t node_at(const mni_hnsw_view *v, uint32_t slot)
 {
     return v->node ? v->node[slot] : slot;
+}
+
+/* --- from the disk ------------------------------------------------------------------ */
+
+/* Asked once a step. In memory one takes microseconds, a page from a disk 50 and more. */
+static int is_slow(const mni_hnsw_view *v)
+{
+    const double PATIENCE = 100e-6;
+    mni_hnsw_pace *p = v->pace;
+    if (!p || p->slow) return p != NULL;
+    const double now = mni_clock_seconds();
+    p->slow = now - p->since > PATIENCE;
+    p->since = now;
+    return p->slow;
+}
+
+static void send_for_links(const mni_hnsw_view *v, const uint32_t *slots, size_t n)
+{
+    const size_t bytes = v->degree * sizeof *v->links;
+    for (size_t i = 0; i < n; i++)
+        mni_pages_send_for(v->links + (size_t)slots[i] * v->degree, bytes);
+}
+
+static void send_for_codes(const mni_hnsw_view *v, const uint32_t *nodes, size_t n)
+{
+    if (v->rows) mni_hnsw_rows_send_for(v, nodes, n);
+    for (size_t i = 0; !v->rows && i < n; i++)
+        mni_pages_send_for(v->codes + nodes[i] * v->bytes, v->bytes);
 }
 
 /* --- down --------------------------------------------------------------------------- */
@@ -124,7 +165,7 @@ static uint32_t greedy(const mni_hnsw_view *v, const uint8_t *query, uint32_t sl
     uint32_t nodes[MNI_MAX_LINKS], slots[MNI_MAX_LINKS], near[MNI_MAX_LINKS], best;
     nodes[0] = v->node[slot];
     if (nodes[0] >= v->n_nodes) return slot;
-    v->measure(query, v->codes, v->bytes, nodes, 1, &best);
+    measure(v, query, nodes, 1, &best);
     best += v->bias;
     for (;;) {
         const uint32_t *links = v->links + (size_t)slot * v->degree, from = slot;
@@ -134,7 +175,8 @@ static uint32_t greedy(const mni_hnsw_view *v, const uint8_t *query, uint32_t sl
             nodes[n] = v->node[links[i]];
             n += nodes[n] < v->n_nodes;
         }
-        v->measure(query, v->codes, v->bytes, nodes, n, near);
+        if (is_slow(v)) send_for_codes(v, nodes, n);
+        measure(v, query, nodes, n, near);
         for (uint32_t i = 0; i < n; i++)
             if (near[i] + v->bias < best) {
                 best = near[i] + v->bias;
@@ -144,13 +186,13 @@ static uint32_t greedy(const mni_hnsw_view *v, const uint8_t *query, uint32_t sl
     }
 }
 
-uint32_t mni_hnsw_descend(const mni_hnsw *h, uint32_t level, int fine, uint32_t bias,
+uint32_t mni_hnsw_descend(const mni_hnsw *h, uint32_t level, const mni_hnsw_view *any,
                           const uint8_t *query)
 {
+    mni_hnsw_view v = *any;
     uint32_t slot = h->entry;
     for (uint32_t l = h->n_levels; l > level; l--) {
-        mni_hnsw_view v = mni_hnsw_view_of(h, l, fine);
-        v.bias = bias;
+        go_to(&v, h, l);
         if (slot >= v.n) slot = 0;      /* a damaged file */
         if (v.n) slot = h->level[l].down[greedy(&v, query, slot)];
     }
@@ -199,6 +241,10 @@ static inline size_t unmet(const mni_hnsw_view *v, mni_visited *seen, uint32_t s
 
 static inline void fetch_codes(const mni_hnsw_view *v, const uint32_t *nodes, size_t n)
 {
+    if (v->rows) {
+        mni_hnsw_rows_fetch(v, nodes, n);
+        return;
+    }
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < v->bytes; j += 64)
             __builtin_prefetch(v->codes + nodes[i] * v->bytes + j);
@@ -238,11 +284,17 @@ static inline size_t expand(const mni_hnsw_view *v, mni_hnsw_walk *w, size_t n,
         while (at < n && pool[at] & 1) at++;
     }
     *cursor = at;
-    for (int i = 0; at < n && i < AT_ONCE; at++)
+    uint32_t next[AT_ONCE];
+    size_t n_next = 0;
+    for (; at < n && n_next < AT_ONCE; at++)
         if (!(pool[at] & 1)) {
             fetch_links(v, mni_hnsw_node(pool[at]));
-            i++;
+            next[n_next++] = mni_hnsw_node(pool[at]);
         }
+    if (is_slow(v)) {
+        send_for_links(v, next, n_next);
+        send_for_codes(v, v->node ? others : slots, met);
+    }
     return met;
 }
 
@@ -257,17 +309,18 @@ size_t mni_hnsw_beam(const mni_hnsw_view *v, mni_hnsw_walk *w, const uint8_t *qu
     mni_visited_mark(&w->seen, start);
     nodes[0] = node_at(v, start);
     if (nodes[0] >= v->n_nodes) return 0;
-    v->measure(query, v->codes, v->bytes, nodes, 1, near);
+    measure(v, query, nodes, 1, near);
     w->pool[0] = mni_hnsw_key(near[0] + v->bias, start);
     while (cursor < n) {
         const size_t met = expand(v, w, n, &cursor, slots, others);
-        v->measure(query, v->codes, v->bytes, nodes, met, near);
+        measure(v, query, nodes, met, near);
         for (size_t i = 0; i < met; i++) {
             const uint64_t key = mni_hnsw_key(near[i] + v->bias, slots[i]);
             const size_t at = pool_take(w->pool, &n, ef, key);
             if (at > cursor || at == ef) continue;
             cursor = at;
             fetch_links(v, slots[i]);
+            if (v->pace && v->pace->slow) send_for_links(v, &slots[i], 1);
         }
     }
     return n;
@@ -326,7 +379,7 @@ static mann_status beam_kept(const mni_hnsw_view *v, mni_hnsw_walk *w,
     mni_visited_mark(&w->seen, start);
     if (!mni_grow((void **)&w->heap, &w->heap_cap, ef + v->degree, sizeof *w->heap))
         return mni_fail(err, MANN_E_NOMEM, "hnsw: nodes waiting in a filtered walk");
-    v->measure(query, v->codes, v->bytes, &start, 1, near);
+    measure(v, query, &start, 1, near);
     w->heap[0] = mni_hnsw_key(near[0] + v->bias, start);
     if (is_kept(f, start)) w->pool[n++] = w->heap[0];
     while (waiting > 0) {
@@ -334,9 +387,10 @@ static mann_status beam_kept(const mni_hnsw_view *v, mni_hnsw_walk *w,
         if (n == ef && next > w->pool[n - 1]) break;
         const size_t met = unmet(v, &w->seen, mni_hnsw_node(next), slots, slots);
         fetch_codes(v, slots, met);
+        if (is_slow(v)) send_for_codes(v, slots, met);
         if (!mni_grow((void **)&w->heap, &w->heap_cap, waiting + met, sizeof *w->heap))
             return mni_fail(err, MANN_E_NOMEM, "hnsw: nodes waiting in a filtered walk");
-        v->measure(query, v->codes, v->bytes, slots, met, near);
+        measure(v, query, slots, met, near);
         for (size_t i = 0; i < met; i++) {
             const uint64_t key = mni_hnsw_key(near[i] + v->bias, slots[i]);
             if (n == ef && key >= w->pool[n - 1]) continue;
@@ -352,13 +406,14 @@ static mann_status beam_kept(const mni_hnsw_view *v, mni_hnsw_walk *w,
 /* --- one query ---------------------------------------------------------------------- */
 
 /* How many of the pool's n nodes may be among the k nearest, as far as codes can tell. */
-static size_t may_count(const mni_hnsw_grid *g, const float *value, const uint8_t *query,
+static size_t may_count(const mni_hnsw_view *v, const float *value, const uint8_t *query,
                         const uint64_t *pool, size_t n, size_t k)
 {
     size_t m = k;
     if (n <= k || k == 0) return n;
-    const uint32_t far =
-        mni_hnsw_grid_reach(g, value, query, mni_hnsw_distance(pool[k - 1]));
+    const uint32_t last = mni_hnsw_distance(pool[k - 1]),
+                   far = v->rows ? mni_hnsw_rows_reach(v, last)
+                                 : mni_hnsw_grid_reach(v->grid, value, query, last);
     while (m < n && mni_hnsw_distance(pool[m]) <= far) m++;
     return m;
 }
@@ -371,11 +426,26 @@ static void fetch_row(const mni_rows *rows, size_t row_bytes, uint32_t row)
         __builtin_prefetch(at + j);
 }
 
+static void send_for_rows(const mni_hnsw *h, const mni_rows *rows, size_t row_bytes,
+                          const uint64_t *pool, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        mni_pages_send_for(h->row_of + mni_hnsw_node(pool[i]), sizeof *h->row_of);
+    for (size_t i = 0; i < n; i++) {
+        const size_t row = h->row_of[mni_hnsw_node(pool[i])];
+        if (row >= rows->n) continue;
+        mni_pages_send_for((const char *)rows->data + row * row_bytes, row_bytes);
+        if (rows->scale) mni_pages_send_for(rows->scale + row, sizeof *rows->scale);
+    }
+}
+
 /* The first nodes of the pool, measured exactly. */
-static void measure_rows(const mni_hnsw *h, const mni_rows *rows, const float *query,
-                         const uint64_t *pool, size_t n, mni_topk *best)
+static void measure_rows(const mni_hnsw *h, const mni_hnsw_view *v, const mni_rows *rows,
+                         const float *query, const uint64_t *pool, size_t n,
+                         mni_topk *best)
 {
     const size_t row_bytes = rows->dim * mni_dtype_bytes(rows->dtype);
+    if (is_slow(v)) send_for_rows(h, rows, row_bytes, pool, n);
     for (size_t i = 0; i < n + ROWS_AHEAD; i++) {
         if (i < n) {
             const uint32_t row = h->row_of[mni_hnsw_node(pool[i])];
@@ -395,12 +465,18 @@ static mann_status search_one(const mni_hnsw *h, const mni_rows *rows, const flo
                               mann_error *err)
 {
     mni_hnsw_view v = mni_hnsw_view_of(h, 0, 0);
+    mni_hnsw_pace pace = { 0 };
     size_t n, ef = p->ef > best->k ? p->ef : best->k;
     if (ef > h->n) ef = h->n;
     if (h->n == 0 || ef == 0) return MANN_OK;
     MNI_TRY(mni_hnsw_walk_ready(w, h, ef, err));
-    v.bias = mni_hnsw_grid_query(&h->walk, query, w->query);
-    const uint32_t found = mni_hnsw_descend(h, 0, 0, v.bias, w->query),
+    if (!h->owned) {
+        pace.since = mni_clock_seconds();
+        v.pace = &pace;
+    }
+    if (h->bits) v.bias = mni_hnsw_grid_query(&h->walk, query, w->query);
+    else mni_hnsw_rows_query(&v, rows, query, w->query);
+    const uint32_t found = mni_hnsw_descend(h, 0, &v, w->query),
                    start = found < h->n ? found : 0;
     if (p->keep) {
         const filtered f = { h, rows, p };
@@ -408,8 +484,8 @@ static mann_status search_one(const mni_hnsw *h, const mni_rows *rows, const flo
     } else {
         n = mni_hnsw_beam(&v, w, w->query, start, ef);
     }
-    n = may_count(&h->walk, query, w->query, w->pool, n, best->k);
-    measure_rows(h, rows, query, w->pool, n, best);
+    n = may_count(&v, query, w->query, w->pool, n, best->k);
+    measure_rows(h, &v, rows, query, w->pool, n, best);
     return MANN_OK;
 }
 

@@ -10,7 +10,7 @@
 mann_status mni_hnsw_refine(mni_hnsw *h, const mni_rows *rows, mni_pool *pool,
                             mann_error *err)
 {
-    if (h->bits != 4 || h->fine_codes) return MANN_OK;
+    if (h->bits == 8 || h->fine_codes) return MANN_OK;
     uint8_t *codes = mni_alloc_aligned(h->cap, h->fine.bytes, 0);
     if (!codes)
         return mni_fail(err, MANN_E_NOMEM, "hnsw: codes of %lu rows",
@@ -67,8 +67,9 @@ mann_status mni_hnsw_append(mni_hnsw *h, const mni_rows *rows, uint32_t first, u
 {
     if (first == n) return MANN_OK;
     MNI_TRY(mni_hnsw_refine(h, rows, pool, err));
-    if (h->bits == 4)
+    if (h->bits != 8)
         MNI_TRY(encode(h, &h->fine, h->fine_codes, rows, first, n, pool, err));
+    if (h->bits == 0) return MANN_OK;
     return encode(h, &h->walk, h->codes, rows, first, n, pool, err);
 }
 
@@ -130,7 +131,7 @@ static mann_status reorder(mni_hnsw *h, mni_pool *pool, mann_error *err)
                                      h->n, pool, err);
     if (s == MANN_OK) s = move_items((void **)&h->row_of, sizeof *h->row_of, order, h->n,
                                      pool, err);
-    if (s == MANN_OK)
+    if (s == MANN_OK && h->bits)
         s = move_items((void **)&h->codes, h->walk.bytes, order, h->n, pool, err);
     if (s == MANN_OK) {
         for (uint32_t i = 0; i < h->n; i++) now_at[order[i]] = i;

@@ -20,9 +20,8 @@ enum {
     MNI_IVF_FILL = 128,         /* byte of an empty code8 slot */
     MNI_IVF_ROWS = 100,         /* rows a centre that k-means looks at, at most */
     MNI_IVF_ROUNDS = 10,
-    MNI_IVF_ASKED = 100,        /* queries that choose nprobe */
-    MNI_IVF_K = 10,
-    MNI_IVF_LEAST_PROBES = 4
+    MNI_IVF_ASKED = 256,        /* queries that choose nprobe */
+    MNI_IVF_K = 10
 };
 #define MNI_IVF_RECALL 0.95
 #define MNI_IVF_WITHIN 0.98     /* share of true neighbours within the margin ... */

@@ -34,6 +34,23 @@ static float estimate_off(const asking *a, mni_near it, float to_centre,
     return spread > 0 ? (float)(over / spread) : 0;
 }
 
+/* A row has drawn the centre of its list near: without its share of one of n rows the
+ * centre would lie n / (n - 1) times as far away. A stranger has no such friend. Returns
+ * how far it is. */
+static float stand_aside(const mni_ivf *v, uint32_t list, mni_near *order, size_t n)
+{
+    const double rows = v->lists.list[list].n, away = rows / (rows - 1);
+    size_t at = 0;
+    while (at + 1 < n && order[at].row != list) at++;
+    mni_near own = order[at];
+    const float as_it_is = own.distance;
+    if (v->metric == MANN_INNER || rows < 2) return as_it_is;
+    own.distance = (float)(own.distance * away * away);
+    for (; at + 1 < n && mni_nearer(order[at + 1], own); at++) order[at] = order[at + 1];
+    order[at] = own;
+    return as_it_is;
+}
+
 static mann_status ask_row(const asking *a, uint32_t i, mni_scratch *scratch,
                            mni_near *order, float *x, mni_centres_work *w,
                            mni_ivf_room *room)
@@ -50,6 +67,8 @@ static mann_status ask_row(const asking *a, uint32_t i, mni_scratch *scratch,
                                 NULL));
     mni_centres_search(&v->centres, x, NULL, NULL, w, &near);
     const size_t n = mni_topk_sort(&best), n_near = mni_topk_sort(&near);
+    const uint32_t home = v->lists.list_of[row];
+    const float to_home = stand_aside(v, home, order, n_near);
     uint32_t *rank = a->rank + (size_t)i * MNI_IVF_K, kept = 0;
     float *turned = x + v->dim;
     double size = 0;
@@ -65,7 +84,8 @@ static mann_status ask_row(const asking *a, uint32_t i, mni_scratch *scratch,
         while (at < n_near && order[at].row != list) at++;
         if (v->pq && at < n_near)
             a->off[(size_t)i * MNI_IVF_K + kept] = estimate_off(
-                a, found[j], order[at].distance, turned, sqrt(size), room);
+                a, found[j], list == home ? to_home : order[at].distance, turned,
+                sqrt(size), room);
         rank[kept++] = at + 1;
     }
     return MANN_OK;
@@ -141,9 +161,6 @@ mann_status mni_ivf_tune(mni_ivf *v, const mni_rows *rows, mni_pool *pool,
         uint32_t nprobe = 0;
         while (nprobe < v->n_lists && (double)within < MNI_IVF_RECALL * (double)all)
             within += count[++nprobe];
-        /* the rows that were asked have drawn their centres near; others have not */
-        if (nprobe < MNI_IVF_LEAST_PROBES && v->n_lists > MNI_IVF_LEAST_PROBES)
-            nprobe = MNI_IVF_LEAST_PROBES;
         v->base.knob = nprobe ? nprobe : 1;
     }
     mni_free(count);

@@ -143,6 +143,80 @@ void mni_rows_get(const mni_rows *r, uint32_t row, float *out)
     if (r->metric == MANN_COSINE && r->dtype != MNI_F32) to_unit(out, r->dim);
 }
 
+/* --- rounding that stays ------------------------------------------------------------ */
+
+/* What is read back is not always stored as what it was read from: a half or an eighth of
+ * a unit vector is brought to unit length when it is read, which moves numbers that stood
+ * at the border of two codes. Storing and reading again is a function of codes to codes,
+ * and every walk along a function ends in a ring:
+ *
+ *   v -> code a -> code b -> code c -> code d      mostly a ring of one: d = c
+ *                              ^---------'         of some thousand rows one of two
+ *
+ * All that ever reach a ring are stored as the same member of it, the smallest. So what
+ * was read is stored as what it was read from, always. The ring is found by Brent's way
+ * (1980, An improved Monte Carlo factorization algorithm, section 2): a marker waits, for
+ * twice as long each time, until the walk meets it. */
+typedef struct round_trip {
+    mni_rows one;               /* the code where the walk is, as a row */
+    uint8_t *code;
+    float scale;
+    size_t n_bytes;
+    float *v;
+} round_trip;
+
+static void go_round(round_trip *t)
+{
+    mni_rows_get(&t->one, 0, t->v);
+    mni_rows_encode(t->one.dtype, t->v, t->one.dim, t->code, &t->scale);
+}
+
+static int compare_codes(const uint8_t *a, float scale_a, const uint8_t *b, float scale_b,
+                         size_t n)
+{
+    const int c = memcmp(a, b, n);
+    return c ? c : (scale_a > scale_b) - (scale_a < scale_b);
+}
+
+static void keep_code(uint8_t *to, float *scale, const round_trip *t)
+{
+    memcpy(to, t->code, t->n_bytes);
+    *scale = t->scale;
+}
+
+void mni_rows_settle(mann_metric metric, mni_dtype dtype, float *v, uint32_t dim,
+                     void *code, float *scale, void *room)
+{
+    enum { FAR_ENOUGH = 4096 };         /* rings are of one or two; no walk was so long */
+    round_trip t = { .code = code, .v = v, .n_bytes = dim * mni_dtype_bytes(dtype) };
+    uint8_t *marker = room, *least = marker + t.n_bytes;
+    float marker_scale, least_scale;
+    unsigned wait = 1, ring = 0;
+    t.one = (mni_rows){ .data = code, .scale = &t.scale, .n = 1, .dim = dim,
+                        .dtype = dtype, .metric = metric };
+    mni_rows_encode(dtype, v, dim, code, &t.scale);
+    keep_code(marker, &marker_scale, &t);
+    for (unsigned steps = 0; dtype != MNI_F32 && steps < FAR_ENOUGH; steps++) {
+        go_round(&t);
+        ring++;
+        if (compare_codes(t.code, t.scale, marker, marker_scale, t.n_bytes) == 0) break;
+        if (ring < wait) continue;
+        keep_code(marker, &marker_scale, &t);
+        wait *= 2;
+        ring = 0;
+    }
+    keep_code(least, &least_scale, &t);
+    while (ring-- > 1) {
+        go_round(&t);
+        if (compare_codes(t.code, t.scale, least, least_scale, t.n_bytes) < 0)
+            keep_code(least, &least_scale, &t);
+    }
+    memcpy(t.code, least, t.n_bytes);
+    t.scale = least_scale;
+    mni_rows_get(&t.one, 0, v);
+    if (scale) *scale = t.scale;
+}
+
 /* --- distances ---------------------------------------------------------------------- */
 
 /* Kernel sums to distances, in place. NaN can only come from a damaged file, or from an

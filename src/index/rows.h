@@ -41,6 +41,11 @@ void  mni_rows_get(const mni_rows *r, uint32_t row, float *out);
  * largest magnitude (*scale out). */
 void mni_rows_encode(mni_dtype dtype, const float *v, uint32_t dim, void *out,
                      float *scale);
+/* The code that `v` is kept as, and v itself as it will be read (unit length for cosine).
+ * Unlike encode it has fixed points only: what was read is kept as what it was read from.
+ * room: twice the bytes of a code. scale: of int8, else it may be NULL. */
+void mni_rows_settle(mann_metric metric, mni_dtype dtype, float *v, uint32_t dim,
+                     void *code, float *scale, void *room);
 
 /* Can this dtype hold the prepared vector? f16 ends at 65,504: MANN_E_LIMIT with a
  * sentence. */

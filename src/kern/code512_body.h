@@ -3,6 +3,7 @@
  *
  *     LEVEL           attribute of every function
  *     add_products    sum += c * q over bytes; c without sign, q with
+ *     add_words       sum += a * b over pairs of 16 bits
  *
  * SPDX-License-Identifier: MIT */
 
@@ -61,3 +62,24 @@ MNI_CODE_ENTRY(near8, NEAR8)
 MNI_CODE_ENTRY(near4, NEAR4)
 MNI_CODE_ENTRY(away8, AWAY8)
 MNI_CODE_ENTRY(away4, AWAY4)
+
+/* Signed bytes as 16 bits: exact for any byte. */
+LEVEL static MNI_INLINE void one_pair(const int8_t *query, const int8_t *row, size_t dim,
+                                      int32_t out[2])
+{
+    __m512i dot = _mm512_setzero_si512(), square = dot;
+    for (size_t j = 0; j < dim; j += 32) {
+        const __mmask32 there =
+            dim - j < 32 ? ((__mmask32)1 << (dim - j)) - 1 : ~(__mmask32)0;
+        const __m512i q = _mm512_cvtepi8_epi16(_mm256_maskz_loadu_epi8(there, query + j)),
+                      c = _mm512_cvtepi8_epi16(_mm256_maskz_loadu_epi8(there, row + j));
+        dot = add_words(dot, q, c);
+        square = add_words(square, c, c);
+    }
+    __m256i t = _mm256_hadd_epi32(halve(dot), halve(square));
+    t = _mm256_hadd_epi32(t, t);
+    _mm_storel_epi64((__m128i *)out, _mm_add_epi32(_mm256_castsi256_si128(t),
+                                                   _mm256_extracti128_si256(t, 1)));
+}
+
+MNI_PAIR_ENTRY

@@ -17,11 +17,16 @@ LEVEL static MNI_INLINE __m512i add_products(__m512i sum, __m512i c, __m512i q)
     return _mm512_add_epi32(sum, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
 }
 
+LEVEL static MNI_INLINE __m512i add_words(__m512i sum, __m512i a, __m512i b)
+{
+    return _mm512_add_epi32(sum, _mm512_madd_epi16(a, b));
+}
+
 #include "kern/code512_body.h"
 
 void mni_kern_code_add_avx512(mni_kern_code *k)
 {
-    *k = (mni_kern_code){ "avx512", near8, near4, away8, away4 };
+    *k = (mni_kern_code){ "avx512", near8, near4, away8, away4, pairs };
 }
 
 #else

@@ -60,9 +60,24 @@ static void away4_c(const uint8_t *query, const uint8_t *codes, size_t bytes,
     }
 }
 
+static void pairs_c(const int8_t *query, const int8_t *rows, size_t dim,
+                    const uint32_t *nodes, size_t n, int32_t *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        const int8_t *c = rows + nodes[i] * dim;
+        int32_t dot = 0, square = 0;
+        for (size_t j = 0; j < dim; j++) {
+            dot += query[j] * c[j];
+            square += c[j] * c[j];
+        }
+        out[2 * i] = dot;
+        out[2 * i + 1] = square;
+    }
+}
+
 void mni_kern_code_build(mni_kern_code *k, unsigned cpu)
 {
-    *k = (mni_kern_code){ "scalar", near8_c, near4_c, away8_c, away4_c };
+    *k = (mni_kern_code){ "scalar", near8_c, near4_c, away8_c, away4_c, pairs_c };
     if (cpu & MNI_CPU_AVX2) mni_kern_code_add_avx2(k);
     if (cpu & MNI_CPU_AVX512) mni_kern_code_add_avx512(k);
     if (cpu & MNI_CPU_VNNI) mni_kern_code_add_vnni(k);

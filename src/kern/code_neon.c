@@ -6,6 +6,7 @@
 
 #if MNI_ARM64
 #include <arm_neon.h>
+#include <string.h>
 
 #define LEVEL
 #include "kern/code_rows.h"
@@ -42,9 +43,37 @@ MNI_CODE_ENTRY(near4, NEAR4)
 MNI_CODE_ENTRY(away8, AWAY8)
 MNI_CODE_ENTRY(away4, AWAY4)
 
+static MNI_INLINE void step_pair(const int8_t *query, const int8_t *row,
+                                 int32x4_t *dot, int32x4_t *square)
+{
+    const int8x16_t q = vld1q_s8(query), c = vld1q_s8(row);
+    *dot = vpadalq_s16(*dot, vmull_s8(vget_low_s8(q), vget_low_s8(c)));
+    *dot = vpadalq_s16(*dot, vmull_s8(vget_high_s8(q), vget_high_s8(c)));
+    *square = vpadalq_s16(*square, vmull_s8(vget_low_s8(c), vget_low_s8(c)));
+    *square = vpadalq_s16(*square, vmull_s8(vget_high_s8(c), vget_high_s8(c)));
+}
+
+static MNI_INLINE void one_pair(const int8_t *query, const int8_t *row, size_t dim,
+                                int32_t out[2])
+{
+    int32x4_t dot = vdupq_n_s32(0), square = dot;
+    size_t j = 0;
+    for (; j + 16 <= dim; j += 16) step_pair(query + j, row + j, &dot, &square);
+    if (j < dim) {
+        int8_t q[16] = { 0 }, c[16] = { 0 };
+        memcpy(q, query + j, dim - j);
+        memcpy(c, row + j, dim - j);
+        step_pair(q, c, &dot, &square);
+    }
+    out[0] = vaddvq_s32(dot);
+    out[1] = vaddvq_s32(square);
+}
+
+MNI_PAIR_ENTRY
+
 void mni_kern_code_add_neon(mni_kern_code *k)
 {
-    *k = (mni_kern_code){ "neon", near8, near4, away8, away4 };
+    *k = (mni_kern_code){ "neon", near8, near4, away8, away4, pairs };
 }
 
 #else

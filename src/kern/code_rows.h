@@ -2,8 +2,8 @@
  * that their sums are folded together and their memory is fetched together.
  *
  * Included once by each of them, after #define LEVEL, the attribute of its functions; the
- * file then defines `four`, and its entries with MNI_CODE_ENTRY. No include guard: it is
- * a part of a .c file.
+ * file then defines `four` and `one_pair`, and its entries with MNI_CODE_ENTRY and
+ * MNI_PAIR_ENTRY. No include guard: it is a part of a .c file.
  * SPDX-License-Identifier: MIT */
 
 enum kind { NEAR8, NEAR4, AWAY8, AWAY4 };
@@ -41,4 +41,15 @@ LEVEL static MNI_INLINE void all_rows(enum kind kind, const uint8_t *query,
                            const uint32_t *nodes, size_t n, uint32_t *out)               \
     {                                                                                    \
         all_rows(kind, query, codes, bytes, nodes, n, out);                              \
+    }
+
+/* Prefetched like codes. */
+#define MNI_PAIR_ENTRY                                                                   \
+    LEVEL static void pairs(const int8_t *query, const int8_t *rows, size_t dim,         \
+                            const uint32_t *nodes, size_t n, int32_t *out)               \
+    {                                                                                    \
+        for (size_t i = 0; i < n; i++) {                                                 \
+            if (i + 4 < n) fetch((const uint8_t *)rows + nodes[i + 4] * dim, dim);       \
+            one_pair(query, rows + nodes[i] * dim, dim, out + 2 * i);                    \
+        }                                                                                \
     }

@@ -21,6 +21,12 @@
  * half-byte row has twice as many values) stays below 2^31; codes that a damaged file
  * has above 127 give some number.
  *
+ * Rows that are stored as whole numbers (-128..127, index/rows.h) are walked as they are:
+ *
+ *     pairs    out[2i] = sum q * c, out[2i + 1] = sum c * c       q: -127..127
+ *
+ * They are `dim` apart, not padded; so is the query. Exact while dim * 128^2 < 2^31.
+ *
  * Which rows: nodes[0..n), out[i] for nodes[i]. Code i + 4 is prefetched while code i is
  * measured. No alignment asked; nothing read beyond codes and query. n = 0 is legal.
  * SPDX-License-Identifier: MIT */
@@ -35,9 +41,13 @@ enum { MNI_CODE_GROUP = 32, MNI_CODE_TOP = 127, MNI_CODE_HALF_STEP = 8 };
 typedef void (*mni_code_fn)(const uint8_t *query, const uint8_t *codes, size_t bytes,
                             const uint32_t *nodes, size_t n, uint32_t *out);
 
+typedef void (*mni_pair_fn)(const int8_t *query, const int8_t *rows, size_t dim,
+                            const uint32_t *nodes, size_t n, int32_t *out);
+
 typedef struct mni_kern_code {
     const char *name;           /* "scalar", "avx2", "avx512", "avx512vnni", "neon" */
     mni_code_fn near8, near4, away8, away4;
+    mni_pair_fn pairs;
 } mni_kern_code;
 
 /* As in kern_dist.h: build is pure, best is capped by $METRICANN_SIMD and built once. */

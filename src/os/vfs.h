@@ -67,6 +67,8 @@ typedef struct mni_vfs_ops {
                         mann_error *err);
     /* exists: ok */
     mann_status (*mkdir)(const mni_vfs *v, const char *path, mann_error *err);
+    /* the time that stat tells, after the last write */
+    mann_status (*set_time)(mni_file *f, uint64_t mtime, mann_error *err);
 } mni_vfs_ops;
 
 /* systems put this first in their own struct */

@@ -3,9 +3,9 @@
  *
  * The loop it is made for: let operation 0, 1, 2, ... fail until the code under test
  * succeeds, and look each time whether it told the truth and left old or new content
- * behind. Which operations count is a mask; size, lock, stat, list, mkdir, remove and
- * unmap always go through. sync counts files and folders alike. One thread at a time, as
- * the counters are plain. SPDX-License-Identifier: MIT */
+ * behind. Which operations count is a mask; size, lock, stat, list, mkdir, set_time,
+ * remove and unmap always go through. sync counts files and folders alike. One thread at
+ * a time, as the counters are plain. SPDX-License-Identifier: MIT */
 #include "os/feature.h"
 #include "os/vfs.h"
 
@@ -157,6 +157,12 @@ static mann_status faulty_mkdir(const mni_vfs *v, const char *path, mann_error *
     return inner_of(v)->ops->mkdir(inner_of(v), path, err);
 }
 
+static mann_status faulty_set_time(mni_file *f, uint64_t mtime, mann_error *err)
+{
+    mni_file *inner = ((faulty_file *)f)->inner;
+    return inner->vfs->ops->set_time(inner, mtime, err);
+}
+
 void mni_vfs_faulty_init(mni_vfs_faulty *f, const mni_vfs *inner)
 {
     static const mni_vfs_ops ops = { "faulty",      faulty_open,     faulty_read,
@@ -164,7 +170,7 @@ void mni_vfs_faulty_init(mni_vfs_faulty *f, const mni_vfs *inner)
                                      faulty_size,   faulty_map,      faulty_unmap,
                                      faulty_lock,   faulty_close,    faulty_replace,
                                      faulty_remove, faulty_sync_dir, faulty_stat,
-                                     faulty_list,   faulty_mkdir };
+                                     faulty_list,   faulty_mkdir,    faulty_set_time };
     *f = (mni_vfs_faulty){ .vfs = { &ops }, .inner = inner,
                            .which = MNI_FAULT_ANY, .fail_in = -1 };
 }

@@ -460,6 +460,16 @@ static mann_status mem_mkdir(const mni_vfs *v, const char *path, mann_error *err
     return leave(m, &normal, name_folder(m, mni_text_get(&normal), path, err));
 }
 
+static mann_status mem_set_time(mni_file *f, uint64_t mtime, mann_error *err)
+{
+    mni_mem_file *h = (mni_mem_file *)f;
+    (void)err;
+    mni_mutex_lock(&h->disk->lock);
+    h->node->mtime = mtime;
+    mni_mutex_unlock(&h->disk->lock);
+    return MANN_OK;
+}
+
 /* --- the disk ----------------------------------------------------------------------- */
 
 mann_status mni_vfs_mem_new(mni_vfs_mem **out, mann_error *err)
@@ -468,7 +478,7 @@ mann_status mni_vfs_mem_new(mni_vfs_mem **out, mann_error *err)
                                      mem_truncate, mem_sync,     mem_size,  mem_map,
                                      mem_unmap,    mem_lock,     mem_close, mem_replace,
                                      mem_remove,   mem_sync_dir, mem_stat,  mem_list,
-                                     mem_mkdir };
+                                     mem_mkdir,    mem_set_time };
     *out = NULL;
     mni_vfs_mem *m = mni_alloc(1, sizeof *m);
     if (!m || !mni_mutex_init(&m->lock)) {

@@ -245,12 +245,20 @@ static mann_status fs_mkdir(const mni_vfs *v, const char *path, mann_error *err)
     return failed(err, "make folder", path);
 }
 
+static mann_status fs_set_time(mni_file *f, uint64_t mtime, mann_error *err)
+{
+    const struct timespec both[2] = { { .tv_sec = (time_t)mtime },
+                                      { .tv_sec = (time_t)mtime } };
+    if (futimens(fd_of(f), both) == 0) return MANN_OK;
+    return failed(err, "set the time", path_of(f));
+}
+
 const mni_vfs *mni_vfs_posix(void)
 {
     static const mni_vfs_ops ops = {
         "posix", fs_open, fs_read, fs_write, fs_truncate, fs_sync, fs_size,
         fs_map, fs_unmap, fs_lock, fs_close, fs_replace, fs_remove,
-        fs_sync_dir, fs_stat, fs_list, fs_mkdir
+        fs_sync_dir, fs_stat, fs_list, fs_mkdir, fs_set_time
     };
     static const mni_vfs vfs = { &ops };
     return &vfs;

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "kern/crc32c.h"
+#include "os/pages.h"
 #include "recog/meta.h"
 #include "recog/state.h"
 #include "recog/views.h"
@@ -175,6 +176,14 @@ static mann_status view_sections(mni_base *b, mann_error *err)
     MNI_TRY(mni_reader_need(r, "NMHP", MNI_BYTES, UINT64_MAX, &b->name_heap, err));
     MNI_TRY(view_u32(r, "NMIX", c, &b->by_name, err));
     MNI_TRY(view_u32(r, "IDIX", n, &b->by_id, err));
+    if (mni_reader_find(r, "KYIX", &s)) {               /* none: no record has a key */
+        if (s.count > n)
+            return mni_fail(err, MANN_E_FORMAT, "%s: %llu keys for %llu records",
+                            mni_reader_name(r), (unsigned long long)s.count,
+                            (unsigned long long)n);
+        MNI_TRY(view_u32(r, "KYIX", s.count, &b->by_key, err));
+        b->n_keys = (uint32_t)s.count;
+    }
     MNI_TRY(view_u32(r, "CLOF", c + 1, &b->class_at, err));
     MNI_TRY(view_u32(r, "CLRW", n, &b->class_rows, err));
     MNI_TRY(mni_base_view_vectors(b, err));
@@ -185,6 +194,18 @@ static mann_status view_sections(mni_base *b, mann_error *err)
     return mni_ann_open(&b->ann, r, &b->rows, err);
 }
 
+/* A walk over a graph touches a page here and one there, and so do the records of what
+ * was found; everything else reads long runs. */
+static void announce(const mni_base *b)
+{
+    const char *knob = mni_ann_knob_name(b->ann);
+    if (!knob || strcmp(knob, "ef") != 0)
+        mni_reader_in_turn(b->reader);
+    else if (b->rows.dtype != MNI_I8)       /* those are walked themselves */
+        mni_pages_in_turn(b->rows.data, (size_t)b->rows.n * b->rows.dim *
+                                            mni_dtype_bytes(b->rows.dtype));
+}
+
 mann_status mni_base_open(mni_base **out, const mni_vfs *v, const char *path,
                           unsigned flags, mann_error *err)
 {
@@ -192,12 +213,14 @@ mann_status mni_base_open(mni_base **out, const mni_vfs *v, const char *path,
     mni_base *b = mni_alloc(1, sizeof *b);
     if (!b) return mni_fail(err, MANN_E_NOMEM, "%s: gallery", path);
     atomic_init(&b->refs, 1);
-    mann_status s = mni_reader_open(&b->reader, v, path, flags, err);
+    mann_status s =
+        mni_reader_open(&b->reader, v, path, flags | MNI_READ_SCATTERED, err);
     if (s == MANN_OK && mni_reader_kind(b->reader) != MNI_FILE_GALLERY)
         s = mni_fail(err, MANN_E_MISMATCH, "%s: is a MetricANN file, but not a gallery",
                      path);
     if (s == MANN_OK) s = view_sections(b, err);
     if (s != MANN_OK) { mni_base_release(b); return s; }
+    announce(b);
     *out = b;
     return MANN_OK;
 }

@@ -11,7 +11,7 @@ typedef struct mni_base_plan {
     const mni_state *state;
     mni_meta meta;
     uint32_t *rows;                 /* n: rows of the state that live on, ascending */
-    uint32_t n;
+    uint32_t n, n_keys;             /* n_keys of them have one */
     uint8_t *codes;                 /* n x dim of the storage type */
     float *scales;                  /* n, int8 only */
     mni_rows view;                  /* of codes */

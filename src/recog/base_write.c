@@ -56,12 +56,17 @@ static mann_status make_records(made *w, mni_base_plan *p, mann_error *err)
         mni_put64(out + 16, r.time);
         mni_put64(out + 24, at);
         mni_put32(out + 32, r.source_chars);
+        mni_put32(out + 36, r.key_chars);
         mni_put32(out + 40, p->klass[i]);
         mni_put32(out + MNI_RECORD_CRC,
                   mni_record_crc(out, p->codes + i * row_bytes, row_bytes,
                                  p->scales ? &p->scales[i] : NULL));
-        at += r.source_chars + (r.source_chars ? MNI_TEXT_CRC : 0);
+        const uint64_t n_text = (uint64_t)r.source_chars + r.key_chars;
+        at += n_text + (n_text ? MNI_TEXT_CRC : 0);
+        p->n_keys += r.key_chars != 0;
         p->meta.stamp = mni_hash_bytes(out, MNI_RECORD_BYTES, p->meta.stamp);
+        p->meta.stamp = mni_hash_bytes(r.source, r.source_chars, p->meta.stamp);
+        p->meta.stamp = mni_hash_bytes(r.key, r.key_chars, p->meta.stamp);
     }
     p->meta.heap_bytes = at;
     return MANN_OK;
@@ -74,7 +79,7 @@ static mann_status make_names(made *w, mni_base_plan *p, mann_error *err)
     if (!w->names) return no_memory(err);
     p->meta.names_bytes = 0;
     for (uint32_t k = 0; k < n; k++) {
-        w->names[k].klass = k;
+        w->names[k].number = k;
         w->names[k].chars = mni_state_name(p->state, k, &w->names[k].n_chars);
         p->meta.names_bytes += w->names[k].n_chars;
     }
@@ -107,7 +112,7 @@ static void write_meta(const mni_meta *m, mni_writer *w, const char tag[4])
     mni_writer_section(w, tag, MNI_BYTES, MNI_ALIGN_SECTION, meta, sizeof meta);
 }
 
-/* RECS, and HEAP: behind each path its checksum. */
+/* RECS, and HEAP: of each record path, key and the checksum of both. */
 static void write_records(const made *m, const mni_base_plan *p, mni_writer *w)
 {
     mni_writer_section(w, "RECS", MNI_BYTES, MNI_ALIGN_PAGE, m->records,
@@ -117,9 +122,11 @@ static void write_records(const made *m, const mni_base_plan *p, mni_writer *w)
         uint8_t crc[MNI_TEXT_CRC];
         mni_record r;
         mni_state_record(p->state, p->rows[i], &r);
-        if (!r.source_chars) continue;
-        mni_put32(crc, mni_text_crc(r.id, r.source, r.source_chars));
+        if (!r.source_chars && !r.key_chars) continue;
+        mni_put32(crc, mni_crc32c(mni_text_crc(r.id, r.source, r.source_chars), r.key,
+                                  r.key_chars));
         mni_writer_put(w, r.source, r.source_chars);
+        mni_writer_put(w, r.key, r.key_chars);
         mni_writer_put(w, crc, sizeof crc);
     }
     mni_writer_end(w);
@@ -156,7 +163,7 @@ static mann_status write_maps(made *m, const mni_base_plan *p, mni_writer *w,
     mni_sort_names(m->names, c);
     mni_writer_begin(w, "NMIX", MNI_U32, MNI_ALIGN_SECTION);
     for (uint32_t k = 0; k < c; k++)
-        mni_writer_put(w, &m->names[k].klass, sizeof m->names[k].klass);
+        mni_writer_put(w, &m->names[k].number, sizeof m->names[k].number);
     mni_writer_end(w);
     mni_id_key *ids = mni_alloc((size_t)p->n + 1, sizeof *ids);
     if (!ids) return no_memory(err);
@@ -171,6 +178,27 @@ static mann_status write_maps(made *m, const mni_base_plan *p, mni_writer *w,
                        ((size_t)c + 1) * sizeof *m->class_at);
     mni_writer_section(w, "CLRW", MNI_U32, MNI_ALIGN_SECTION, m->class_rows,
                        (size_t)p->n * sizeof *m->class_rows);
+    return MANN_OK;
+}
+
+/* Nothing at all for galleries without keys, which most are. */
+static mann_status write_keys(const mni_base_plan *p, mni_writer *w, mann_error *err)
+{
+    uint32_t n = 0;
+    if (!p->n_keys) return MANN_OK;
+    mni_name_key *keys = mni_alloc(p->n_keys, sizeof *keys);
+    if (!keys) return no_memory(err);
+    for (uint32_t i = 0; i < p->n; i++) {
+        mni_record r;
+        mni_state_record(p->state, p->rows[i], &r);
+        if (r.key_chars) keys[n++] = (mni_name_key){ r.key, r.key_chars, i };
+    }
+    mni_sort_names(keys, n);
+    mni_writer_begin(w, "KYIX", MNI_U32, MNI_ALIGN_SECTION);
+    for (uint32_t i = 0; i < n; i++)
+        mni_writer_put(w, &keys[i].number, sizeof keys[i].number);
+    mni_writer_end(w);
+    mni_free(keys);
     return MANN_OK;
 }
 
@@ -217,6 +245,7 @@ static mann_status write_sections(mni_gallery *g, made *m, mni_base_plan *p,
     mni_writer_section(w, "VECS", p->view.dtype, MNI_ALIGN_PAGE, p->codes,
                        p->n * row_bytes);
     MNI_TRY(write_maps(m, p, w, err));
+    MNI_TRY(write_keys(p, w, err));
     MNI_TRY(write_extras(g, p, w, err));
     write_meta(&p->meta, w, "MET2");
     return MANN_OK;

@@ -1,4 +1,5 @@
-/* change.c - adding, removing and relabelling records.
+/* change.c - how records are changed, and removing them; adding is add.c, other classes
+ * and paths relabel.c.
  *
  * Order of every change, so that nothing is half:
  *   1. check the input; 2. prepare: rows behind the published end of the tail, a copy of
@@ -148,27 +149,28 @@ mann_status mni_change_kill(mni_change *c, uint32_t row, mann_error *err)
     return MANN_OK;
 }
 
-mann_status mni_change_add(mni_change *c, uint64_t id, uint64_t content_hash,
-                           uint64_t time, uint32_t klass, const char *source,
-                           size_t n_chars, const float *vector, mann_error *err)
+mann_status mni_change_add(mni_change *c, const mni_record *r, const float *vector,
+                           mann_error *err)
 {
     mni_state *s = c->next;
     mni_tail *t = s->tail;
     if (mni_state_rows(s) >= MNI_MAX_ROWS)
         return mni_fail(err, MANN_E_LIMIT, "%s: holds %u rows already", c->g->path,
                         (unsigned)mni_state_rows(s));
-    if (n_chars > MNI_MAX_SOURCE)
-        return mni_fail(err, MANN_E_LIMIT, "%s: a path of %zu bytes, at most %d",
-                        c->g->path, n_chars, MNI_MAX_SOURCE);
+    if (r->source_chars > MNI_MAX_SOURCE)
+        return mni_fail(err, MANN_E_LIMIT, "%s: a path of %u bytes, at most %d",
+                        c->g->path, (unsigned)r->source_chars, MNI_MAX_SOURCE);
     mni_tail_row *row = mni_stable_make(&t->rows, s->n_tail);
     float *place = mni_stable_make(&t->vectors, s->n_tail);
-    char *copy = mni_alloc(n_chars + 1, 1);
+    char *copy = mni_alloc((size_t)r->source_chars + r->key_chars + 2, 1);
     if (!row || !place || !copy) {
         mni_free(copy);
         return mni_fail(err, MANN_E_NOMEM, "%s: a row", c->g->path);
     }
-    if (n_chars) memcpy(copy, source, n_chars);
-    *row = (mni_tail_row){ id, content_hash, time, klass, copy };
+    char *key = copy + r->source_chars + 1;             /* each with its NUL */
+    if (r->source_chars) memcpy(copy, r->source, r->source_chars);
+    if (r->key_chars) memcpy(key, r->key, r->key_chars);
+    *row = (mni_tail_row){ r->id, r->content_hash, r->time, r->klass, copy, key };
     memcpy(place, vector, t->dim * sizeof *place);
     s->n_tail++;
     s->n_live++;
@@ -178,8 +180,12 @@ mann_status mni_change_add(mni_change *c, uint64_t id, uint64_t content_hash,
 mann_status mni_change_seal(mni_change *c, mann_error *err)
 {
     mni_tail *t = c->next->tail;
+    size_t n_keys = 0;
+    for (uint32_t i = t->n_rows; i < c->next->n_tail; i++)
+        n_keys += *((const mni_tail_row *)mni_stable_at(&t->rows, i))->key != '\0';
     mni_mutex_lock(&c->g->lock);
-    int ok = mni_idmap_reserve(&t->by_id, c->next->n_tail - t->n_rows);
+    int ok = mni_idmap_reserve(&t->by_id, c->next->n_tail - t->n_rows) &&
+             (!n_keys || mni_idmap_reserve(&t->by_key, n_keys));
     mni_mutex_unlock(&c->g->lock);
     return ok ? MANN_OK : mni_fail(err, MANN_E_NOMEM, "%s: map of ids", c->g->path);
 }
@@ -208,6 +214,7 @@ void mni_change_publish(mni_change *c)
     for (; t->n_rows < c->next->n_tail; t->n_rows++) {
         const mni_tail_row *row = mni_stable_at(&t->rows, t->n_rows);
         mni_idmap_put(&t->by_id, row->id, t->n_rows);       /* reserved: cannot fail */
+        mni_tail_know_key(t, t->n_rows);
     }
     t->n_names += c->n_new_names;
     mni_state *old = g->state;
@@ -281,126 +288,6 @@ mann_status mni_change_finish(mni_change *c, mann_status s, mann_error *err)
     g->journal_bytes = mni_journal_bytes(g->journal);
     mni_mutex_unlock(&g->lock);
     return MANN_OK;
-}
-
-/* --- add ---------------------------------------------------------------------------- */
-
-/* What is stored is what was rounded: answers do not change when the tail is folded into
- * the file. The fold rounds once more, so we round until that changes nothing. */
-enum { MOST_ROUNDS = 16 };
-static mann_status round_vector(const mni_meta *m, const float *in, float *out,
-                                uint8_t *code, uint64_t number, mann_error *err)
-{
-    float scale = 0;
-    mni_dtype dtype = mni_store_dtype(m->store);
-    memcpy(out, in, m->dim * sizeof *out);
-    MNI_TRY(mni_rows_prepare((mann_metric)m->metric, out, m->dim, "row", number, err));
-    MNI_TRY(mni_rows_storable(dtype, out, m->dim, "row", number, err));
-    if (dtype == MNI_F32) return MANN_OK;
-    mni_rows one = { .data = code, .scale = &scale, .n = 1, .dim = m->dim, .dtype = dtype,
-                     .metric = (mann_metric)m->metric };
-    uint64_t before, after = 0;
-    int round = 0;
-    do {
-        before = after;
-        mni_rows_encode(dtype, out, m->dim, code, &scale);
-        mni_rows_get(&one, 0, out);
-        after = mni_hash_bytes(out, m->dim * sizeof *out, 0);
-    } while (after != before && ++round < MOST_ROUNDS);
-    return MANN_OK;
-}
-
-static mann_status add_one(mni_change *c, const mni_new_row *r, uint64_t id,
-                           const float *vector, mni_buf *buf, mann_error *err)
-{
-    uint32_t klass = MANN_NO_CLASS, old;
-    const char *source = r->source ? r->source : "";
-    if (r->klass) MNI_TRY(mni_change_class(c, r->klass, strlen(r->klass), &klass, err));
-    if (r->has_id && mni_state_find_id(c->next, id, &old))
-        MNI_TRY(mni_change_kill(c, old, err));
-    MNI_TRY(mni_change_add(c, id, r->content_hash, r->time, klass, source, strlen(source),
-                           vector, err));
-    buf->n_bytes = 0;
-    mni_buf_u64(buf, id);
-    mni_buf_u64(buf, r->content_hash);
-    mni_buf_u64(buf, r->time);
-    mni_change_put_text(buf, r->klass);
-    mni_change_put_text(buf, source);
-    mni_change_put_text(buf, NULL);                    /* the optional key: none yet */
-    for (uint32_t i = 0; i < c->next->tail->dim; i++) mni_buf_f32(buf, vector[i]);
-    return mni_change_journal(c->g, MNI_RECORD_ADD, buf, err);
-}
-
-static mann_status check_ids(const mni_gallery *g, const mni_new_row *rows, size_t n,
-                             mann_error *err)
-{
-    mni_idmap seen = { 0 };
-    mann_status s = MANN_OK;
-    uint32_t before;
-    for (size_t i = 0; i < n && s == MANN_OK; i++) {
-        if (!rows[i].has_id) continue;
-        if (rows[i].id >= UINT64_MAX - 1)
-            s = mni_fail(err, MANN_E_ARG, "%s: id %llu is reserved", g->path,
-                         (unsigned long long)rows[i].id);
-        else if (mni_idmap_get(&seen, rows[i].id, &before))
-            s = mni_fail(err, MANN_E_ARG,
-                         "%s: id %llu is given to rows %u and %zu of one call", g->path,
-                         (unsigned long long)rows[i].id, (unsigned)before, i);
-        else if (!mni_idmap_put(&seen, rows[i].id, (uint32_t)i))
-            s = mni_fail(err, MANN_E_NOMEM, "%s: map of ids", g->path);
-    }
-    mni_idmap_fini(&seen);
-    return s;
-}
-
-static mann_status add_rows(mni_change *c, const mni_new_row *rows, size_t n,
-                            uint64_t *ids, uint64_t *next_id, mann_error *err)
-{
-    const mni_meta *m = &c->next->base->meta;
-    mni_buf buf = { 0 };
-    mann_status s = MANN_OK;
-    const uint64_t first_new = *next_id;
-    for (size_t i = 0; i < n; i++)         /* a given id must not meet one that we give */
-        if (rows[i].has_id && rows[i].id >= *next_id) *next_id = rows[i].id + 1;
-    float *vector = mni_alloc(m->dim, sizeof *vector);
-    uint8_t *code = mni_alloc(m->dim, sizeof(float));
-    if (!vector || !code) s = mni_fail(err, MANN_E_NOMEM, "%s: a row", c->g->path);
-    for (size_t i = 0; i < n && s == MANN_OK; i++) {
-        const int own = rows[i].has_id &&
-                        (rows[i].has_id != MNI_ID_IF_NEW || rows[i].id >= first_new);
-        if (!own && *next_id >= UINT64_MAX - 1) {
-            s = mni_fail(err, MANN_E_LIMIT,
-                         "%s: every id up to the last has been given; give one with "
-                         "the row",
-                         c->g->path);
-            break;
-        }
-        uint64_t id = own ? rows[i].id : (*next_id)++;
-        s = round_vector(m, rows[i].vector, vector, code, i, err);
-        if (s == MANN_OK) s = add_one(c, &rows[i], id, vector, &buf, err);
-        if (ids) ids[i] = id;
-    }
-    mni_free(vector);
-    mni_free(code);
-    mni_buf_fini(&buf);
-    return s;
-}
-
-mann_status mni_gallery_add(mni_gallery *g, const mni_new_row *rows, size_t n,
-                            uint64_t *ids_out, mann_error *err)
-{
-    mni_change c = { 0 };
-    MNI_TRY(mni_gallery_must_write(g, err));
-    MNI_TRY(check_ids(g, rows, n, err));
-    mni_mutex_lock(&g->writing);
-    uint64_t next_id = g->next_id;
-    mann_status s = mni_change_begin(&c, g, err);
-    if (s == MANN_OK) {
-        s = mni_change_finish(&c, add_rows(&c, rows, n, ids_out, &next_id, err), err);
-        if (s == MANN_OK) g->next_id = next_id;
-    }
-    mni_mutex_unlock(&g->writing);
-    return s;
 }
 
 /* --- remove ------------------------------------------------------------------------ */

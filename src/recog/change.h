@@ -1,5 +1,6 @@
 /* change.h - the two halves of every change: prepare what may fail, then publish what
- * cannot. Private to change.c, relabel.c, replay.c. SPDX-License-Identifier: MIT */
+ * cannot. Private to change.c, add.c, relabel.c, replay.c, keys.c.
+ * SPDX-License-Identifier: MIT */
 #ifndef MNI_RECOG_CHANGE_H
 #define MNI_RECOG_CHANGE_H
 
@@ -26,10 +27,9 @@ mann_status mni_change_begin(mni_change *c, mni_gallery *g, mann_error *err);
 mann_status mni_change_class(mni_change *c, const char *name, size_t n_chars,
                              uint32_t *klass, mann_error *err);
 mann_status mni_change_kill(mni_change *c, uint32_t row, mann_error *err);
-/* One more tail row; `vector` is prepared. Source is copied. */
-mann_status mni_change_add(mni_change *c, uint64_t id, uint64_t content_hash,
-                           uint64_t time, uint32_t klass, const char *source,
-                           size_t n_chars, const float *vector, mann_error *err);
+/* One more tail row; `vector` is prepared. Texts are copied. */
+mann_status mni_change_add(mni_change *c, const mni_record *r, const float *vector,
+                           mann_error *err);
 /* The row dies and comes back at the end of the tail with its id and vector, in class
  * `klass`; move: also with another source (relabel.c). */
 mann_status mni_change_relabel(mni_change *c, uint32_t row, uint32_t klass,

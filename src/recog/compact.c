@@ -31,29 +31,13 @@ static mann_status no_memory(mann_error *err)
 }
 
 /* Does the row go into the new base? -1: out of memory. */
-static int wanted(const mni_base_plan *p, uint32_t row, float *vector, mni_text *name,
-                  mni_text *source)
+static int wanted(const mni_base_plan *p, uint32_t row, mni_told *told)
 {
-    mni_record r;
-    uint32_t n;
+    mann_record r;
     if (!mni_state_alive(p->state, row)) return 0;
     if (!p->keep) return 1;
-    mni_state_record(p->state, row, &r);
-    mni_state_vector(p->state, row, vector);
-    mni_text_clear(name);
-    mni_text_clear(source);
-    mni_text_add_n(source, r.source, r.source_chars);
-    if (r.klass != MANN_NO_CLASS) {
-        const char *chars = mni_state_name(p->state, r.klass, &n);
-        mni_text_add_n(name, chars, n);
-    }
-    if (name->failed || source->failed) return -1;
-    const mann_record out = {
-        .id = r.id, .content_hash = r.content_hash, .time = r.time, .klass = r.klass,
-        .class_name = r.klass == MANN_NO_CLASS ? NULL : mni_text_get(name),
-        .source = mni_text_get(source), .vector = vector
-    };
-    return p->keep(p->keep_user, &out) != 0;
+    if (!mni_told_record(told, p->state, row, &r)) return -1;
+    return p->keep(p->keep_user, &r) != 0;
 }
 
 /* Rows, their codes, their classes. */
@@ -67,16 +51,19 @@ static mann_status gather(mni_base_plan *p, mann_error *err)
     p->klass = mni_alloc(s->n_live + 1, sizeof *p->klass);
     p->codes = mni_alloc_aligned(s->n_live, row_bytes, 0);
     p->scales = dtype == MNI_I8 ? mni_alloc(s->n_live + 1, sizeof *p->scales) : NULL;
-    float *vector = mni_alloc(dim, sizeof *vector);
-    if (!p->rows || !p->klass || !p->codes || !vector ||
+    mni_told told;
+    const int can_tell = mni_told_init(&told, dim);
+    uint8_t *room = mni_alloc(2, row_bytes);
+    if (!p->rows || !p->klass || !p->codes || !can_tell || !room ||
         (dtype == MNI_I8 && !p->scales)) {
-        mni_free(vector);
+        mni_told_fini(&told);
+        mni_free(room);
         return no_memory(err);
     }
-    mni_text name = { 0 }, source = { 0 };
     int keep = 0;
+    mni_reader_in_turn(s->base->reader);
     for (uint32_t row = 0; row < total && p->n < s->n_live; row++) {
-        keep = wanted(p, row, vector, &name, &source);
+        keep = wanted(p, row, &told);
         if (keep < 0) break;
         if (!keep) continue;
         uint8_t *code = p->codes + (size_t)p->n * row_bytes;
@@ -86,16 +73,15 @@ static mann_status gather(mni_base_plan *p, mann_error *err)
                    row_bytes);
             if (p->scales) p->scales[p->n] = s->base->rows.scale[row];
         } else {
-            mni_state_vector(s, row, vector);
-            mni_rows_encode(dtype, vector, dim, code,
-                            p->scales ? &p->scales[p->n] : NULL);
+            mni_state_vector(s, row, told.vector);
+            mni_rows_settle((mann_metric)p->meta.metric, dtype, told.vector, dim, code,
+                            p->scales ? &p->scales[p->n] : NULL, room);
         }
         p->klass[p->n] = mni_state_class(s, row);
         p->rows[p->n++] = row;
     }
-    mni_text_fini(&name);
-    mni_text_fini(&source);
-    mni_free(vector);
+    mni_told_fini(&told);
+    mni_free(room);
     if (keep < 0) return no_memory(err);
     p->meta.n_rows = p->n;
     p->view = (mni_rows){ .data = p->codes,

@@ -98,7 +98,7 @@ mann_status mni_gallery_photo(mni_gallery *g, const char *path, mann_image *out,
     *out = (mann_image){ 0, 0, 0, NULL };
     MNI_TRY(mni_gallery_model(g, &m, err));
     mni_recipe_decode_opts(&g->recipe, &opts);
-    MNI_TRY(mni_read_file(g->vfs, path, MAX_PHOTO_FILE, &bytes, &n_bytes, err));
+    MNI_TRY(mni_source_read(g->sources, path, MAX_PHOTO_FILE, &bytes, &n_bytes, err));
     const mann_status s = mni_image_decode(out, bytes, n_bytes, &opts, err);
     mni_free(bytes);
     return s == MANN_OK ? s : mni_fail_prefix(err, s, "%s", path);

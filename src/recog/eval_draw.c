@@ -1,5 +1,5 @@
-/* eval_draw.c - an evaluation for the eye: the worst mistakes as a contact sheet, and what
- * a threshold costs as a curve. See exam.h. SPDX-License-Identifier: MIT */
+/* eval_draw.c - an evaluation for the eye: the worst mistakes as a contact sheet, and
+ * what a threshold costs as a curve. See exam.h. SPDX-License-Identifier: MIT */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +28,7 @@ static mann_status write_png(const mni_exam_sheet *e, const mann_image *im,
     return s;
 }
 
-/* --- the worst mistakes -------------------------------------------------------------- */
+/* --- the worst mistakes ------------------------------------------------------------- */
 
 enum { GAP = 8, COLUMNS = 3, LINES = 2, CELL = 150 };
 
@@ -72,7 +72,8 @@ static mann_status thumb_of_row(const mni_exam_sheet *e, uint32_t row, mann_imag
 {
     if (row == MNI_NO_ROW) return mni_sheet_thumb_bytes(NULL, 0, out, err);
     return e->row_image ? thumb_of_set(e, e->row_image[row], out, err)
-                        : mni_sheet_thumb_hit(e->g, mni_state_id(e->state, row), out, err);
+                        : mni_sheet_thumb_hit(e->g, mni_state_id(e->state, row), out,
+                                              err);
 }
 
 static void cell(mann_image *sheet, int x, int y, const mann_image *thumb, mni_colour c,
@@ -155,7 +156,7 @@ mann_status mni_exam_worst(const mni_exam_sheet *e, const char *path, uint32_t n
     return s;
 }
 
-/* --- the curve ----------------------------------------------------------------------- */
+/* --- the curve ---------------------------------------------------------------------- */
 
 enum { WIDTH = 640, HEIGHT = 460, LEFT = 70, RIGHT = 24, TOP = 44, BOTTOM = 52,
        POINTS = 200, DECADES = 4 };
@@ -200,8 +201,8 @@ static void draw_curve(mann_image *im, const mni_open_point *p, size_t n,
                        const mni_open_point *at)
 {
     for (size_t i = 1; i < n; i++) {
-        const int x0 = x_of(p[i - 1].fpir), y0 = y_of(p[i - 1].fnir), x1 = x_of(p[i].fpir),
-                  y1 = y_of(p[i].fnir);
+        const int x0 = x_of(p[i - 1].fpir), y0 = y_of(p[i - 1].fnir),
+                  x1 = x_of(p[i].fpir), y1 = y_of(p[i].fnir);
         mni_draw_line(im, x0, y0, x1, y1, blue);
         mni_draw_line(im, x0, y0 + 1, x1, y1 + 1, blue);
     }
@@ -211,9 +212,7 @@ static void draw_curve(mann_image *im, const mni_open_point *p, size_t n,
     mni_draw_rect(im, x - 3, y - 3, 7, 7, red);
     snprintf(text, sizeof text, "threshold %.3f: FPIR %.2f %%, FNIR %.1f %%",
              (double)at->threshold, at->fpir * 100, at->fnir * 100);
-    const int w = mni_text_width(text, 1), right = WIDTH - RIGHT - w - 4;
-    mni_draw_text(im, x + 8 > right ? right : x + 8, y - 18 < TOP ? y + 6 : y - 18, text, 1,
-                  red);
+    mni_draw_text(im, LEFT + 8, HEIGHT - BOTTOM - 20, text, 1, red);
 }
 
 mann_status mni_exam_curve(const mni_exam_sheet *e, const char *path, mann_error *err)
@@ -235,8 +234,8 @@ mann_status mni_exam_curve(const mni_exam_sheet *e, const char *path, mann_error
     if (!n_strangers || !(n_members + n_wrong)) {
         mni_free(strangers);
         return mni_fail(err, MANN_E_NOT_FOUND,
-                        "open-set curve: %zu strangers and %zu members were asked, wanted "
-                        "both; --open-set makes strangers of every second class",
+                        "open-set curve: %zu strangers and %zu members were asked, "
+                        "wanted both; --open-set makes strangers of every second class",
                         n_strangers, n_members + n_wrong);
     }
     mni_open_curve(strangers, n_strangers, members, n_members, n_wrong, p, POINTS);

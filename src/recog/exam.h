@@ -1,7 +1,7 @@
 /* exam.h - an evaluation from the inside: what its files share.
  *
  *   evaluate.c    who is asked what: a gallery, or references split off a data set
- *   eval_ask.c    one question: exact distances, classes, verdict, and what the index says
+ *   eval_ask.c    one question: distances, classes, verdict, and what the index says
  *   eval_tell.c   figures, intervals, and the caller's list
  *   eval_draw.c   the worst mistakes and the open-set curve, as pictures
  *

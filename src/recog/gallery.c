@@ -3,8 +3,6 @@
  * SPDX-License-Identifier: MIT */
 #include "recog/gallery.h"
 
-#include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -19,6 +17,26 @@ mni_state *mni_gallery_state(mni_gallery *g)
     atomic_fetch_add(&s->refs, 1);
     mni_mutex_unlock(&g->lock);
     return s;
+}
+
+mann_status mni_gallery_take_scratch(mni_gallery *g, mni_scratch **out, mann_error *err)
+{
+    mni_mutex_lock(&g->lock);
+    *out = g->n_idle ? g->idle[--g->n_idle] : NULL;
+    mni_mutex_unlock(&g->lock);
+    return *out ? MANN_OK : mni_scratch_new(out, err);
+}
+
+void mni_gallery_give_scratch(mni_gallery *g, mni_scratch *s)
+{
+    if (!s) return;
+    mni_mutex_lock(&g->lock);
+    if (g->n_idle < MNI_GALLERY_IDLE) {
+        g->idle[g->n_idle++] = s;
+        s = NULL;
+    }
+    mni_mutex_unlock(&g->lock);
+    mni_scratch_free(s);
 }
 
 /* The model's calibration, measured on many held-out classes, comes before the gallery's
@@ -90,6 +108,7 @@ static mann_status new_object(mni_gallery **out, const mni_vfs *v, const char *p
     g->path = mni_strdup(path);
     g->journal_path = with_ending(path, "-journal");
     g->lock_path = with_ending(path, "-lock");
+    MNI_TRY(mni_sources_new(&g->sources, v, err));
     int ok = g->path && g->journal_path && g->lock_path;
     if (ok && mni_mutex_init(&g->lock)) g->n_sync_objects = 1;
     if (ok && g->n_sync_objects == 1 && mni_mutex_init(&g->writing))
@@ -106,12 +125,14 @@ void mni_gallery_free(mni_gallery *g)
     if (g->has_lock && g->vfs->ops->stat(g->vfs, g->journal_path, &st, NULL) == MANN_OK &&
         st.n_bytes == 0)
         g->vfs->ops->remove(g->vfs, g->journal_path, NULL);
+    for (uint32_t i = 0; i < g->n_idle; i++) mni_scratch_free(g->idle[i]);
     mni_state_release(g->state);
     mni_model_free(g->model);
     for (uint32_t i = 0; i < g->n_roots; i++) mni_free(g->roots[i]);
     drop_lock(g->vfs, g->lock_path, g->lock_file);
     if (g->n_sync_objects >= 2) mni_mutex_fini(&g->writing);
     if (g->n_sync_objects >= 1) mni_mutex_fini(&g->lock);
+    mni_sources_free(g->sources);
     mni_free(g->live);
     mni_free(g->path);
     mni_free(g->journal_path);
@@ -377,20 +398,36 @@ fail:
     return s;
 }
 
-/* A reader may open the base just before a writer of another process replaces it, and the
- * journal just after: a journal of a later generation means that there is a newer base to
- * be read. */
+/* A reader may open the base just before a writer of another process replaces it, and
+ * read the journal just after, when it is that of the new base or is cut to nothing:
+ *
+ *   writer           rename the new base into place -- cut the journal -- append
+ *   reader    map the base ............................ read the journal ... look again
+ *
+ * The journal is cut after the rename. So if the base still stands there when the journal
+ * has been read, the two belong together, and what was acknowledged before is in them. */
+static int must_read_again(const mni_gallery *g, int attempt)
+{
+    const mni_reader *base = g->state->base->reader;
+    if (!mni_reader_is_at(base, g->vfs, g->path)) return 1;
+    return attempt < 8 && g->replayed.foreign &&
+           g->replayed.foreign_generation > mni_reader_generation(base);
+}
+
+enum { MOST_ATTEMPTS = 1000 };
+
 mann_status mni_gallery_open(mni_gallery **out, const mni_vfs *v, const char *path,
                              unsigned flags, mann_error *err)
 {
     for (int attempt = 0;; attempt++) {
         MNI_TRY(open_once(out, v, path, flags, err));
-        const mni_gallery *g = *out;
-        uint64_t generation = mni_reader_generation(g->state->base->reader);
-        if (g->writable || attempt == 8 || !g->replayed.foreign ||
-            g->replayed.foreign_generation <= generation)
+        if (flags & (MANN_OPEN_WRITE | MNI_OPEN_MEND) || !must_read_again(*out, attempt))
             return MANN_OK;
         mni_gallery_free(*out);
+        *out = NULL;
+        if (attempt == MOST_ATTEMPTS)
+            return mni_fail(err, MANN_E_LOCKED,
+                            "%s: is replaced faster than it can be read", path);
     }
 }
 
@@ -428,136 +465,4 @@ mann_status mni_gallery_refresh(mni_gallery *g, mann_error *err)
     }
     mni_gallery_free(fresh);
     return s;
-}
-
-/* --- questions ---------------------------------------------------------------------- */
-
-static mann_status copy_out(const char *chars, size_t n, char *out, size_t size,
-                            mann_error *err)
-{
-    if (n + 1 > size)
-        return mni_fail(err, MANN_E_LIMIT,
-                        "gallery: a text of %zu bytes does not fit into %zu", n + 1,
-                        size);
-    memcpy(out, chars, n);
-    out[n] = '\0';
-    return MANN_OK;
-}
-
-mann_status mni_gallery_class_name(mni_gallery *g, uint32_t klass, char *out, size_t size,
-                                   mann_error *err)
-{
-    mni_state *s = mni_gallery_state(g);
-    mann_status status;
-    if (klass >= s->n_classes) {
-        status = mni_fail(err, MANN_E_NOT_FOUND, "%s: no class %u; it has %u", g->path,
-                          (unsigned)klass, (unsigned)s->n_classes);
-    } else {
-        uint32_t n;
-        const char *name = mni_state_name(s, klass, &n);
-        status = copy_out(name, n, out, size, err);
-    }
-    mni_state_release(s);
-    return status;
-}
-
-mann_status mni_gallery_source(mni_gallery *g, uint64_t id, char *out, size_t size,
-                               mann_error *err)
-{
-    uint32_t row;
-    mni_mutex_lock(&g->lock);
-    mni_state *s = g->state;
-    atomic_fetch_add(&s->refs, 1);
-    int found = mni_state_find_id(s, id, &row);
-    mni_mutex_unlock(&g->lock);
-    mann_status status;
-    if (!found) {
-        status = mni_fail(err, MANN_E_NOT_FOUND, "%s: no record with id %llu", g->path,
-                          (unsigned long long)id);
-    } else {
-        mni_record r;
-        mni_state_record(s, row, &r);
-        status = copy_out(r.source, r.source_chars, out, size, err);
-    }
-    mni_state_release(s);
-    return status;
-}
-
-mann_status mni_gallery_each(mni_gallery *g, int (*fn)(void *user, const mann_record *r),
-                             void *user, mann_error *err)
-{
-    mni_state *s = mni_gallery_state(g);
-    mni_text name = { 0 }, source = { 0 };
-    float *vector = mni_alloc(s->base->meta.dim, sizeof *vector);
-    mann_status status =
-        vector ? MANN_OK : mni_fail(err, MANN_E_NOMEM, "%s: a record", g->path);
-    for (uint32_t row = 0; status == MANN_OK && row < mni_state_rows(s); row++) {
-        if (!mni_state_alive(s, row)) continue;
-        mni_record r;
-        mni_state_record(s, row, &r);
-        mni_state_vector(s, row, vector);
-        mni_text_clear(&name);
-        mni_text_clear(&source);
-        if (r.klass != MANN_NO_CLASS) {
-            uint32_t n;
-            const char *chars = mni_state_name(s, r.klass, &n);
-            mni_text_add_n(&name, chars, n);
-        }
-        mni_text_add_n(&source, r.source, r.source_chars);
-        if (name.failed || source.failed) {
-            status = mni_fail(err, MANN_E_NOMEM, "%s: a record", g->path);
-            break;
-        }
-        mann_record out = { r.id,
-                            r.content_hash,
-                            r.time,
-                            r.klass,
-                            r.klass == MANN_NO_CLASS ? NULL : mni_text_get(&name),
-                            mni_text_get(&source),
-                            vector };
-        if (fn(user, &out)) break;
-    }
-    mni_free(vector);
-    mni_text_fini(&name);
-    mni_text_fini(&source);
-    mni_state_release(s);
-    return status;
-}
-
-mann_status mni_gallery_describe(mni_gallery *g, mann_gallery_info *info, mann_error *err)
-{
-    (void)err;
-    mni_state *s = mni_gallery_state(g);
-    const mni_base *b = s->base;
-    mann_gallery_info i = { .struct_size = sizeof i };
-    i.metric = b->meta.metric;
-    i.dim = b->meta.dim;
-    i.store = b->meta.store;
-    i.n_classes = s->n_live_classes;
-    i.read_only = !g->writable;
-    i.n_rows = s->n_live;
-    i.n_tail = s->n_tail;
-    i.n_dead = (uint64_t)mni_state_rows(s) - s->n_live;
-    i.file_bytes = mni_reader_bytes(b->reader);
-    i.generation = mni_reader_generation(b->reader);
-    i.fingerprint = b->meta.fingerprint;
-    i.false_accept = b->meta.false_accept;
-    i.views = b->meta.views;
-    mni_gallery_thresholds(g, s, 0, &i.threshold, &i.unsure_above);
-    i.calibrated = !isnan(i.threshold);
-    snprintf(i.index, sizeof i.index, "%s", mni_ann_spec(b->ann));
-    mni_mutex_lock(&g->lock);
-    i.journal_bytes = g->journal_bytes;
-    snprintf(i.model, sizeof i.model, "%s",
-             g->model ? mni_model_shape_of(g->model).architecture : "");
-    i.precision = g->model ? (uint32_t)mni_model_precision(g->model) : 0;
-    i.journal_cut_bytes = g->replayed.n_cut_bytes;
-    i.journal_ignored = (uint32_t)g->replayed.foreign;
-    i.knob = s->knob;
-    i.compact_due = (uint32_t)mni_state_fold_due(s);
-    mni_mutex_unlock(&g->lock);
-    mni_uuid_text(mni_reader_uuid(b->reader), i.uuid);
-    *info = i;
-    mni_state_release(s);
-    return MANN_OK;
 }

@@ -4,10 +4,12 @@
 #ifndef MNI_RECOG_GALLERY_H
 #define MNI_RECOG_GALLERY_H
 
+#include "base/text.h"
 #include "image/prep.h"
 #include "nn/model.h"
 #include "os/thread.h"
 #include "recog/meta.h"
+#include "recog/sources.h"
 #include "recog/state.h"
 #include "store/journal.h"
 
@@ -22,7 +24,7 @@ enum {
  * is derived is made anew, class names that are lost are called lost-class-N. */
 typedef struct mni_mended {
     mni_dead *dead;                     /* NULL: every row is sound; taken by the state */
-    uint64_t rows_lost, paths_lost, names_lost;
+    uint64_t rows_lost, paths_lost, names_lost, keys_lost;
     int model_lost, calibration_lost, roots_lost, index_lost, frame_lost;
     char index[64];                     /* what the index was; "": nobody knows */
 } mni_mended;
@@ -34,12 +36,18 @@ mann_status mni_gallery_repair(const mni_vfs *v, const char *path, const char *t
                                const char *spec, mni_pool *pool, const mann_hooks *h,
                                mann_repair_report *report, mann_error *err);
 
+enum { MNI_GALLERY_IDLE = 16 };
+
 struct mann_gallery {
     const mni_vfs *vfs;                 /* borrowed */
+    mni_sources *sources;               /* photos by their paths */
     char *path, *journal_path, *lock_path;
     int writable, n_sync_objects;
 
-    mni_mutex lock;                    /* guards: state, maps of the tail, model, roots */
+    mni_mutex lock;                    /* guards: state, maps of the tail, model, roots,
+                                          idle */
+    mni_scratch *idle[MNI_GALLERY_IDLE];        /* of searches that are over */
+    uint32_t n_idle;
     mni_state *state;
     mni_model *model;                   /* owned; NULL: vectors only, or not given yet */
     mni_recipe recipe;                  /* of the model */
@@ -74,6 +82,16 @@ mann_status mni_gallery_class_name(mni_gallery *g, uint32_t klass, char *out, si
                                    mann_error *err);
 mann_status mni_gallery_source(mni_gallery *g, uint64_t id, char *out, size_t size,
                                mann_error *err);
+/* (keys.c) The id of the record with this key. */
+mann_status mni_gallery_find_key(mni_gallery *g, const char *key, uint64_t *id,
+                                 mann_error *err);
+mann_status mni_gallery_key(mni_gallery *g, uint64_t id, char *out, size_t size,
+                            mann_error *err);
+mann_status mni_base_check_keys(const mni_gallery *g, const mni_state *s,
+                                mann_error *err);
+/* MANN_E_ARG unless these bytes may be a key. */
+mann_status mni_key_check(const char *path, const char *key, size_t n_chars,
+                          mann_error *err);
 mann_status mni_gallery_each(mni_gallery *g, int (*fn)(void *user, const mann_record *r),
                              void *user, mann_error *err);
 mann_status mni_gallery_verify(mni_gallery *g, const mann_hooks *h, mann_error *err);
@@ -82,7 +100,18 @@ uint32_t    mni_gallery_dim(mni_gallery *g);
 
 /* How this gallery looks at photos: MANN_VIEW_*. */
 uint32_t    mni_gallery_views(mni_gallery *g);
+/* (ask.c) A record as mann_gallery_each tells it: texts with their NUL, its vector. All
+ * of it is good until the next one is told; 0: out of memory. */
+typedef struct mni_told { mni_text name, source, key; float *vector; } mni_told;
+int  mni_told_init(mni_told *t, uint32_t dim);
+void mni_told_fini(mni_told *t);
+int  mni_told_record(mni_told *t, const mni_state *s, uint32_t row, mann_record *out);
+
 /* One reference to the present state; give it back with mni_state_release. */
+/* Scratch for a search; one that was used before, if there is: what a walk over a large
+ * graph needs is not made anew for each query. */
+mann_status mni_gallery_take_scratch(mni_gallery *g, mni_scratch **out, mann_error *err);
+void mni_gallery_give_scratch(mni_gallery *g, mni_scratch *s);      /* NULL ok */
 mni_state *mni_gallery_state(mni_gallery *g);
 /* Thresholds for this state: score for `known`, score for `unsure`; NaN without
  * calibration. */
@@ -93,12 +122,14 @@ void mni_gallery_thresholds(mni_gallery *g, const mni_state *s, float false_acce
 enum { MNI_ID_IF_NEW = 2 };
 typedef struct mni_new_row {
     const char *klass, *source;         /* klass NULL: none; source NULL: "" */
+    const char *key;        /* NULL: that of the row which this replaces; "": none */
     const float *vector;                /* dim floats, not yet prepared */
     uint64_t content_hash, time;
     uint64_t id;                        /* with has_id */
     int has_id;                 /* 1: this id; MNI_ID_IF_NEW: unless given before */
 } mni_new_row;
-/* ids_out may be NULL. */
+/* (add.c) A row without an id replaces the record of its key, and takes its id. ids_out
+ * may be NULL. */
 mann_status mni_gallery_add(mni_gallery *g, const mni_new_row *rows, size_t n,
                             uint64_t *ids_out, mann_error *err);
 mann_status mni_gallery_remove(mni_gallery *g, const uint64_t *ids, size_t n,
@@ -180,6 +211,9 @@ mann_status mni_gallery_within(mni_gallery *g, mann_matrix queries, float distan
 mann_status mni_gallery_tune(mni_gallery *g, mann_matrix queries, double recall,
                              uint32_t k, mni_pool *pool, mann_tuned *out,
                              mann_error *err);
+/* (recall.c) */
+mann_status mni_gallery_recall(mni_gallery *g, uint64_t n, uint32_t k, mni_pool *pool,
+                               mann_recall *out, mann_error *err);
 mann_status mni_gallery_facts(mni_gallery *g,
                               void (*fn)(void *user, const char *name, double value),
                               void *user, mann_error *err);

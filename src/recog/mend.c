@@ -7,9 +7,10 @@
  *
  *   lost chunk of            costs
  *   RECS VECS VSCL           the records in it whose own checksum does not fit
- *   HEAP                     the paths whose own checksum does not fit (they are empty)
+ *   HEAP                     the paths and keys whose own checksum does not fit (the
+ *                            record has none then)
  *   NMOF NMHP                class names, likewise (lost-class-N from now on)
- *   NMIX IDIX CLOF CLRW      nothing
+ *   NMIX IDIX KYIX CLOF CLRW nothing
  *   the index                nothing: it is built again
  *   MODL CALB ROOT           the model (its fingerprint stays), the calibration, folders
  *   META                     nothing: MET2 says the same
@@ -19,6 +20,7 @@
  *
  * The journal is replayed onto what was saved, as far as its own checksums go.
  * SPDX-License-Identifier: MIT */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -115,7 +117,7 @@ static int row_sound(const mending *w, uint32_t row)
 }
 
 /* Path and key of a record stand in HEAP one behind the other, then their checksum. */
-static int path_sound(const mending *w, const uint8_t *record)
+static int texts_sound(const mending *w, const uint8_t *record)
 {
     const mni_section *heap = &w->b->heap;
     const uint64_t at = mni_get64(record + 24),
@@ -128,6 +130,33 @@ static int path_sound(const mending *w, const uint8_t *record)
                mni_text_crc(mni_get64(record), text, (size_t)n);
 }
 
+/* A checksum says that a record is as it was written, not that it makes sense: what
+ * verify would refuse is not saved. `vector` has room for one. */
+static int row_sensible(const mni_base *b, const uint8_t *p, uint32_t row, float *vector)
+{
+    const uint32_t klass = mni_get32(p + 40);
+    double squares = 0;
+    if ((klass != MANN_NO_CLASS && klass >= b->meta.n_classes) ||
+        mni_get64(p) >= b->meta.next_id)
+        return 0;
+    mni_rows_get(&b->rows, row, vector);
+    for (uint32_t i = 0; i < b->meta.dim; i++)
+        squares += (double)vector[i] * (double)vector[i];
+    return isfinite(squares) &&
+           (b->meta.metric != MANN_COSINE || fabs(squares - 1) <= MNI_UNIT_BOUND);
+}
+
+static void bury(mending *w, uint32_t row)
+{
+    uint8_t *p = (uint8_t *)(uintptr_t)w->b->records + (size_t)row * MNI_RECORD_BYTES;
+    memset(p, 0, MNI_RECORD_BYTES);
+    mni_put64(p, UINT64_MAX);
+    mni_put32(p + 40, MANN_NO_CLASS);
+    w->m->dead->words[row / 64] |= UINT64_C(1) << row % 64;
+    w->m->dead->n_dead++;
+    w->m->rows_lost++;
+}
+
 /* A copy of RECS: lost records are dead and have no id, lost paths are empty. */
 static mann_status mend_records(mending *w, mann_error *err)
 {
@@ -138,22 +167,21 @@ static mann_status mend_records(mending *w, mann_error *err)
     if (n) memcpy(copy, w->recs.data, (size_t)n * MNI_RECORD_BYTES);
     b->records = copy;
     MNI_TRY(new_dead(w, err));
+    float *vector = own(w, b->meta.dim, sizeof *vector);
+    if (!vector) return no_memory(w, err);
     for (uint32_t row = 0; row < n; row++) {
         uint8_t *p = copy + (size_t)row * MNI_RECORD_BYTES;
-        if (!row_sound(w, row)) {
-            memset(p, 0, MNI_RECORD_BYTES);
-            mni_put64(p, UINT64_MAX);
-            mni_put32(p + 40, MANN_NO_CLASS);
-            w->m->dead->words[row / 64] |= UINT64_C(1) << row % 64;
-            w->m->dead->n_dead++;
+        if (!row_sound(w, row) || !row_sensible(b, p, row, vector)) {
+            bury(w, row);
             continue;
         }
-        if (path_sound(w, p)) continue;
+        if (texts_sound(w, p)) continue;
+        w->m->paths_lost += mni_get32(p + 32) != 0;
+        w->m->keys_lost += mni_get32(p + 36) != 0;
         mni_put64(p + 24, 0);
         mni_put32(p + 32, 0);
-        w->m->paths_lost++;
+        mni_put32(p + 36, 0);
     }
-    w->m->rows_lost = w->m->dead->n_dead;
     return MANN_OK;
 }
 
@@ -185,7 +213,7 @@ static mann_status sort_names(mending *w, mann_error *err)
         names[k] = (mni_name_key){ (const char *)b->name_heap.data + b->name_at[k],
                                    (uint32_t)(b->name_at[k + 1] - b->name_at[k]), k };
     mni_sort_names(names, n);
-    for (uint32_t k = 0; k < n; k++) order[k] = names[k].klass;
+    for (uint32_t k = 0; k < n; k++) order[k] = names[k].number;
     b->by_name = order;
     mni_free(names);
     return MANN_OK;
@@ -221,7 +249,7 @@ static mann_status mend_names(mending *w, mann_error *err)
     return sort_names(w, err);
 }
 
-/* Rows in order of their ids. */
+/* Rows in order of their ids. Those of lost records are found by nobody. */
 static mann_status mend_ids(mending *w, mann_error *err)
 {
     mni_base *b = w->b;
@@ -229,11 +257,61 @@ static mann_status mend_ids(mending *w, mann_error *err)
     mni_id_key *all = mni_alloc((size_t)n + 1, sizeof *all);
     uint32_t *order = own(w, n, sizeof *order);
     if (!all || !order) { mni_free(all); return no_memory(w, err); }
-    for (uint32_t i = 0; i < n; i++)
-        all[i] = (mni_id_key){ mni_get64(b->records + (size_t)i * MNI_RECORD_BYTES), i };
-    mni_sort_ids(all, n);
+    for (int twins = 1; twins;) {       /* an id has one record: the first */
+        for (uint32_t i = 0; i < n; i++)
+            all[i] = (mni_id_key){ mni_get64(b->records + (size_t)i * MNI_RECORD_BYTES),
+                                   i };
+        mni_sort_ids(all, n);
+        twins = 0;
+        for (uint32_t i = 1; i < n; i++) {
+            if (all[i].id != all[i - 1].id || all[i].id == UINT64_MAX) continue;
+            bury(w, all[i].row);
+            twins = 1;
+        }
+    }
     for (uint32_t i = 0; i < n; i++) order[i] = all[i].row;
     b->by_id = order;
+    mni_free(all);
+    return MANN_OK;
+}
+
+static void forget_key(mending *w, uint32_t row)
+{
+    uint8_t *p = (uint8_t *)(uintptr_t)w->b->records + (size_t)row * MNI_RECORD_BYTES;
+    mni_put32(p + 36, 0);
+    w->m->keys_lost++;
+}
+
+/* Rows in order of their keys. */
+static mann_status mend_keys(mending *w, mann_error *err)
+{
+    mni_base *b = w->b;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < b->rows.n; i++)
+        n += mni_get32(b->records + (size_t)i * MNI_RECORD_BYTES + 36) != 0;
+    mni_name_key *all = mni_alloc((size_t)n + 1, sizeof *all);
+    uint32_t *order = own(w, n, sizeof *order);
+    if (!all || !order) { mni_free(all); return no_memory(w, err); }
+    n = 0;
+    for (uint32_t i = 0; i < b->rows.n; i++) {
+        const uint8_t *p = b->records + (size_t)i * MNI_RECORD_BYTES;
+        const uint32_t n_key = mni_get32(p + 36);
+        const char *text = (const char *)b->heap.data + mni_get64(p + 24);
+        if (!n_key) continue;
+        const char *key = text + mni_get32(p + 32);
+        if (mni_key_check("", key, n_key, NULL) != MANN_OK) forget_key(w, i);
+        else all[n++] = (mni_name_key){ key, n_key, i };
+    }
+    mni_sort_names(all, n);
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (i && all[i].n_chars == all[i - 1].n_chars &&
+            memcmp(all[i].chars, all[i - 1].chars, all[i].n_chars) == 0)
+            forget_key(w, all[i].number);       /* a key has one record */
+        else order[kept++] = all[i].number;
+    }
+    b->by_key = order;
+    b->n_keys = kept;
     mni_free(all);
     return MANN_OK;
 }
@@ -344,6 +422,7 @@ static mann_status mend_all(mending *w, mann_error *err)
     MNI_TRY(mend_records(w, err));
     MNI_TRY(mend_names(w, err));
     MNI_TRY(mend_ids(w, err));
+    MNI_TRY(mend_keys(w, err));
     MNI_TRY(mend_classes(w, err));
     if (w->salvaged) salvage_extras(w);
     else MNI_TRY(mend_extras(w, err));
@@ -437,6 +516,7 @@ mann_status mni_gallery_repair(const mni_vfs *v, const char *path, const char *t
             .n_saved = g->state->n_live,
             .n_lost = m->rows_lost,
             .n_paths_lost = m->paths_lost,
+            .n_keys_lost = m->keys_lost,
             .n_names_lost = m->names_lost,
             .journal_cut_bytes = g->replayed.n_cut_bytes,
             .model_lost = (uint32_t)m->model_lost,

@@ -1,8 +1,9 @@
 /* merge.c - the records of one gallery become records of another of the same model.
  *
- * Photos that are there already (same content, same class; of bare vectors: the same
- * numbers) are passed over. A record keeps its id unless that was given before; classes
- * meet by their names.
+ * Photos that are there already (same content, same class, same key; of bare vectors: the
+ * same numbers) are passed over. A record keeps its id unless that was given before;
+ * classes meet by their names. A key names one record: who comes with the key of another
+ * takes its place, and its id.
  * SPDX-License-Identifier: MIT */
 #include <string.h>
 
@@ -43,7 +44,7 @@ static void drop_group(merging *m)
     m->n = 0;
 }
 
-/* What a record is known by: content and class. A bare vector is its own content. */
+/* What a record is known by: content, class, key. A bare vector is its own content. */
 static uint64_t key_of(const mni_state *s, uint32_t row, const mni_record *r,
                        float *vector)
 {
@@ -54,7 +55,8 @@ static uint64_t key_of(const mni_state *s, uint32_t row, const mni_record *r,
         content = mni_hash_bytes(vector, s->base->meta.dim * sizeof *vector, 1);
     }
     const char *name = r->klass == MANN_NO_CLASS ? "" : mni_state_name(s, r->klass, &n);
-    return mni_hash_bytes(name, n, content);
+    content = mni_hash_bytes(name, n, content);
+    return r->key_chars ? mni_hash_bytes(r->key, r->key_chars, content) : content;
 }
 
 static mann_status list_present(merging *m, mann_error *err)
@@ -103,6 +105,8 @@ static mann_status take_row(merging *m, uint32_t row, mann_error *err)
         if (!(out->klass = keep_text(m, name, n_name))) return no_memory(m, err);
     }
     if (!(out->source = keep_text(m, r.source, r.source_chars))) return no_memory(m, err);
+    if (r.key_chars && !(out->key = keep_text(m, r.key, r.key_chars)))
+        return no_memory(m, err);
     return m->n == GROUP ? flush(m, err) : MANN_OK;
 }
 
@@ -164,7 +168,7 @@ mann_status mni_gallery_merge(mni_gallery *g, mni_gallery *from, const mann_hook
     m.from = mni_gallery_state(from);
     m.rows = mni_alloc(GROUP, sizeof *m.rows);
     m.vectors = mni_alloc(GROUP, m.from->base->meta.dim * sizeof *m.vectors);
-    m.texts = mni_alloc(2 * GROUP, sizeof *m.texts);
+    m.texts = mni_alloc(3 * GROUP, sizeof *m.texts);
     mann_status s = m.rows && m.vectors && m.texts ? list_present(&m, err)
                                                    : no_memory(&m, err);
     if (s == MANN_OK) s = take_rows(&m, h, err);

@@ -7,7 +7,8 @@
 
 #define MNI_MAX_DIM  65536u
 #define MNI_MAX_ROWS 0xFFFFFF00u      /* rows are u32; the last few numbers mean "none" */
-enum { MNI_MAX_NAME = 4096, MNI_MAX_SOURCE = 65535 };
+#define MNI_UNIT_BOUND 1e-4             /* squared length of a unit vector, less 1 */
+enum { MNI_MAX_NAME = 4096, MNI_MAX_SOURCE = 65535, MNI_MAX_KEY = 1024 };
 
 void      mni_meta_encode(const mni_meta *m, uint8_t out[MNI_META_BYTES]);
 mni_dtype mni_store_dtype(uint32_t store);

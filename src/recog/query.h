@@ -7,6 +7,7 @@
 #include "recog/gallery.h"
 
 typedef struct mni_query_view {
+    mni_gallery *gallery;
     mni_state *state;                   /* owned reference */
     const mann_search *search;
     float *queries;                     /* owned: n x dim, prepared */
@@ -21,7 +22,8 @@ void mni_query_view_fini(mni_query_view *v);
 
 /* What one thread needs to ask; {0} to begin with. */
 typedef struct mni_asker {
-    mni_scratch *scratch;
+    mni_gallery *gallery;
+    mni_scratch *scratch;               /* back to the gallery */
     float *tail;                        /* distances to the tail, of `tail_query` */
     const float *tail_query;
     mni_near *near, *merged;

@@ -15,9 +15,7 @@ static mann_status put_anew(mni_change *c, uint32_t row, const mni_record *r,
     if (!vector) return mni_fail(err, MANN_E_NOMEM, "%s: a row", c->g->path);
     mni_state_vector(c->next, row, vector);
     mann_status s = mni_change_kill(c, row, err);
-    if (s == MANN_OK)
-        s = mni_change_add(c, r->id, r->content_hash, r->time, r->klass, r->source,
-                           r->source_chars, vector, err);
+    if (s == MANN_OK) s = mni_change_add(c, r, vector, err);
     mni_free(vector);
     return s;
 }

@@ -88,19 +88,22 @@ static const char *take_text(mni_cursor *in, uint32_t *n, int *none)
 static mann_status replay_add(mni_change *c, mni_cursor *in, mann_error *err)
 {
     mni_gallery *g = c->g;
-    uint32_t n_class, n_source, n_key, row, klass = MANN_NO_CLASS,
-                                            dim = c->next->tail->dim;
-    int no_class, none;
-    uint64_t id = mni_cursor_u64(in), hash = mni_cursor_u64(in),
-             time = mni_cursor_u64(in);
+    uint32_t n_class, row, dim = c->next->tail->dim;
+    int no_class, none, no_key;
+    mni_record r = { .klass = MANN_NO_CLASS };
+    r.id = mni_cursor_u64(in);
+    r.content_hash = mni_cursor_u64(in);
+    r.time = mni_cursor_u64(in);
     const char *name = take_text(in, &n_class, &no_class);
-    const char *source = take_text(in, &n_source, &none);
-    if (none) n_source = 0;
-    take_text(in, &n_key, &none);
+    r.source = take_text(in, &r.source_chars, &none);
+    if (none) r.source_chars = 0;
+    r.key = take_text(in, &r.key_chars, &no_key);
+    if (no_key) r.key_chars = 0;
     const uint8_t *bytes = mni_cursor_take(in, (size_t)dim * sizeof(float));
     if (in->bad)
         return mni_fail(err, MANN_E_FORMAT, "%s: a record of the journal is too short",
                         g->path);
+    if (!no_key) MNI_TRY(mni_key_check(g->path, r.key, r.key_chars, err));
     float *vector = mni_alloc(dim, sizeof *vector);
     if (!vector) return mni_fail(err, MANN_E_NOMEM, "%s: a row", g->path);
     for (uint32_t i = 0; i < dim; i++) {
@@ -108,13 +111,13 @@ static mann_status replay_add(mni_change *c, mni_cursor *in, mann_error *err)
         memcpy(&vector[i], &bits, sizeof bits);
     }
     mann_status s = mni_rows_prepare((mann_metric)c->next->base->meta.metric, vector, dim,
-                                     "journal row", id, err);
-    if (s == MANN_OK && !no_class) s = mni_change_class(c, name, n_class, &klass, err);
-    if (s == MANN_OK && mni_state_find_id(c->next, id, &row))
+                                     "journal row", r.id, err);
+    if (s == MANN_OK && !no_class) s = mni_change_class(c, name, n_class, &r.klass, err);
+    if (s == MANN_OK && mni_state_find_id(c->next, r.id, &row))
         s = mni_change_kill(c, row, err);
-    if (s == MANN_OK)
-        s = mni_change_add(c, id, hash, time, klass, source, n_source, vector, err);
-    if (s == MANN_OK && id >= g->next_id && id < UINT64_MAX - 1) g->next_id = id + 1;
+    if (s == MANN_OK) s = mni_change_add(c, &r, vector, err);
+    if (s == MANN_OK && r.id >= g->next_id && r.id < UINT64_MAX - 1)
+        g->next_id = r.id + 1;
     mni_free(vector);
     return s;
 }

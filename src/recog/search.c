@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "os/clock.h"
+#include "os/pages.h"
 #include "os/try.h"
 #include "recog/query.h"
 
@@ -32,7 +34,8 @@ static int keep_row(void *ctx, uint32_t row)
 mann_status mni_query_view_init(mni_query_view *v, mni_gallery *g, mann_matrix queries,
                                 const mann_search *s, mann_error *err)
 {
-    *v = (mni_query_view){ .state = mni_gallery_state(g), .search = s };
+    *v = (mni_query_view){ .gallery = g, .state = mni_gallery_state(g),
+                            .search = s };
     v->n = queries.rows;
     const mni_meta *m = &v->state->base->meta;
     v->dim = m->dim;
@@ -99,8 +102,8 @@ mni_ann_params mni_query_params(const mni_query_view *v, size_t k)
 
 mann_status mni_asker_init(mni_asker *a, const mni_query_view *v, mann_error *err)
 {
-    *a = (mni_asker){ 0 };
-    MNI_TRY(mni_scratch_new(&a->scratch, err));
+    *a = (mni_asker){ .gallery = v->gallery };
+    MNI_TRY(mni_gallery_take_scratch(v->gallery, &a->scratch, err));
     a->tail = mni_alloc((size_t)v->state->n_tail + 1, sizeof *a->tail);
     return a->tail ? MANN_OK
                    : mni_fail(err, MANN_E_NOMEM, "search: distances to the tail");
@@ -108,11 +111,21 @@ mann_status mni_asker_init(mni_asker *a, const mni_query_view *v, mann_error *er
 
 void mni_asker_fini(mni_asker *a)
 {
-    mni_scratch_free(a->scratch);
+    if (a->gallery) mni_gallery_give_scratch(a->gallery, a->scratch);
     mni_free(a->tail);
     mni_free(a->near);
     mni_free(a->merged);
     *a = (mni_asker){ 0 };
+}
+
+/* A search that took so long waited for a disk; then so would their records. */
+static void send_for_records(const mni_state *s, const mni_near *rows, size_t n)
+{
+    enum { MOST = 256 };
+    for (size_t i = 0; i < n && i < MOST; i++)
+        if (rows[i].row < s->base->rows.n)
+            mni_pages_send_for(s->base->records + (size_t)rows[i].row * MNI_RECORD_BYTES,
+                               MNI_RECORD_BYTES);
 }
 
 mann_status mni_asker_nearest(mni_asker *a, const mni_query_view *v, const float *query,
@@ -129,8 +142,10 @@ mann_status mni_asker_nearest(mni_asker *a, const mni_query_view *v, const float
         a->tail_query = query;
     }
     const mni_ann_params p = mni_query_params(v, k);
+    const double start = mni_clock_seconds(), PATIENCE = 2e-3;
     MNI_TRY(mni_ann_search(s->base->ann, &s->base->rows, query, &p, a->scratch, a->near,
                            &n_base, err));
+    const int is_slow = mni_clock_seconds() - start > PATIENCE;
     mni_topk best;
     mni_topk_init(&best, a->merged, k);
     for (size_t i = 0; i < n_base; i++)
@@ -144,6 +159,7 @@ mann_status mni_asker_nearest(mni_asker *a, const mni_query_view *v, const float
     }
     *n = mni_topk_sort(&best);
     *rows = a->merged;
+    if (is_slow) send_for_records(s, *rows, *n);
     return MANN_OK;
 }
 

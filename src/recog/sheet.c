@@ -86,7 +86,8 @@ mann_status mni_sheet_thumb_file(mni_gallery *g, const char *path, mann_image *o
 {
     uint8_t *bytes = NULL;
     size_t n_bytes = 0;
-    if (mni_read_file(g->vfs, path, MAX_PHOTO_BYTES, &bytes, &n_bytes, NULL) != MANN_OK)
+    if (mni_source_read(g->sources, path, MAX_PHOTO_BYTES, &bytes, &n_bytes, NULL) !=
+        MANN_OK)
         bytes = NULL;
     const mann_status s = mni_sheet_thumb_bytes(bytes, n_bytes, out, err);
     mni_free(bytes);
@@ -99,19 +100,19 @@ mann_status mni_sheet_thumb_hit(mni_gallery *g, uint64_t id, mann_image *out,
 {
     char source[4096];
     mni_text path = { 0 };
-    mni_stat st;
+    mni_roots roots;
     int found = 0;
     if (mni_gallery_source(g, id, source, sizeof source, NULL) != MANN_OK)
         return grey_box(out, err);
-    mni_mutex_lock(&g->lock);
+    MNI_TRY(mni_gallery_copy_roots(g, &roots, err));
     /* newest first; then the path itself */
-    for (uint32_t i = g->n_roots + 1; i-- > 0 && !found;) {
+    for (uint32_t i = roots.n + 1; i-- > 0 && !found;) {
         mni_text_clear(&path);
-        mni_path_join(&path, i > 0 ? g->roots[i - 1] : "", source);
+        mni_path_join(&path, i > 0 ? roots.path[i - 1] : "", source);
         found = !path.failed &&
-                g->vfs->ops->stat(g->vfs, mni_text_get(&path), &st, NULL) == MANN_OK;
+                mni_source_there(g->sources, mni_text_get(&path), NULL) == MANN_OK;
     }
-    mni_mutex_unlock(&g->lock);
+    mni_roots_fini(&roots);
     mann_status s = found ? mni_sheet_thumb_file(g, mni_text_get(&path), out, err)
                           : grey_box(out, err);
     mni_text_fini(&path);

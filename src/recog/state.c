@@ -35,6 +35,7 @@ void mni_tail_release(mni_tail *t)
     mni_stable_fini(&t->names);
     mni_idmap_fini(&t->by_id);
     mni_idmap_fini(&t->by_name);
+    mni_idmap_fini(&t->by_key);
     mni_free(t);
 }
 
@@ -101,25 +102,26 @@ uint64_t mni_state_id(const mni_state *s, uint32_t row)
 }
 
 /* 0 id u64 | 8 content hash u64 | 16 time u64 | 24 place in HEAP u64 | 32 source bytes
- * u32 | 36 key bytes u32 | 40 class u32 | 44 checksum u32 */
+ * u32 | 36 key bytes u32 | 40 class u32 | 44 checksum u32. In HEAP: source, then key. */
 void mni_state_record(const mni_state *s, uint32_t row, mni_record *out)
 {
     if (row >= s->base->rows.n) {
         const mni_tail_row *t = tail_row(s, row);
-        *out = (mni_record){ t->id, t->content_hash, t->time, t->klass, t->source,
-                             (uint32_t)strlen(t->source) };
+        *out = (mni_record){ .id = t->id, .content_hash = t->content_hash,
+                             .time = t->time, .klass = t->klass, .source = t->source,
+                             .key = t->key, .source_chars = (uint32_t)strlen(t->source),
+                             .key_chars = (uint32_t)strlen(t->key) };
         return;
     }
     const uint8_t *p = s->base->records + (size_t)row * MNI_RECORD_BYTES;
-    uint64_t at = mni_get64(p + 24);
-    uint32_t n = mni_get32(p + 32);
-    int fits = mni_span_fits(at, n, 1, s->base->heap.n_bytes);
-    *out = (mni_record){ mni_get64(p),
-                         mni_get64(p + 8),
-                         mni_get64(p + 16),
-                         mni_state_class(s, row),
-                         fits ? (const char *)s->base->heap.data + at : "",
-                         fits ? n : 0 };
+    const uint64_t at = mni_get64(p + 24);
+    const uint32_t n = mni_get32(p + 32), n_key = mni_get32(p + 36);
+    const int fits = mni_span_fits(at, (uint64_t)n + n_key, 1, s->base->heap.n_bytes);
+    const char *text = fits ? (const char *)s->base->heap.data + at : "";
+    *out = (mni_record){ .id = mni_get64(p), .content_hash = mni_get64(p + 8),
+                         .time = mni_get64(p + 16), .klass = mni_state_class(s, row),
+                         .source = text, .key = fits ? text + n : "",
+                         .source_chars = fits ? n : 0, .key_chars = fits ? n_key : 0 };
 }
 
 void mni_state_vector(const mni_state *s, uint32_t row, float *out)

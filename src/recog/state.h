@@ -46,13 +46,15 @@ typedef struct mni_base {
     const uint64_t *name_at;            /* n_classes + 1 offsets into name_heap */
     const uint32_t *by_name;            /* classes in order of their names */
     const uint32_t *by_id;              /* rows in order of their ids */
+    const uint32_t *by_key;             /* n_keys rows that have one, in their order */
+    uint32_t n_keys;
     const uint32_t *class_at;           /* n_classes + 1 offsets into class_rows */
     const uint32_t *class_rows;         /* rows in order of class, then row */
     mni_section model;                  /* a whole model file, or empty */
     /* folders that sources are relative to: NUL-terminated, in a row */
     mni_section roots;
     mni_calib calib;                    /* of this gallery's own rows; n_sizes 0: none */
-    void *mended[8];                    /* owned: arrays that repair put in (mend.c) */
+    void *mended[12];                    /* owned: arrays that repair put in (mend.c) */
 } mni_base;
 
 mann_status mni_base_open(mni_base **out, const mni_vfs *v, const char *path,
@@ -65,6 +67,7 @@ typedef struct mni_tail_row {
     uint64_t id, content_hash, time;
     uint32_t klass;
     char *source;                       /* owned by the tail; "" for none */
+    const char *key;                    /* likewise; behind the source */
 } mni_tail_row;
 
 typedef struct mni_tail {
@@ -77,6 +80,7 @@ typedef struct mni_tail {
     uint32_t n_rows, n_names;
     mni_idmap by_id;                    /* id -> newest tail row */
     mni_idmap by_name;            /* hash of the name -> class, for classes of the tail */
+    mni_idmap by_key;             /* hash of the key -> newest tail row (keys.c) */
 } mni_tail;
 
 mann_status mni_tail_new(mni_tail **out, uint32_t dim, mann_error *err);
@@ -128,8 +132,8 @@ int mni_state_fold_due(const mni_state *s);
 typedef struct mni_record {
     uint64_t id, content_hash, time;
     uint32_t klass;
-    const char *source;
-    uint32_t source_chars;
+    const char *source, *key;           /* key: "", or the user's name of the record */
+    uint32_t source_chars, key_chars;
 } mni_record;
 void     mni_state_record(const mni_state *s, uint32_t row, mni_record *out);
 uint32_t mni_state_class(const mni_state *s, uint32_t row);
@@ -141,6 +145,12 @@ const char *mni_state_name(const mni_state *s, uint32_t klass, uint32_t *n_chars
 /* Row of a live id: 1 if found. Caller holds the gallery's mutex (the tail's map is
  * read). */
 int mni_state_find_id(const mni_state *s, uint64_t id, uint32_t *row);
+/* (keys.c) Row of the live record with this key: 1 if found. Caller holds the gallery's
+ * mutex. */
+int mni_state_find_key(const mni_state *s, const char *key, size_t n_chars,
+                       uint32_t *row);
+/* For the writer: the tail row with a key is known by it, room having been reserved. */
+void mni_tail_know_key(mni_tail *t, uint32_t tail_row);
 /* Class of a name: 1 if found. Caller holds the gallery's mutex. */
 int mni_state_find_class(const mni_state *s, const char *name, uint32_t *klass);
 

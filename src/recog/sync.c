@@ -103,15 +103,15 @@ static mann_status no_memory(const sync_run *r, mann_error *err)
 static int exists_below_a_root(const sync_run *r, const mni_record *rec, mni_text *path,
                                mni_text *source)
 {
-    const mni_vfs *v = r->g->vfs;
-    mni_stat st;
     mni_text_clear(source);
     mni_text_add_n(source, rec->source, rec->source_chars);
     for (uint32_t i = 0; i < r->roots.n; i++) {
         mni_text_clear(path);
         mni_path_join(path, r->roots.path[i], mni_text_get(source));
         if (path->failed || source->failed) return 1;   /* in doubt it is there */
-        if (v->ops->stat(v, mni_text_get(path), &st, NULL) != MANN_E_NOT_FOUND) return 1;
+        if (mni_source_there(r->g->sources, mni_text_get(path), NULL) !=
+            MANN_E_NOT_FOUND)
+            return 1;
     }
     return 0;
 }
@@ -120,7 +120,6 @@ static int exists_below_a_root(const sync_run *r, const mni_record *rec, mni_tex
  * that of the set show the record's content? In doubt it does. */
 static int shown_by_another_root(const sync_run *r, const mni_record *rec)
 {
-    const mni_vfs *v = r->g->vfs;
     mni_text path = { 0 }, source = { 0 };
     int shown = 0;
     mni_text_add_n(&source, rec->source, rec->source_chars);
@@ -131,8 +130,8 @@ static int shown_by_another_root(const sync_run *r, const mni_record *rec)
         mni_text_clear(&path);
         mni_path_join(&path, r->roots.path[i], mni_text_get(&source));
         if (path.failed || source.failed) { shown = 1; break; }
-        const mann_status s = mni_read_file(v, mni_text_get(&path), UINT64_C(1) << 30,
-                                            &bytes, &n_bytes, NULL);
+        const mann_status s = mni_source_read(r->g->sources, mni_text_get(&path),
+                                              UINT64_C(1) << 30, &bytes, &n_bytes, NULL);
         shown = s == MANN_OK ? mni_hash_bytes(bytes, n_bytes, 0) == rec->content_hash
                              : s != MANN_E_NOT_FOUND;
         if (s == MANN_OK) mni_free(bytes);
@@ -390,24 +389,16 @@ static void note_gone(const sync_run *r, const mni_record *rec, int removed)
     r->hooks->note(r->hooks->user, MANN_NOTE_INFO, sentence);
 }
 
-static int see_name(void *ctx, const char *name)
-{
-    if (strcmp(name, ".") != 0 && strcmp(name, "..") != 0) *(int *)ctx = 1;
-    return 0;
-}
-
 /* A folder that the gallery knows and that is not there, or empty as the place is where
  * nothing is mounted; NULL: they all are. Who knows as many as there is room for may have
  * forgotten one; "." may have been another folder. */
 static const char *absent_root(const sync_run *r)
 {
-    const mni_vfs *v = r->g->vfs;
     if (r->roots.n == MNI_MAX_ROOTS) return "more folders than a gallery remembers";
     for (uint32_t i = 0; i < r->roots.n; i++) {
-        int any = 0;
         const char *root = r->roots.path[i], *set = r->set->root ? r->set->root : "";
         if (strcmp(root, ".") == 0 && strcmp(set, ".") != 0) return root;
-        if (v->ops->list(v, root, see_name, &any, NULL) != MANN_OK || !any) return root;
+        if (!mni_source_root_there(r->g->sources, root)) return root;
     }
     return NULL;
 }

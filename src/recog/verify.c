@@ -89,7 +89,8 @@ static mann_status check_vectors(const mni_gallery *g, const mni_state *s,
         mni_state_vector(s, row, v);
         for (uint32_t i = 0; i < dim; i++) squares += (double)v[i] * (double)v[i];
         if (!isfinite(squares)) status = bad_row(g, row, "its vector is not finite", err);
-        else if (s->base->meta.metric == MANN_COSINE && fabs(squares - 1) > 1e-4)
+        else if (s->base->meta.metric == MANN_COSINE &&
+                 fabs(squares - 1) > MNI_UNIT_BOUND)
             status = bad_row(g, row, "its vector is not of unit length", err);
     }
     mni_free(v);
@@ -112,6 +113,8 @@ mann_status mni_gallery_verify(mni_gallery *g, const mann_hooks *h, mann_error *
     tell(h, "checksums of every section", status);
     if (status == MANN_OK) tell(h, "records", status = check_records(g, b, err));
     if (status == MANN_OK) tell(h, "map of ids", status = check_ids(g, b, err));
+    if (status == MANN_OK) status = mni_base_check_keys(g, s, err);
+    if (b->n_keys) tell(h, "keys", status);
     if (status == MANN_OK)
         tell(h, "classes and their names", status = check_classes(g, b, err));
     if (status == MANN_OK) tell(h, "vectors", status = check_vectors(g, s, err));

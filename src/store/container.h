@@ -51,6 +51,8 @@ void mni_writer_end(mni_writer *w);
 /* The three in one. */
 void mni_writer_section(mni_writer *w, const char tag[4], mni_dtype dtype, uint32_t align,
                         const void *bytes, size_t n_bytes);
+/* Another uuid than the one it was begun with: a hash of what was put since. */
+void mni_writer_identify(mni_writer *w, mni_uuid uuid);
 /* Header, table and checksums; sync, rename, sync of the folder. Frees the writer in
  * every case. On failure the temp file is gone and what stood at `path` still stands; if
  * nothing but the last step failed, the new file stands there, whole, but may not survive
@@ -69,7 +71,8 @@ typedef struct mni_section {
 /* check every CRC; files under 64 MiB are always checked whole */
 enum {
     MNI_READ_VERIFY = 1,
-    MNI_READ_DAMAGED = 2        /* for repair: header and table must be sound, no more */
+    MNI_READ_DAMAGED = 2,       /* for repair: header and table must be sound, no more */
+    MNI_READ_SCATTERED = 4      /* will be read here and there (os/pages.h) */
 };
 
 mann_status mni_reader_open(mni_reader **out, const mni_vfs *v, const char *path,
@@ -92,6 +95,10 @@ mann_status mni_reader_place(mni_reader **out, const void *bytes, size_t n_bytes
                              uint64_t generation, const mni_placed *sections, uint32_t n,
                              mann_error *err);
 void        mni_reader_free(mni_reader *r);
+/* Before much of it is read from front to back; takes MNI_READ_SCATTERED back. */
+void        mni_reader_in_turn(const mni_reader *r);
+/* Is this still the file that stands at `path`? 0: another one took its name since. */
+int         mni_reader_is_at(const mni_reader *r, const mni_vfs *v, const char *path);
 mni_file_is mni_reader_kind(const mni_reader *r);
 mni_uuid    mni_reader_uuid(const mni_reader *r);
 uint64_t    mni_reader_generation(const mni_reader *r);

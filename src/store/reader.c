@@ -14,6 +14,7 @@
 
 #include "base/mem.h"
 #include "kern/crc32c.h"
+#include "os/pages.h"
 #include "store/disk.h"
 
 /* smaller files are checked whole at open */
@@ -35,7 +36,7 @@ typedef unsigned long long ull;
 static const char *kind_name(uint32_t kind)
 {
     static const char *const names[] = { "nothing known", "a model", "a gallery",
-                                         "an index", "data" };
+                                         "an index", "a data set" };
     return names[kind <= MNI_FILE_DATA ? kind : 0];
 }
 
@@ -215,8 +216,14 @@ static mann_status check_section(const mni_reader *r, const mni_disk_section *e,
     return MANN_OK;
 }
 
+void mni_reader_in_turn(const mni_reader *r)
+{
+    if (r && r->vfs) mni_pages_in_turn(r->bytes, r->n_bytes);
+}
+
 mann_status mni_reader_verify(const mni_reader *r, mann_error *err)
 {
+    mni_reader_in_turn(r);
     /* The two that were copied at open: what is in the file now must still be what we
      * work with. */
     const size_t table_bytes = r->header.section_count * sizeof *r->sections;
@@ -303,6 +310,7 @@ mann_status mni_reader_open(mni_reader **out, const mni_vfs *v, const char *path
         if (s == MANN_OK) {
             r->vfs = v;
             r->bytes = bytes;
+            if (flags & MNI_READ_SCATTERED) mni_pages_scattered(bytes, r->n_bytes);
         }
         mni_close(f, NULL); /* the mapping stands by itself; nothing was written */
     }
@@ -361,6 +369,20 @@ void mni_reader_free(mni_reader *r)
     mni_free(r->sections);
     mni_free(r->name);
     mni_free(r);
+}
+
+/* The header has the checksum of the table, and that those of all bytes: equal headers,
+ * equal files. In doubt (no file, no reading) it is the same. */
+int mni_reader_is_at(const mni_reader *r, const mni_vfs *v, const char *path)
+{
+    mni_disk_header there;
+    mni_file *f;
+    size_t got = 0;
+    if (mni_open(v, path, MNI_OPEN_READ, &f, NULL) != MANN_OK) return 1;
+    const mann_status s = mni_read(f, &there, sizeof there, 0, &got, NULL);
+    mni_close(f, NULL);
+    return s != MANN_OK || got < sizeof there ||
+           memcmp(&there, &r->header, sizeof there) == 0;
 }
 
 /* --- asking ----------------------------------------------------------------------- */

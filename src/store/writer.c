@@ -167,6 +167,11 @@ void mni_writer_section(mni_writer *w, const char tag[4], mni_dtype dtype, uint3
     mni_writer_end(w);
 }
 
+void mni_writer_identify(mni_writer *w, mni_uuid uuid)
+{
+    memcpy(w->header.uuid, uuid.bytes, sizeof uuid.bytes);
+}
+
 /* Checksums, then the table that points to them, then the header that stands before
  * all. */
 static void put_tail(mni_writer *w)

@@ -12,6 +12,11 @@
  *   PRXW  f32     the proxies, a row for each class, if the loss has them
  *   PRXM  f32     their momentum
  *
+ *   EMAW  f32     the mean of the weights, if there is one, and
+ *   EMAS  f32     of the norms' statistics
+ *
+ *   PLAN  u32     in the middle of an epoch of look-alikes, its mni_batch_plan
+ *
  * The rest follows from the configuration, as all randomness is a function of the step.
  * SPDX-License-Identifier: MIT */
 #include <string.h>
@@ -20,7 +25,7 @@
 #include "store/container.h"
 #include "train/trainer.h"
 
-enum { LAYOUT = 1, MOST_EPOCHS = 1 << 24 };
+enum { LAYOUT = 2, MOST_EPOCHS = 1 << 24 };
 
 mann_status mni_checkpoint_path(const mni_trainer *t, const char *name, mni_text *out,
                                 mann_error *err)
@@ -68,6 +73,9 @@ static void encode(const mni_trainer *t, mni_buf *b)
     mni_buf_u32(b, st->best_epoch);
     mni_buf_u32(b, st->n_stale);
     mni_buf_u32(b, st->watch.n_stuck);
+    mni_buf_u32(b, st->watch.n_flat);
+    put_real(b, st->watch.gap);
+    put_real(b, st->watch.best_gap);
     put_real(b, st->sum_loss);
     put_real(b, st->sum_active);
     mni_buf_u64(b, st->n_epochs);
@@ -92,6 +100,9 @@ static mann_status decode(mni_trainer *t, mni_cursor *c, const char *name,
     st.best_epoch = mni_cursor_u32(c);
     st.n_stale = mni_cursor_u32(c);
     st.watch.n_stuck = mni_cursor_u32(c);
+    st.watch.n_flat = mni_cursor_u32(c);
+    st.watch.gap = take_real(c);
+    st.watch.best_gap = take_real(c);
     st.sum_loss = take_real(c);
     st.sum_active = take_real(c);
     const uint64_t n = mni_cursor_u64(c);
@@ -140,6 +151,13 @@ static void forget_old(const mni_trainer *t, uint64_t epoch)
     mni_text_fini(&path);
 }
 
+/* The plan of an epoch is made of the weights that it began with. */
+static int plan_is_needed(const mni_trainer *t)
+{
+    const uint64_t step = t->state.step, epoch = t->config.steps_per_epoch;
+    return t->config.hard_classes > 1 && step > epoch && step % epoch != 0;
+}
+
 static mann_status write_file(mni_trainer *t, const char *path, const mni_buf *state,
                               mann_error *err)
 {
@@ -158,6 +176,16 @@ static mann_status write_file(mni_trainer *t, const char *path, const mni_buf *s
         mni_writer_section(w, "PRXM", MNI_F32, MNI_ALIGN_SECTION,
                            mni_proxies_momentum(t->proxies), n_bytes);
     }
+    if (t->ema.params) {
+        mni_writer_section(w, "EMAW", MNI_F32, MNI_ALIGN_SECTION, t->ema.params,
+                           t->ema.n_params * sizeof(float));
+        mni_writer_section(w, "EMAS", MNI_F32, MNI_ALIGN_SECTION, t->ema.stats,
+                           t->ema.n_stats * sizeof(float));
+    }
+    if (plan_is_needed(t))
+        mni_writer_section(w, "PLAN", MNI_U32, MNI_ALIGN_SECTION, t->plan.places,
+                           (uint64_t)t->config.steps_per_epoch * t->sampler.classes *
+                               sizeof(uint32_t));
     mni_writer_section(w, "TRST", MNI_BYTES, MNI_ALIGN_SECTION, state->bytes,
                        state->n_bytes);
     return mni_writer_finish(w, err);
@@ -223,6 +251,26 @@ static mann_status read_proxies(mni_trainer *t, const mni_reader *r, mann_error 
     return read_floats(r, "PRXM", mni_proxies_momentum(t->proxies), n, err);
 }
 
+static mann_status read_mean(mni_trainer *t, const mni_reader *r, mann_error *err)
+{
+    if (!t->ema.params) return MANN_OK;
+    MNI_TRY(read_floats(r, "EMAW", t->ema.params, t->ema.n_params, err));
+    return read_floats(r, "EMAS", t->ema.stats, t->ema.n_stats, err);
+}
+
+static mann_status read_plan(mni_trainer *t, const mni_reader *r, mann_error *err)
+{
+    const uint64_t epoch = t->config.steps_per_epoch, n = epoch * t->sampler.classes;
+    mni_section s;
+    mni_batch_plan_fini(&t->plan);
+    if (!plan_is_needed(t)) return MANN_OK;
+    MNI_TRY(mni_reader_need(r, "PLAN", MNI_U32, n, &s, err));
+    t->plan = (mni_batch_plan){ t->state.step - t->state.step % epoch, epoch,
+                                mni_memdup(s.data, n * sizeof(uint32_t)) };
+    if (!t->plan.places) return mni_fail(err, MANN_E_NOMEM, "training: plan");
+    return mni_batch_plan_check(&t->plan, t->sampler.classes, mni_reader_name(r), err);
+}
+
 static mann_status read_checkpoint(mni_trainer *t, const mni_reader *r, mann_error *err)
 {
     mni_model *m;
@@ -231,6 +279,8 @@ static mann_status read_checkpoint(mni_trainer *t, const mni_reader *r, mann_err
     mni_cursor c = mni_cursor_of(state.data, (size_t)state.n_bytes);
     MNI_TRY(decode(t, &c, mni_reader_name(r), err));
     MNI_TRY(read_proxies(t, r, err));
+    MNI_TRY(read_mean(t, r, err));
+    MNI_TRY(read_plan(t, r, err));
     MNI_TRY(mni_model_read(&m, r, err));
     const mann_status s = mni_network_import(t->net, m, err);
     mni_model_free(m);

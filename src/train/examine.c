@@ -8,8 +8,10 @@
 #include "kern/kern_dist.h"
 #include "os/try.h"
 #include "train/augment.h"
+#include "train/split.h"
+#include "train/pictures.h"
 
-enum { AT_ONCE = 64, MEASURED = 32 };
+enum { MEASURED = 32 };
 
 mann_status mni_exam_init(mni_exam *x, const mni_cache *cache, mni_class_list *list,
                           uint32_t dim, mann_error *err)
@@ -29,8 +31,7 @@ mann_status mni_exam_init(mni_exam *x, const mni_cache *cache, mni_class_list *l
 
 void mni_exam_fini(mni_exam *x)
 {
-    mni_free(x->list.first);
-    mni_free(x->list.images);
+    mni_class_list_fini(&x->list);
     mni_free(x->rows);
     mni_free(x->labels);
     *x = (mni_exam){ .dim = 0 };
@@ -38,52 +39,16 @@ void mni_exam_fini(mni_exam *x)
 
 /* --- embedding -------------------------------------------------------------------- */
 
-typedef struct prepare_job {
-    const mni_exam *x;
-    size_t at, input_floats;
-    uint8_t *rooms; /* 2 per picture */
-    float *input;
-} prepare_job;
-
-static mann_status prepare(void *ctx, size_t begin, size_t end, size_t chunk,
-                           mann_error *err)
-{
-    const prepare_job *j = ctx;
-    const mni_cache *c = j->x->cache;
-    const mni_augment none = { 0 };
-    (void)chunk;
-    for (size_t i = begin; i < end; i++) {
-        uint8_t *room = j->rooms + 2 * i * mni_cache_room(c);
-        mni_picture p;
-        MNI_TRY(mni_cache_get(c, j->x->list.images[j->at + i], room, &p, err));
-        MNI_TRY(mni_augment_run(&none, &p, &c->recipe, 0,
-                                mni_rng_at(0, MNI_FOR_AUGMENT, 0, 0, 0),
-                                room + mni_cache_room(c),
-                                j->input + i * j->input_floats, err));
-    }
-    return MANN_OK;
-}
-
 static mann_status embed_all(mni_exam *x, const mni_model *m, mni_pool *pool,
                              mann_error *err)
 {
     const size_t n = x->list.first[x->list.n_classes];
-    prepare_job j = { .x = x,
-                      .input_floats =
-                          (size_t)3 * x->cache->recipe.size * x->cache->recipe.size };
-    j.rooms = mni_alloc(2 * AT_ONCE, mni_cache_room(x->cache));
-    j.input = mni_alloc_aligned(AT_ONCE, j.input_floats * sizeof *j.input, 0);
-    mann_status s = MANN_OK;
-    if (!j.rooms || !j.input)
-        s = mni_fail(err, MANN_E_NOMEM, "validation: input of %d images", AT_ONCE);
-    for (; s == MANN_OK && j.at < n; j.at += AT_ONCE) {
-        const size_t now = n - j.at < AT_ONCE ? n - j.at : AT_ONCE;
-        s = mni_parallel_try(pool, now, 1, prepare, &j, err);
-        if (s == MANN_OK)
-            s = mni_model_forward(m, j.input, now, pool, x->rows + j.at * x->dim, err);
-    }
-    mni_free(j.rooms);
-    mni_free(j.input);
+    mni_pick *picks = mni_alloc(n, sizeof *picks);
+    if (!picks) return mni_fail(err, MANN_E_NOMEM, "validation: %zu pictures", n);
+    for (size_t i = 0; i < n; i++) picks[i] = (mni_pick){ x->list.images[i], 0, 0 };
+    const mann_status s =
+        mni_pictures_embed(x->cache, picks, n, m, pool, x->rows, err);
+    mni_free(picks);
     return s;
 }
 

@@ -34,7 +34,9 @@ static mann_status fill(const mni_loader *l, place *p, uint64_t step, mann_error
     mni_batch *b = &p->batch;
     b->step = step;
     for (uint32_t slot = 0; slot < b->n; slot++) {
-        const mni_pick pick = mni_sampler_at(&c->sampler, step, slot);
+        const mni_pick pick = c->plan
+                                  ? mni_batch_plan_at(c->plan, &c->sampler, step, slot)
+                                  : mni_sampler_at(&c->sampler, step, slot);
         mni_picture picture;
         b->labels[slot] = pick.label;
         b->images[slot] = pick.image;

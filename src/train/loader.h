@@ -12,6 +12,7 @@
 #define MNI_TRAIN_LOADER_H
 
 #include "train/augment.h"
+#include "train/lookalike.h"
 #include "train/sampler.h"
 
 typedef struct mni_batch {
@@ -28,6 +29,7 @@ typedef struct mni_loader_config {
     mni_augment augment;
     uint64_t seed, first_step, n_steps; /* steps first_step .. n_steps - 1 */
     uint32_t n_threads;
+    const mni_batch_plan *plan; /* borrowed; NULL: as the sampler has it */
 } mni_loader_config;
 
 typedef struct mni_loader mni_loader;

@@ -46,6 +46,12 @@ float mni_trainer_rate(const mni_trainer *t, uint64_t step)
     return rate * (float)(since + 1) / (float)climb;
 }
 
+mann_status mni_trainer_export(const mni_trainer *t, mni_model *m, mann_error *err)
+{
+    if (!t->ema.params) return mni_network_export(t->net, m, err);
+    return mni_model_set_weights(m, t->ema.params, t->ema.stats, err);
+}
+
 /* --- faults ----------------------------------------------------------------------- */
 
 static mann_status not_a_number(mni_trainer *t, const mni_batch *b, mann_error *err)
@@ -80,6 +86,7 @@ static mann_status collapsed(mni_trainer *t, mann_error *err)
     t->state.restarted = t->state.step;
     t->state.n_stale = 0;
     MNI_TRY(mni_network_import(t->net, t->start, err));
+    if (t->ema.params) mni_ema_start(&t->ema, t->net);
     memset(mni_network_momentum(t->net), 0, mni_network_n_params(t->net) * sizeof(float));
     mni_train_note(
         t, MANN_NOTE_WARNING,
@@ -121,6 +128,9 @@ static mann_status learn(mni_trainer *t, mni_loss_result *r, mann_error *err)
         mni_network_zero_grads(t->net);
         mni_network_backward(t->net, t->d_embeddings);
         norm = mni_network_step(t->net, &sgd);
+        if (t->ema.params)
+            mni_ema_step(&t->ema, t->net, c->ema, t->state.step - t->state.restarted,
+                         t->pool);
     }
     const mni_watch_verdict verdict = mni_watch_step(&t->state.watch, &loss, r, norm);
     if (verdict == MNI_WATCH_NOT_A_NUMBER) return not_a_number(t, b, err);
@@ -203,7 +213,7 @@ static mann_status keep_if_best(mni_trainer *t, mann_error *err)
     }
     st->best_epoch = (uint32_t)st->n_epochs;
     st->n_stale = 0;
-    MNI_TRY(mni_network_export(t->net, t->best, err));
+    MNI_TRY(mni_trainer_export(t, t->best, err));
     MNI_TRY(attach_validation(t, t->best, now, err));
     mni_put64(key, t->key);
     MNI_TRY(mni_model_attach(t->best, MNI_BEST_TAG, key, sizeof key, err));
@@ -216,7 +226,7 @@ static mann_status end_epoch(mni_trainer *t, mann_error *err)
     const mni_loss_config loss = exam_loss(t);
     const double n = t->config.steps_per_epoch;
     mni_grade grade;
-    MNI_TRY(mni_network_export(t->net, t->work, err));
+    MNI_TRY(mni_trainer_export(t, t->work, err));
     MNI_TRY(mni_exam_run(&t->exam, t->work, &loss, t->sampler.classes, t->sampler.images,
                          t->pool, &grade, err));
     if (!mni_grow((void **)&st->epochs, &st->epochs_cap, st->n_epochs + 1,
@@ -249,10 +259,29 @@ static int finished(const mni_trainer *t)
     return t->state.step >= t->schedule.n_steps || t->state.n_stale >= t->config.patience;
 }
 
+/* The first epoch is drawn by lot: nothing is known of the classes yet. */
+static mann_status plan_epoch(mni_trainer *t, mann_error *err)
+{
+    const mann_train_config *c = &t->config;
+    mni_lookalike_report r;
+    const double begun = mni_clock_seconds();
+    if (c->hard_classes < 2 || t->state.step == 0 ||
+        t->state.step % c->steps_per_epoch != 0)
+        return MANN_OK;
+    mni_batch_plan_fini(&t->plan);
+    t->plan = (mni_batch_plan){ t->state.step, c->steps_per_epoch, NULL };
+    MNI_TRY(mni_trainer_export(t, t->work, err));
+    MNI_TRY(mni_lookalike_plan(&t->plan, &t->sampler, &t->cache, t->work, c->hard_classes,
+                               c->seed, t->pool, &r, err));
+    MNI_TRY(mni_train_log_plan(t, &r, mni_clock_seconds() - begun, err));
+    return mni_trainer_load(t, err);
+}
+
 static mann_status run(mni_trainer *t, mann_error *err)
 {
     while (!finished(t)) {
         mni_loss_result r;
+        MNI_TRY(plan_epoch(t, err));
         MNI_TRY(learn(t, &r, err));
         const int stop = asked_to_stop(t, &r);
         if (t->state.step % t->config.steps_per_epoch == 0)

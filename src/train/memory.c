@@ -49,12 +49,18 @@ mann_status mni_train_cost(const mni_model *m, const mann_train_config *c, size_
     MNI_TRY(mni_network_plan(mni_model_resnet(m), batch, threads, &net, err));
     out->batch = (uint32_t)batch;
     out->activation_bytes = net.arena;
-    out->weight_bytes = net.all - net.arena + 2 * mni_model_bytes(m, 0, threads);
+    out->weight_bytes = net.all - net.arena + 2 * mni_model_bytes(m, 0, threads) +
+                        (c->ema > 0 ? mni_ema_bytes(mni_model_resnet(m)) : 0);
     out->work_bytes = work_bytes(m, batch, threads) +
                       mni_model_bytes(m, AT_ONCE, threads) - mni_model_bytes(m, 0, 0);
     if (mni_loss_has_proxies((mni_loss_kind)c->loss))
         out->proxy_bytes = mni_proxies_bytes(c->n_classes, mni_model_shape_of(m).dim,
                                              (size_t)batch, c->proxies);
+    if (c->hard_classes > 1)
+        out->work_bytes +=
+            mni_lookalike_bytes(c->n_classes, mni_model_shape_of(m).dim,
+                                (uint64_t)c->steps_per_epoch * c->classes_per_batch,
+                                c->hard_classes);
     out->fixed_bytes = out->activation_bytes + out->weight_bytes + out->work_bytes +
                        out->proxy_bytes;
     out->cache_bytes = c->cache_bytes;

@@ -31,19 +31,6 @@ mann_train_config mni_train_defaults(void)
 
 /* --- data ------------------------------------------------------------------------- */
 
-static mann_status open_below(const mni_trainer *t, const mni_dataset *set,
-                              const char *name, mni_dataset **out, mann_error *err)
-{
-    mni_text path = { 0 };
-    mni_path_join(&path, mni_dataset_root(set), name);
-    const mann_status s = path.failed
-                              ? mni_fail(err, MANN_E_NOMEM, "training: path")
-                              : mni_dataset_open(out, mni_dataset_vfs(set),
-                                                 mni_text_get(&path), t->hooks, err);
-    mni_text_fini(&path);
-    return s;
-}
-
 static const char *one_of(const mni_dataset *set, const char *const *names)
 {
     for (uint32_t k = 0; k < mni_dataset_n_classes(set); k++)
@@ -62,8 +49,9 @@ static mann_status open_parts(mni_trainer *t, const mni_dataset *set, mann_error
     const uint32_t n = mni_dataset_n_classes(set);
     const char *a = one_of(set, train), *b = one_of(set, val);
     if (a && b && (n == 2 || (n == 3 && one_of(set, test)))) {
-        MNI_TRY(open_below(t, set, a, &t->train_part, err));
-        if (!t->config.validation) return open_below(t, set, b, &t->val_part, err);
+        MNI_TRY(mni_dataset_below(&t->train_part, set, a, t->hooks, err));
+        if (!t->config.validation)
+            return mni_dataset_below(&t->val_part, set, b, t->hooks, err);
     }
     if (!t->config.validation) return MANN_OK;
     return mni_dataset_open(&t->val_part, t->vfs, t->config.validation, t->hooks, err);
@@ -122,7 +110,7 @@ static void choose_loss(mann_train_config *c)
                 [MANN_LOSS_PROXY_ANCHOR] = { 0.1f, 1.0f / 32 } };
     if (c->margin == 0) c->margin = own[c->loss].margin;
     if (c->temperature == 0) c->temperature = own[c->loss].temperature;
-    if (c->proxy_rate == 0) c->proxy_rate = 10 * c->learning_rate;
+    if (c->proxy_rate == 0) c->proxy_rate = c->learning_rate;
 }
 
 /* As many images as an epoch shows: each once, but of a class cap_class at most, and of
@@ -199,6 +187,9 @@ static uint64_t key_of(const mni_trainer *t)
         key = mni_hash_bytes(&c->proxies, sizeof c->proxies, key);
         key = mni_hash_bytes(&c->proxy_rate, sizeof c->proxy_rate, key);
     }
+    if (c->hard_classes > 1)
+        key = mni_hash_bytes(&c->hard_classes, sizeof c->hard_classes, key);
+    if (c->ema > 0) key = mni_hash_bytes(&c->ema, sizeof c->ema, key);
     const mni_cache *caches[2] = { &t->cache, t->exam.cache };
     const mni_class_list *lists[2] = { &t->list, &t->exam.list };
     for (int i = 0; i < 2; i++)
@@ -235,6 +226,10 @@ static mann_status make_network(mni_trainer *t, mann_error *err)
     MNI_TRY(mni_model_copy(&t->best, t->start, err));
     MNI_TRY(mni_network_new(&t->net, mni_model_resnet(t->start), batch, t->pool, err));
     MNI_TRY(mni_network_import(t->net, t->start, err));
+    if (t->config.ema > 0) {
+        MNI_TRY(mni_ema_init(&t->ema, t->net, err));
+        mni_ema_start(&t->ema, t->net);
+    }
     if (mni_loss_has_proxies((mni_loss_kind)t->config.loss)) {
         MNI_TRY(mni_proxies_new(&t->proxies, mni_sampler_n_labels(&t->sampler),
                                 mni_network_dim(t->net), batch, t->config.proxies,
@@ -247,16 +242,22 @@ static mann_status make_network(mni_trainer *t, mann_error *err)
     return MANN_OK;
 }
 
-static mann_status start_loader(mni_trainer *t, mann_error *err)
+mann_status mni_trainer_load(mni_trainer *t, mann_error *err)
 {
+    const uint64_t end = mni_trainer_epoch(t) * t->config.steps_per_epoch;
+    const int planned = t->config.hard_classes > 1;
     const mni_loader_config c = { .cache = &t->cache,
                                   .sampler = t->sampler,
                                   .augment = mni_augment_preset(t->config.augment),
                                   .seed = t->config.seed,
                                   .first_step = t->state.step,
-                                  .n_steps = t->schedule.n_steps,
+                                  .n_steps = planned && end < t->schedule.n_steps
+                                                 ? end : t->schedule.n_steps,
+                                  .plan = planned ? &t->plan : NULL,
                                   .n_threads =
                                       mni_loader_threads(mni_pool_threads(t->pool)) };
+    mni_loader_free(t->loader);
+    t->loader = NULL;
     return mni_loader_new(&t->loader, &c, err);
 }
 
@@ -297,7 +298,7 @@ mann_status mni_trainer_init(mni_trainer *t, const mni_model *m, const mni_datas
                                            : mni_checkpoint_begin(t, err));
     t->first_step = t->state.step;
     MNI_TRY(mni_train_log_open(t, err));
-    return start_loader(t, err);
+    return mni_trainer_load(t, err);
 }
 
 void mni_trainer_fini(mni_trainer *t)
@@ -305,6 +306,8 @@ void mni_trainer_fini(mni_trainer *t)
     mni_loader_free(t->loader);
     mni_network_free(t->net);
     mni_proxies_free(t->proxies);
+    mni_ema_fini(&t->ema);
+    mni_batch_plan_fini(&t->plan);
     mni_model_free(t->work);
     mni_model_free(t->best);
     mni_exam_fini(&t->exam);

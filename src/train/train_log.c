@@ -130,6 +130,28 @@ mann_status mni_train_log_epoch(mni_trainer *t, const mni_epoch *e, mann_error *
     return end(t, &j, &line, err);
 }
 
+mann_status mni_train_log_plan(mni_trainer *t, const mni_lookalike_report *r,
+                               double seconds, mann_error *err)
+{
+    mni_train_note(t, MANN_NOTE_INFO,
+                   "look-alikes: %llu images of %u classes embedded, index %s; nearest "
+                   "other class at cosine %.3f, %.0f %% meet it in their batch (%.1f s)",
+                   (unsigned long long)r->n_images, (unsigned)r->n_labels, r->spec,
+                   r->nearest, 100 * r->met, seconds);
+    if (!t->log) return MANN_OK;
+    mni_text line = { 0 };
+    mni_json j;
+    begin(t, &j, &line, "plan");
+    count(&j, "images", r->n_images);
+    count(&j, "classes", r->n_labels);
+    mni_json_key(&j, "index");
+    mni_json_string(&j, r->spec);
+    number(&j, "nearest", r->nearest);
+    number(&j, "met", r->met);
+    number(&j, "plan_seconds", seconds);
+    return end(t, &j, &line, err);
+}
+
 /* --- the summary at the start ----------------------------------------------------- */
 
 /* Where sources are mixed: how much of each there is, and how much of it is shown. */

@@ -3,6 +3,7 @@
  *
  *   prepare.c      data sets, split, network, loader: all that is made before step 1
  *   memory.c       what that takes, counted before
+ *   lookalike.c    batches of classes that are mistaken for each other
  *   loop.c         steps, epochs, best and patience, faults and their answers
  *   checkpoint.c   the state on disk, and back
  *   train_log.c    what is told: notes, JSON lines
@@ -14,6 +15,7 @@
 #define MNI_TRAIN_TRAINER_H
 
 #include "base/text.h"
+#include "nn/ema.h"
 #include "nn/network.h"
 #include "nn/proxies.h"
 #include "train/examine.h"
@@ -79,7 +81,9 @@ typedef struct mni_trainer {
     mni_sampler sampler;
     mni_network *net;
     mni_proxies *proxies; /* NULL: the loss has none */
+    mni_ema ema;          /* what is examined and kept, if weights are averaged */
     mni_loader *loader;
+    mni_batch_plan plan;  /* of the running epoch, if look-alikes are put together */
     mni_schedule schedule;
     float *d_embeddings;
     uint64_t key; /* hash of all that decides the result; checkpoints carry it */
@@ -95,6 +99,9 @@ mann_status mni_trainer_init(mni_trainer *t, const mni_model *m, const mni_datas
                              const mann_train_config *c, const mni_vfs *v, mni_pool *pool,
                              const mann_hooks *h, mann_error *err);
 void mni_trainer_fini(mni_trainer *t);
+/* The loader of the steps from now on: all, or those of the running epoch where the next
+ * will be planned when it begins. The old one goes. */
+mann_status mni_trainer_load(mni_trainer *t, mann_error *err);
 mann_status mni_model_copy(mni_model **out, const mni_model *m,
                            mann_error *err); /* weights and PREP */
 /* The running epoch, counted from 1. */
@@ -106,6 +113,8 @@ static inline uint64_t mni_trainer_epoch(const mni_trainer *t)
 /* loop.c. The learning rate of a step: the schedule's, and warm-up anew after a
  * collapse. */
 float mni_trainer_rate(const mni_trainer *t, uint64_t step);
+/* The weights that count, into a model: those of now, or their mean. */
+mann_status mni_trainer_export(const mni_trainer *t, mni_model *m, mann_error *err);
 
 /* checkpoint.c. A checkpoint is a model file (it can be used as one) with two more
  * sections. */
@@ -127,6 +136,8 @@ void mni_train_summary(mni_trainer *t);
 mann_status mni_train_log_step(mni_trainer *t, const mni_loss_result *r, double norm,
                                mann_error *err);
 mann_status mni_train_log_epoch(mni_trainer *t, const mni_epoch *e, mann_error *err);
+mann_status mni_train_log_plan(mni_trainer *t, const mni_lookalike_report *r,
+                               double seconds, mann_error *err);
 /* The images of a batch that ended in "not a number", by path, into DIR/nan_batch.txt. */
 mann_status mni_train_blame(const mni_trainer *t, const mni_batch *b, mann_error *err);
 

@@ -59,7 +59,7 @@ static void open_and_read(const uint8_t *file, size_t n)
     mni_reader_free(r);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
+int fuzz_container(const uint8_t *bytes, size_t n_bytes)
 {
     uint8_t *file = mni_memdup(bytes, n_bytes);
     if (!file) return 0;

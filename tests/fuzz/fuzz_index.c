@@ -2,10 +2,10 @@
  * changed where verify finds nothing to say against them. The checksums are put right, so
  * that a fuzzer gets past them (tests/ann_forge.h has the format).
  * SPDX-License-Identifier: MIT */
-#include "ann_forge.h"
+#include "../ann_forge.h"
 #include "fuzz.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
+int fuzz_index(const uint8_t *bytes, size_t n_bytes)
 {
     const char *why;
     if (n_bytes > 1 << 18) return 0;

@@ -67,7 +67,7 @@ static void live(const uint8_t *file, size_t n, mni_uuid uuid)
     mni_vfs_mem_free(m);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
+int fuzz_journal(const uint8_t *bytes, size_t n_bytes)
 {
     const mni_uuid uuid = mni_uuid_from(3, 4);
     uint8_t *file = mni_memdup(bytes, n_bytes);

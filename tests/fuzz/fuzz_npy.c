@@ -27,7 +27,7 @@ static void read_as(const mni_vfs *v, const char *path, const uint8_t *bytes, si
     mni_free(data);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
+int fuzz_npy(const uint8_t *bytes, size_t n_bytes)
 {
     static const char *const names[] = { "x.fvecs", "x.bvecs", "x.ivecs", "x.fbin",
                                          "x.u8bin", "x.i8bin", "x.ibin" };

@@ -3,7 +3,7 @@
  * its format. SPDX-License-Identifier: MIT */
 #include <stdio.h>
 
-#include "ann_forge.h"
+#include "../ann_forge.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "os/vfs.h"
