@@ -137,7 +137,7 @@ RECOG = src/recog/stable.c src/recog/state.c src/recog/base_file.c src/recog/bas
 	src/recog/knob.c src/recog/recall.c src/recog/identify.c src/recog/views.c src/recog/embed.c src/recog/photos.c src/recog/enrol.c \
 	src/recog/evaluate.c src/recog/eval_ask.c src/recog/eval_tell.c src/recog/eval_draw.c \
 	src/recog/verify.c src/recog/sheet.c src/recog/sheet_html.c \
-	src/recog/sources.c
+	src/recog/sources.c src/recog/thumbs.c
 
 # --- L5 api: the bodies of metricann.h -----------------------------------------------------------------------------------------
 API = src/api/bridge.c src/api/api_data.c src/api/api_augment.c src/api/api_model.c src/api/api_train.c src/api/api_gallery.c \
@@ -148,7 +148,7 @@ CLI_PARTS = src/cli/run.c src/cli/options.c src/cli/options_parse.c src/cli/opti
 	src/cli/options_print.c src/cli/talk.c src/cli/progress.c src/cli/out.c src/cli/report.c \
 	src/cli/inputs.c src/cli/paths.c src/cli/common.c src/cli/queries.c src/cli/gallery_new.c \
 	src/cli/cmd_train.c src/cli/cmd_pack.c src/cli/cmd_extract.c src/cli/cmd_build.c src/cli/cmd_search.c src/cli/cmd_change.c \
-	src/cli/cmd_sync.c src/cli/cmd_whole.c src/cli/exported.c src/cli/cmd_export.c src/cli/cmd_import.c \
+	src/cli/cmd_sync.c src/cli/cmd_whole.c src/cli/exported.c src/cli/exported_thumbs.c src/cli/cmd_export.c src/cli/cmd_import.c \
 	src/cli/cmd_eval.c src/cli/eval_groups.c src/cli/cmd_eval_vectors.c src/cli/cmd_info.c src/cli/cmd_check.c src/cli/cmd_scan.c \
 	src/cli/cmd_tune.c src/cli/cmd_bench.c src/cli/cmd_synth.c src/cli/cmd_augment.c src/cli/cmd_convert.c src/cli/cmd_help.c
 CLI = src/cli/program.c $(CLI_PARTS)
@@ -175,13 +175,13 @@ TEST_EVAL = tests/test_retrieval.c tests/test_metrics.c tests/test_calib.c
 TEST_TRAIN = tests/train_set.c tests/train_world.c tests/test_augment.c tests/test_train.c \
 	tests/test_train_loop.c tests/test_train_ways.c
 TEST_RECOG = tests/test_views.c tests/crash_world.c tests/test_crash.c tests/gallery_help.c tests/test_gallery.c tests/test_gallery_files.c \
-	tests/test_gallery_order.c tests/test_keys.c tests/test_round.c tests/test_sync.c tests/test_whole.c \
+	tests/test_gallery_order.c tests/test_keys.c tests/test_round.c tests/test_lazy.c tests/test_sync.c tests/test_whole.c \
 	tests/test_salvage.c tests/test_recall.c tests/test_readers.c
 FUZZ_TEST = tests/forge.c tests/ann_forge.c tests/fuzz/fuzz_container.c tests/fuzz/fuzz_journal.c \
 	tests/fuzz/fuzz_npy.c tests/fuzz/fuzz_index.c tests/fuzz/fuzz_gallery.c tests/fuzz/fuzz_model.c \
 	tests/fuzz/fuzz_json.c tests/fuzz/fuzz_dataset.c tests/fuzz/fuzz_pack.c
 TEST_FUZZ = $(FUZZ_TEST) tests/test_corpus.c
-TEST_API = tests/test_api.c tests/test_storage.c
+TEST_API = tests/test_api.c tests/test_storage.c tests/test_thumbs.c
 TEST_CLI = tests/test_cli.c $(CLI_PARTS)
 
 # --- bench ------------------------------------------------------------------------------------------------------------------------
@@ -279,7 +279,7 @@ test-san: all tests/run-san
 # Suites that start threads; of the others this sanitizer can say nothing.
 TSAN_SUITES = base os vfs kern_nn gallery gallery_files gallery_order nn_network nn_infer nn_blocks \
 	train train_loop index 'ann_life.same_bytes*' ann_gallery bare hnsw.threads_change_nothing \
-	kmeans ivf retrieval api
+	kmeans ivf retrieval api storage thumbs
 
 test-tsan: all tests/run-tsan
 	TSAN_OPTIONS=halt_on_error=1:allocator_may_return_null=1 ./tests/run-tsan --fast $(TSAN_SUITES)

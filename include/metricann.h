@@ -405,6 +405,7 @@ typedef struct mann_gallery_config {
     int    embed_model;  /* 1 (default): the file carries the model; 0: its fingerprint */
     uint64_t seed;
     uint32_t views;             /* MANN_VIEW_*: how photos are looked at; 0: once */
+    int    no_sync;                      /* 1: open it with MANN_OPEN_NOSYNC; default 0 */
 } mann_gallery_config;
 void        mann_gallery_config_fill(mann_gallery_config *c, size_t size);
 /* A new, empty gallery file, open for writing. MANN_E_EXISTS if `path` is there. */
@@ -413,10 +414,16 @@ mann_status mann_gallery_create(mann_gallery **out, const char *path,
 #define MANN_OPEN_READ   0u                     /* many processes */
 #define MANN_OPEN_WRITE  1u                     /* one process: takes the lock */
 #define MANN_OPEN_VERIFY 2u                     /* read and check every byte first */
+/* With WRITE, for bulk loads: changes do not wait for the disk. What was acknowledged
+ * survives the end of the process, but after a power cut the last changes may be gone,
+ * each as a whole; the file is never damaged. mann_gallery_flush (and build, compact; and
+ * free, which cannot say whether it could) makes all of them durable. */
+#define MANN_OPEN_NOSYNC 4u
 mann_status mann_gallery_open(mann_gallery **out, const char *path, uint32_t flags,
                               mann_error *err);
 /* see what another process wrote */
 mann_status mann_gallery_refresh(mann_gallery *g, mann_error *err);
+mann_status mann_gallery_flush(mann_gallery *g, mann_error *err);
 void        mann_gallery_free(mann_gallery *g);
 /* A gallery opened without its model inside: give it one; refused unless the fingerprints
  * agree. */
@@ -600,6 +607,20 @@ mann_status mann_gallery_recall(mann_gallery *g, uint64_t n, uint32_t k, mann_po
 /* What building and compacting by this handle may take in memory beside the vectors;
  * 0: no limit. Then MANN_E_BUDGET instead, before anything is built. */
 void mann_gallery_limit(mann_gallery *g, uint64_t mem_bytes);
+/* Photos that this handle adds or syncs from now on leave a JPEG of at most side x side
+ * pixels in the gallery (16..256; 0, the default: none), about 3 KB at 96: contact sheets
+ * show it where the photo is not to be found. It belongs to the content: records of one
+ * photo share it, and it goes when the last of them is folded away. */
+mann_status mann_gallery_thumbs(mann_gallery *g, uint32_t side, mann_error *err);
+/* The thumbnail of a record, as a JPEG of at most 65,535 bytes. MANN_E_NOT_FOUND: there
+ * is none; MANN_E_LIMIT: `size` is too small, *n_bytes is what it takes. */
+mann_status mann_gallery_thumb(mann_gallery *g, uint64_t id, void *out, size_t size,
+                               size_t *n_bytes, mann_error *err);
+/* Thumbnails from elsewhere (another gallery of the same photos), JPEGs that can be
+ * decoded, for records that have none yet. Durable when it returns, all or none. */
+typedef struct mann_thumb { uint64_t id; const void *bytes; size_t n_bytes; } mann_thumb;
+mann_status mann_gallery_put_thumbs(mann_gallery *g, const mann_thumb *thumbs, size_t n,
+                                    mann_error *err);
 /* What the search structure says about itself: "links a row", "imbalance", ... */
 mann_status mann_gallery_facts(mann_gallery *g,
                                void (*fn)(void *user, const char *name, double value),
@@ -635,6 +656,7 @@ typedef struct mann_gallery_info {
     uint32_t compact_due;     /* 1: the tail or the dead rows slow searches down */
     uint32_t precision;       /* of the model inside; 0: there is none */
     uint32_t views;           /* MANN_VIEW_* */
+    uint64_t n_thumbs;          /* of them some may be of records that are gone */
 } mann_gallery_info;
 mann_status mann_gallery_describe(mann_gallery *g, mann_gallery_info *info,
                                   mann_error *err);

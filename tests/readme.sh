@@ -40,5 +40,14 @@ which_works() {
     cat answer && grep -q '^class_000003 1.000$' answer
 }
 check 'in C' which_works
+
+# The store of one's own in src/train/README.md, with the library that was installed above.
+a_store_works() {
+    awk '/^```c$/ { on = 1; next } /^```/ { on = 0 } on' src/train/README.md > "$work/store.c" &&
+    ${CC:-cc} -Wall -Wextra -I"$work/root/usr/include" "$work/store.c" -L"$work/root/usr/lib" -lmetricann \
+        -lpthread -lm -o "$work/store" &&
+    "$work/store" > "$work/answer" && cat "$work/answer" && grep -qx '2 classes, 3 photos' "$work/answer"
+}
+check 'a store in C' a_store_works
 echo "$passed passed, $failed failed, 0 skipped"
 [ $failed = 0 ]

@@ -460,12 +460,47 @@ static mann_status memory_body(void *ctx)
 
 static void memory_runs_out(void) { test_oom(memory_body, NULL, 0); }
 
+static void check_absolute(const mni_vfs *v, const char *path, const char *want)
+{
+    char place[256];
+    mann_error e = { MANN_OK, "" };
+    CHECK_FINE(v->ops->absolute(v, path, place, sizeof place, &e), e);
+    CHECK_STR(place, want);
+}
+
+static void paths_become_absolute(void)
+{
+    mni_vfs_mem *mem;
+    char place[512], want[700], path[700], small[8];
+    const mni_vfs *posix = mni_vfs_posix();
+    CHECK_OK(mni_vfs_mem_new(&mem, NULL));
+    const mni_vfs *v = mni_vfs_mem_vfs(mem);
+    check_absolute(v, "a//b/./c/", "a/b/c");
+    check_absolute(v, "/a//b/.", "/a/b");
+    check_absolute(v, ".", ".");
+    check_absolute(posix, "/", "/");
+    check_absolute(posix, "//a/./b///", "/a/b");
+    CHECK_OK(posix->ops->absolute(posix, ".", place, sizeof place, NULL));
+    CHECK(place[0] == '/');
+    snprintf(want, sizeof want, "%s%sx/y", place, place[1] ? "/" : "");
+    check_absolute(posix, "./x//y", want);
+    snprintf(path, sizeof path, "%s/../.", test_dir());     /* climbs: must be there */
+    CHECK_OK(posix->ops->absolute(posix, path, place, sizeof place, NULL));
+    CHECK(!strstr(place, "..") && strlen(place) < strlen(test_dir()));
+    CHECK_IS(posix->ops->absolute(posix, "nowhere/../x", place, sizeof place, NULL),
+             MANN_E_NOT_FOUND);
+    CHECK_IS(posix->ops->absolute(posix, "/a/b/c/d/e", small, sizeof small, NULL),
+             MANN_E_LIMIT);
+    mni_vfs_mem_free(mem);
+}
+
 const test_case vfs_tests[];
 const test_case vfs_tests[] = {
     { "posix_contract", posix_contract, 0 },
     { "mem_contract", mem_contract, 0 },
     { "faulty_contract", faulty_contract, 0 },
     { "posix_symlinks", posix_symlinks, 0 },
+    { "paths_become_absolute", paths_become_absolute, 0 },
     { "cut_loses_what_was_not_synced", cut_loses_what_was_not_synced, 0 },
     { "cut_around_a_rename", cut_around_a_rename, 0 },
     { "cut_frees_locks", cut_frees_locks, 0 },

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "recog/gallery.h"
 #include "recog/views.h"
+#include "recog/thumbs.h"
 
 void mann_gallery_config_fill(mann_gallery_config *c, size_t size)
 {
@@ -70,7 +71,7 @@ mann_status mann_gallery_open(mann_gallery **out, const char *path, uint32_t fla
     MNI_NEED(out, "mann_gallery_open");
     *out = NULL;
     MNI_NEED(path, "mann_gallery_open");
-    if (flags & ~(MANN_OPEN_WRITE | MANN_OPEN_VERIFY))
+    if (flags & ~(MANN_OPEN_WRITE | MANN_OPEN_VERIFY | MANN_OPEN_NOSYNC))
         return mni_fail(err, MANN_E_ARG, "mann_gallery_open: flags %#x are not known",
                         (unsigned)flags);
     return mni_gallery_open(out, mni_vfs_posix(), path, flags, err);
@@ -80,6 +81,12 @@ mann_status mann_gallery_refresh(mann_gallery *g, mann_error *err)
 {
     MNI_NEED(g, "mann_gallery_refresh");
     return mni_gallery_refresh(g, err);
+}
+
+mann_status mann_gallery_flush(mann_gallery *g, mann_error *err)
+{
+    MNI_NEED(g, "mann_gallery_flush");
+    return mni_gallery_flush(g, err);
 }
 
 void mann_gallery_free(mann_gallery *g) { mni_gallery_free(g); }
@@ -418,6 +425,36 @@ void mann_gallery_limit(mann_gallery *g, uint64_t mem_bytes)
     mni_mutex_lock(&g->writing);
     g->mem_bytes = mem_bytes;
     mni_mutex_unlock(&g->writing);
+}
+
+mann_status mann_gallery_thumbs(mann_gallery *g, uint32_t side, mann_error *err)
+{
+    MNI_NEED(g, "mann_gallery_thumbs");
+    if (side && (side < 16 || side > 256))
+        return mni_fail(err, MANN_E_ARG, "mann_gallery_thumbs: %u pixels, wanted 16..256",
+                        (unsigned)side);
+    mni_mutex_lock(&g->writing);
+    g->thumb_side = side;
+    mni_mutex_unlock(&g->writing);
+    return MANN_OK;
+}
+
+mann_status mann_gallery_thumb(mann_gallery *g, uint64_t id, void *out, size_t size,
+                               size_t *n_bytes, mann_error *err)
+{
+    MNI_NEED(g, "mann_gallery_thumb");
+    MNI_NEED(n_bytes, "mann_gallery_thumb");
+    if (size) MNI_NEED(out, "mann_gallery_thumb");
+    return mni_gallery_thumb(g, id, out, size, n_bytes, err);
+}
+
+mann_status mann_gallery_put_thumbs(mann_gallery *g, const mann_thumb *thumbs, size_t n,
+                                    mann_error *err)
+{
+    MNI_NEED(g, "mann_gallery_put_thumbs");
+    if (n) MNI_NEED(thumbs, "mann_gallery_put_thumbs");
+    for (size_t i = 0; i < n; i++) MNI_NEED(thumbs[i].bytes, "mann_gallery_put_thumbs");
+    return mni_gallery_put_thumbs(g, thumbs, n, err);
 }
 
 mann_status mann_gallery_facts(mann_gallery *g,

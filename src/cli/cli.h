@@ -101,6 +101,8 @@ mann_status mni_cli_model(mni_cli *c, const char *name, mann_model **out);
  */
 mann_status mni_cli_gallery(mni_cli *c, const char *path, uint32_t flags,
                             mann_gallery **out);
+/* --sync off? */
+int mni_cli_lazy(const mni_cli *c);
 /* ef, nprobe, aggregate, ... of the options into s; k from --k. */
 void mni_cli_search(const mni_cli *c, mann_search *s);
 /* Is it a file of vectors, going by its name? */

@@ -73,6 +73,7 @@ int mni_cli_close_change(mni_cli *c, mann_gallery *g, int code)
         s = mni_cli_pool(c, &pool);
         if (s == MANN_OK) s = mann_gallery_compact(g, pool, &c->hooks, &c->err);
     }
+    if (s == MANN_OK) s = mann_gallery_flush(g, &c->err);
     mann_gallery_free(g);
     return s == MANN_OK ? code : mni_cli_fail(c, MNI_FROM_OUTPUT, s);
 }
@@ -179,6 +180,7 @@ int mni_cmd_add(mni_cli *c)
     int code = mni_cli_open_to_write(c, &g);
     if (code != MNI_EXIT_OK) return code;
     mann_gallery_limit(g, mni_opt_u64(&c->options, MNI_OPT_MEM));
+    mann_gallery_thumbs(g, mni_opt_u32(&c->options, MNI_OPT_THUMBS), NULL);
     code = vectors ? add_vectors(c, g, vectors) : add_photos(c, g);
     return mni_cli_close_change(c, g, code);
 }

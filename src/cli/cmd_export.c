@@ -8,6 +8,7 @@
  *   DIR/labels.txt      class of row i, one a line; empty: none
  *   DIR/removed.txt     of a delta: ids that are there no more, one a line
  *   DIR/model.mann      the model inside, if there is one
+ *   DIR/thumbs/ID.jpg   of records that have a thumbnail
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>
@@ -21,7 +22,8 @@ typedef struct export {
     uint8_t *kept;                      /* of each record of since: it is still there */
     size_t dim;
     float *vectors;
-    size_t n, cap;
+    uint64_t *ids;                      /* of the rows */
+    size_t n, cap, ids_cap;
     uint64_t state;
     mni_text records, labels;
     int failed;
@@ -64,8 +66,11 @@ static int take(void *user, const mann_record *r)
         x->kept[at] = 1;
         if (x->since->items[at].hash == hash) return 0;
     }
-    if (!mni_grow((void **)&x->vectors, &x->cap, (x->n + 1) * x->dim, sizeof *x->vectors))
+    if (!mni_grow((void **)&x->vectors, &x->cap, (x->n + 1) * x->dim,
+                  sizeof *x->vectors) ||
+        !mni_grow((void **)&x->ids, &x->ids_cap, x->n + 1, sizeof *x->ids))
         return x->failed = 1;
+    x->ids[x->n] = r->id;
     memcpy(x->vectors + x->n++ * x->dim, r->vector, x->dim * sizeof *x->vectors);
     put_record(x, r);
     return 0;
@@ -150,6 +155,7 @@ static mann_status write_all(export *x, mann_gallery *g, const mann_gallery_info
             s = MANN_OK;
         }
     }
+    if (s == MANN_OK) s = mni_thumbs_export(c, g, x->ids, x->n, dir);
     put_head(x, info, &head);
     if (s == MANN_OK) s = write_text(c, dir, "gallery.json", &head);
     mni_text_fini(&path);
@@ -218,6 +224,7 @@ int mni_cmd_export(mni_cli *c)
     mni_known_fini(&known);
     mni_free(x.kept);
     mni_free(x.vectors);
+    mni_free(x.ids);
     mni_text_fini(&x.records);
     mni_text_fini(&x.labels);
     return code;

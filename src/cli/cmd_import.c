@@ -280,6 +280,7 @@ static mann_status import_into(import *x, mann_gallery **g, const char *path, si
                         (unsigned long long)info.fingerprint);
     if (x->is_delta) MNI_TRY(check_since(x, *g, path));
     MNI_TRY(put_records(x, *g, n));
+    MNI_TRY(mni_thumbs_import(x->c, *g, x->dir));
     if (x->is_delta) MNI_TRY(remove_gone(x, *g, removed));
     return check_state(x, *g, path);
 }

@@ -91,6 +91,7 @@ static void gallery_json(mni_cli *c, mann_gallery *g, const mann_gallery_info *i
     mni_json_bool(&j, i->calibrated != 0);
     key_u64(&j, "file_bytes", i->file_bytes);
     key_u64(&j, "journal_bytes", i->journal_bytes);
+    if (i->n_thumbs) key_u64(&j, "thumbnails", i->n_thumbs);
     key_u64(&j, "generation", i->generation);
     key_text(&j, "uuid", i->uuid);
     end(c, &j);
@@ -145,6 +146,8 @@ static void gallery_text(mni_cli *c, mann_gallery *g, const mann_gallery_info *i
             (double)i->threshold, (double)i->false_accept * 100, (double)i->unsure_above);
     else
         mni_text_add(out, "  threshold    none: nothing to calibrate with\n");
+    if (i->n_thumbs)
+        mni_text_f(out, "  thumbnails   %llu\n", (unsigned long long)i->n_thumbs);
     mni_text_f(out, "  size         %s", file);
     if (i->journal_bytes) mni_text_f(out, " and a journal of %s", journal);
     mni_text_f(out, "\n  identity     %s, generation %llu\n", i->uuid,

@@ -39,6 +39,7 @@ int mni_cmd_sync(mni_cli *c)
                                                       : MANN_SYNC_REMOVE;
     mann_status s = mni_cli_pool(c, &pool);
     mann_gallery_limit(g, mni_opt_u64(o, MNI_OPT_MEM));
+    mann_gallery_thumbs(g, mni_opt_u32(o, MNI_OPT_THUMBS), NULL);
     if (s == MANN_OK) s = mann_dataset_open(&set, o->files[1], &c->hooks, &c->err);
     if (s == MANN_OK) s = mann_gallery_sync(g, set, gone, pool, &c->hooks, &r, &c->err);
     mann_dataset_free(set);

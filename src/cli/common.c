@@ -157,6 +157,12 @@ static void tell_of_journal(mni_cli *c, const char *path, mann_gallery *g)
     }
 }
 
+int mni_cli_lazy(const mni_cli *c)
+{
+    return c->options.values[MNI_OPT_SYNC].row &&
+           strcmp(mni_opt_text(&c->options, MNI_OPT_SYNC), "off") == 0;
+}
+
 mann_status mni_cli_gallery(mni_cli *c, const char *path, uint32_t flags,
                             mann_gallery **out)
 {
@@ -174,6 +180,7 @@ mann_status mni_cli_gallery(mni_cli *c, const char *path, uint32_t flags,
                         "%s: is a file of vectors, wanted a gallery ('metricann build %s "
                         "-o gallery.mann' makes one)",
                         path, path);
+    if (flags & MANN_OPEN_WRITE && mni_cli_lazy(c)) flags |= MANN_OPEN_NOSYNC;
     MNI_TRY(mann_gallery_open(out, path, flags, &c->err));
     tell_of_journal(c, path, *out);
     mann_status s = check_precision(c, path, *out);

@@ -28,6 +28,12 @@ typedef struct mni_known_records {
 /* The gallery at `path`, record by record. */
 mann_status mni_known_read(mni_cli *c, const char *path, mni_known_records *out);
 mann_status mni_known_of(mni_cli *c, mann_gallery *g, mni_known_records *out);
+/* (exported_thumbs.c) DIR/thumbs/ID.jpg of those of the records that have one; what an
+ * earlier export left there goes. */
+mann_status mni_thumbs_export(mni_cli *c, mann_gallery *g, const uint64_t *ids, size_t n,
+                              const char *dir);
+/* Those files as thumbnails of the gallery's records. */
+mann_status mni_thumbs_import(mni_cli *c, mann_gallery *g, const char *dir);
 int         mni_known_find(const mni_known_records *k, uint64_t id, size_t *at);
 void        mni_known_fini(mni_known_records *k);
 

@@ -44,6 +44,7 @@ void mni_gallery_config(const mni_cli *c, mann_gallery_config *config)
     config->false_accept = (float)mni_opt_float(o, MNI_OPT_FAR);
     config->embed_model = !mni_opt_flag(o, MNI_OPT_NO_MODEL);
     config->seed = mni_opt_u64(o, MNI_OPT_SEED);
+    config->no_sync = mni_cli_lazy(c);
 }
 
 static mann_status create(mni_cli *c, const char *path, mann_gallery **g)
@@ -116,8 +117,12 @@ int mni_gallery_from_photos(mni_cli *c, const char *dataset, const char *path,
     if (code == MNI_EXIT_OK) {
         s = mni_cli_pool(c, &pool);
         if (s == MANN_OK)
+            s = mann_gallery_thumbs(*g, mni_opt_u32(&c->options, MNI_OPT_THUMBS),
+                                    &c->err);
+        if (s == MANN_OK)
             s = mann_gallery_add_images(*g, set, pool, &c->hooks, added, &c->err);
         mni_talk_added(&c->talk, added);
+        if (s == MANN_OK) s = mann_gallery_flush(*g, &c->err);
         if (s != MANN_OK) code = mni_cli_fail(c, MNI_FROM_OUTPUT, s);
     }
     if (code == MNI_EXIT_OK && added->n_added + added->n_present == 0) {

@@ -109,6 +109,11 @@ OPTION(TRUTH, "truth", 0, PATH, "FILE", "", 0, 0, C(EVAL), "ground-truth pairs",
 OPTION(INTEGERS, "integers", 0, FLAG, "", "no", 0, 0, C(CONVERT), "as-ids int",
     "write whole numbers (ids, neighbours) instead of floats")
 
+OPTION(THUMBS, "thumbs", 0, U32, "PIXELS", "", 16, 256,
+    C(EXTRACT) | C(BUILD) | C(ADD) | C(SYNC), "thumb thumbnails thumbnail-size",
+    "keep a small JPEG of each new photo in the gallery (96: about 3 KB), for contact "
+    "sheets where the photos are not at hand")
+
 /* --- the gallery and its index ------------------------------------------------------ */
 OPTION(METRIC, "metric", 0, CHOICE,
     "cosine=cos=angular|l2=euclidean=euclid=l2sq|ip=dot=inner=inner-product=innerproduct",
@@ -248,6 +253,11 @@ OPTION(ID, "id", 0, LIST, "ID,...", "", 0, 0, C(REMOVE) | C(RELABEL),
 OPTION(KEY, "key", 0, MANY, "KEY", "", 0, 0, C(REMOVE) | C(RELABEL),
     "record-key string-id",
     "the record with this key, also if it looks like a number; may be repeated")
+
+OPTION(SYNC, "sync", 0, CHOICE, "on=yes=full|off=no", "on", 0, 0,
+    C(ADD) | C(BUILD) | C(SYNC) | C(IMPORT) | C(EXTRACT), "fsync durable",
+    "off: wait for the disk once, at the end, not for every group: faster loads; a power "
+    "cut meanwhile may take the last groups with it, never the file")
 
 /* --- measuring ---------------------------------------------------------------------- */
 OPTION(REFS, "refs", 0, U32, "N", "", 1, 1000000, C(EVAL), "references n-refs",

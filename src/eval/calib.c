@@ -288,6 +288,7 @@ mann_status mni_calib_measure(mni_calib *c, const float *rows, const uint32_t *l
         c->n_queries = m.n_queries;
         c->n_classes = m.n_classes;
         c->metric = metric;
+        if (!mni_calib_is_sane(c)) *c = (mni_calib){ 0 };
     }
     measure_fini(&m);
     return s;

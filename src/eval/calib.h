@@ -37,7 +37,8 @@ extern const float mni_calib_rates[MNI_CALIB_RATES];
 /* Measures on rows (n x dim, prepared for `metric`) with labels 0..n_classes-1: every row
  * in turn is the query, other classes are its impostors, other rows of its class its
  * genuines. Blockwise: memory O(n). More than max_queries rows: that many are drawn by
- * seed (0: 4096). Needs >= 8 classes. */
+ * seed (0: 4096). Needs >= 8 classes. Distances that are not finite (the vectors are, but
+ * larger than 1e18) say nothing: n_sizes is 0 then, as without a calibration. */
 mann_status mni_calib_measure(mni_calib *c, const float *rows, const uint32_t *labels,
                               size_t n, uint32_t dim, uint32_t n_classes,
                               mann_metric metric, size_t max_queries, uint64_t seed,
@@ -50,6 +51,8 @@ float mni_calib_fnmr(const mni_calib *c, float threshold);
  * calibrated. */
 float mni_calib_threshold(const mni_calib *c, uint64_t n_classes, float false_accept);
 
+/* Are all scores finite and rising, as decode asks? */
+int         mni_calib_is_sane(const mni_calib *c);
 size_t      mni_calib_bytes(void);
 void        mni_calib_encode(const mni_calib *c, uint8_t *out);
 mann_status mni_calib_decode(mni_calib *c, const void *bytes, size_t n_bytes,

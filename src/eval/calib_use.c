@@ -128,7 +128,7 @@ void mni_calib_encode(const mni_calib *c, uint8_t *out)
     for (int i = 0; i < MNI_CALIB_GENUINE; i++) out = put_float(out, c->genuine[i]);
 }
 
-static int table_is_sane(const mni_calib *c)
+int mni_calib_is_sane(const mni_calib *c)
 {
     for (uint32_t s = 0; s < MNI_CALIB_SIZES; s++)
         for (uint32_t r = 0; r < MNI_CALIB_RATES; r++) {
@@ -170,7 +170,7 @@ mann_status mni_calib_decode(mni_calib *c, const void *bytes, size_t n_bytes,
     if (t.n_sizes > 0 && (t.metric < MANN_L2 || t.metric > MANN_COSINE))
         return mni_fail(err, MANN_E_FORMAT, "calibration: metric %u is none",
                         (unsigned)t.metric);
-    if (!table_is_sane(&t))
+    if (!mni_calib_is_sane(&t))
         return mni_fail(err, MANN_E_FORMAT,
                         "calibration: scores that are not finite or do not rise");
     *c = t;

@@ -78,6 +78,32 @@ mann_status mni_sync_dir_of(const mni_vfs *v, const char *path, mann_error *err)
     return s;
 }
 
+mann_status mni_path_absolute(const char *folder, const char *path, char *out,
+                              size_t size, mann_error *err)
+{
+    const char *const parts[] = { *path == '/' ? "" : folder, path };
+    size_t n = 0;
+    for (int p = 0; p < 2; p++)
+        for (const char *step = parts[p]; *step;) {
+            const size_t length = strcspn(step, "/");
+            const int empty = length == 0 || (length == 1 && *step == '.');
+            if (!empty && n + length + 2 > size)
+                return mni_fail(err, MANN_E_LIMIT, "path too long: %s", path);
+            if (!empty) {
+                out[n++] = '/';
+                memcpy(out + n, step, length);
+                n += length;
+            }
+            step += length + (step[length] == '/');
+        }
+    if (n == 0) {
+        if (size < 2) return mni_fail(err, MANN_E_LIMIT, "path too long: %s", path);
+        out[n++] = '/';
+    }
+    out[n] = '\0';
+    return MANN_OK;
+}
+
 mann_status mni_replace_file(const mni_vfs *v, const char *path, const void *bytes,
                              size_t n_bytes, mann_error *err)
 {

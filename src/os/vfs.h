@@ -67,6 +67,10 @@ typedef struct mni_vfs_ops {
                         mann_error *err);
     /* exists: ok */
     mann_status (*mkdir)(const mni_vfs *v, const char *path, mann_error *err);
+    /* The same place from wherever it is looked for: with its NUL into out. Symbolic
+     * links stay what they are, unless the path climbs ("..") over one. */
+    mann_status (*absolute)(const mni_vfs *v, const char *path, char *out, size_t size,
+                            mann_error *err);
     /* the time that stat tells, after the last write */
     mann_status (*set_time)(mni_file *f, uint64_t mtime, mann_error *err);
 } mni_vfs_ops;
@@ -98,6 +102,10 @@ mann_status mni_replace_file(const mni_vfs *v, const char *path, const void *byt
 /* The temp name of `path` that replace_file and the store's writer use: PATH.tmp.PID-N */
 mann_status mni_temp_name(const char *path, char *out, size_t size, mann_error *err);
 mann_status mni_sync_dir_of(const mni_vfs *v, const char *path, mann_error *err);
+/* For the systems: `folder` and then the steps of `path`, without empty ones and ".".
+ * MANN_E_LIMIT if it does not fit. */
+mann_status mni_path_absolute(const char *folder, const char *path, char *out,
+                              size_t size, mann_error *err);
 
 /* --- in memory (tests) -------------------------------------------------------------- */
 /* Every path starts absent; folders exist as soon as they are named. */

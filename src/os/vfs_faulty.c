@@ -157,6 +157,12 @@ static mann_status faulty_mkdir(const mni_vfs *v, const char *path, mann_error *
     return inner_of(v)->ops->mkdir(inner_of(v), path, err);
 }
 
+static mann_status faulty_absolute(const mni_vfs *v, const char *path, char *out,
+                                   size_t size, mann_error *err)
+{
+    return inner_of(v)->ops->absolute(inner_of(v), path, out, size, err);
+}
+
 static mann_status faulty_set_time(mni_file *f, uint64_t mtime, mann_error *err)
 {
     mni_file *inner = ((faulty_file *)f)->inner;
@@ -170,7 +176,8 @@ void mni_vfs_faulty_init(mni_vfs_faulty *f, const mni_vfs *inner)
                                      faulty_size,   faulty_map,      faulty_unmap,
                                      faulty_lock,   faulty_close,    faulty_replace,
                                      faulty_remove, faulty_sync_dir, faulty_stat,
-                                     faulty_list,   faulty_mkdir,    faulty_set_time };
+                                     faulty_list,   faulty_mkdir,    faulty_absolute,
+                                     faulty_set_time };
     *f = (mni_vfs_faulty){ .vfs = { &ops }, .inner = inner,
                            .which = MNI_FAULT_ANY, .fail_in = -1 };
 }

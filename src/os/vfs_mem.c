@@ -460,6 +460,19 @@ static mann_status mem_mkdir(const mni_vfs *v, const char *path, mann_error *err
     return leave(m, &normal, name_folder(m, mni_text_get(&normal), path, err));
 }
 
+/* There is no folder that a program stands in: names without a slash lie beside "/". */
+static mann_status mem_absolute(const mni_vfs *v, const char *path, char *out,
+                                size_t size, mann_error *err)
+{
+    char full[4096];
+    (void)v;
+    MNI_TRY(mni_path_absolute("", path, full, sizeof full, err));
+    const char *same = *path == '/' ? full : full[1] ? full + 1 : ".";
+    if (strlen(same) + 1 > size) return mni_fail(err, MANN_E_LIMIT, "%s: too long", path);
+    memcpy(out, same, strlen(same) + 1);
+    return MANN_OK;
+}
+
 static mann_status mem_set_time(mni_file *f, uint64_t mtime, mann_error *err)
 {
     mni_mem_file *h = (mni_mem_file *)f;
@@ -478,7 +491,7 @@ mann_status mni_vfs_mem_new(mni_vfs_mem **out, mann_error *err)
                                      mem_truncate, mem_sync,     mem_size,  mem_map,
                                      mem_unmap,    mem_lock,     mem_close, mem_replace,
                                      mem_remove,   mem_sync_dir, mem_stat,  mem_list,
-                                     mem_mkdir,    mem_set_time };
+                                     mem_mkdir,    mem_absolute, mem_set_time };
     *out = NULL;
     mni_vfs_mem *m = mni_alloc(1, sizeof *m);
     if (!m || !mni_mutex_init(&m->lock)) {

@@ -156,6 +156,9 @@ static mann_status put_one(adding *a, size_t i, uint64_t id, const float *vector
     if (w->known && mni_state_find_id(c->next, id, &old))
         MNI_TRY(mni_change_kill(c, old, err));
     MNI_TRY(mni_change_add(c, &r, vector, err));
+    if (row->n_thumb && row->content_hash)
+        MNI_TRY(mni_change_add_thumb(c, row->content_hash, row->thumb, row->n_thumb,
+                                     err));
     buf->n_bytes = 0;
     mni_buf_u64(buf, id);
     mni_buf_u64(buf, r.content_hash);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "recog/gallery.h"
+#include "recog/thumbs.h"
 
 static mann_status copy_out(const char *chars, size_t n, char *out, size_t size,
                             mann_error *err)
@@ -159,6 +159,7 @@ mann_status mni_gallery_describe(mni_gallery *g, mann_gallery_info *info, mann_e
     snprintf(i.model, sizeof i.model, "%s",
              g->model ? mni_model_shape_of(g->model).architecture : "");
     i.precision = g->model ? (uint32_t)mni_model_precision(g->model) : 0;
+    i.n_thumbs = s->base->thumb_index.n_bytes / MNI_THUMB_BYTES + s->tail->n_thumbs;
     i.journal_cut_bytes = g->replayed.n_cut_bytes;
     i.journal_ignored = (uint32_t)g->replayed.foreign;
     i.knob = s->knob;

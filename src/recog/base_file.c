@@ -10,6 +10,7 @@
 #include "recog/meta.h"
 #include "recog/state.h"
 #include "recog/views.h"
+#include "recog/thumbs.h"
 #include "store/disk.h"
 
 enum { META_CRC = MNI_META_BYTES - 4 };
@@ -189,6 +190,7 @@ static mann_status view_sections(mni_base *b, mann_error *err)
     MNI_TRY(mni_base_view_vectors(b, err));
     mni_reader_find(r, "MODL", &b->model);
     mni_reader_find(r, "ROOT", &b->roots);
+    MNI_TRY(mni_thumbs_open(b, err));
     if (mni_reader_find(r, MNI_CALIB_TAG, &s))
         MNI_TRY(mni_calib_decode(&b->calib, s.data, (size_t)s.n_bytes, err));
     return mni_ann_open(&b->ann, r, &b->rows, err);

@@ -14,9 +14,10 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "kern/crc32c.h"
+#include "os/huge.h"
 #include "recog/derived.h"
 #include "recog/meta.h"
-#include "recog/base_plan.h"
+#include "recog/thumbs.h"
 
 /* What META counts, and therefore is made before the first byte is written. */
 typedef struct made {
@@ -46,6 +47,7 @@ static mann_status make_records(made *w, mni_base_plan *p, mann_error *err)
     uint64_t at = 0;
     w->records = mni_alloc((size_t)p->n + 1, MNI_RECORD_BYTES);
     if (!w->records) return no_memory(err);
+    mni_huge_advise(w->records, (size_t)p->n * MNI_RECORD_BYTES);
     p->meta.stamp = mni_mix64(p->n + 1);
     for (uint32_t i = 0; i < p->n; i++) {
         uint8_t *out = w->records + (size_t)i * MNI_RECORD_BYTES;
@@ -247,6 +249,7 @@ static mann_status write_sections(mni_gallery *g, made *m, mni_base_plan *p,
     MNI_TRY(write_maps(m, p, w, err));
     MNI_TRY(write_keys(p, w, err));
     MNI_TRY(write_extras(g, p, w, err));
+    MNI_TRY(mni_thumbs_write(p, w, err));
     write_meta(&p->meta, w, "MET2");
     return MANN_OK;
 }

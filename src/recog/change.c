@@ -185,7 +185,8 @@ mann_status mni_change_seal(mni_change *c, mann_error *err)
         n_keys += *((const mni_tail_row *)mni_stable_at(&t->rows, i))->key != '\0';
     mni_mutex_lock(&c->g->lock);
     int ok = mni_idmap_reserve(&t->by_id, c->next->n_tail - t->n_rows) &&
-             (!n_keys || mni_idmap_reserve(&t->by_key, n_keys));
+             (!n_keys || mni_idmap_reserve(&t->by_key, n_keys)) &&
+             (!c->n_new_thumbs || mni_idmap_reserve(&t->by_content, c->n_new_thumbs));
     mni_mutex_unlock(&c->g->lock);
     return ok ? MANN_OK : mni_fail(err, MANN_E_NOMEM, "%s: map of ids", c->g->path);
 }
@@ -216,6 +217,10 @@ void mni_change_publish(mni_change *c)
         mni_idmap_put(&t->by_id, row->id, t->n_rows);       /* reserved: cannot fail */
         mni_tail_know_key(t, t->n_rows);
     }
+    for (; c->n_new_thumbs; c->n_new_thumbs--, t->n_thumbs++) {
+        const mni_tail_thumb *thumb = mni_stable_at(&t->thumbs, t->n_thumbs);
+        mni_idmap_put(&t->by_content, thumb->content, t->n_thumbs);
+    }
     t->n_names += c->n_new_names;
     mni_state *old = g->state;
     g->state = c->next;
@@ -240,6 +245,11 @@ void mni_change_drop(mni_change *c)
     mni_tail *t = c->next->tail;
     for (uint32_t i = t->n_rows; i < c->next->n_tail; i++)
         mni_free(((mni_tail_row *)mni_stable_at(&t->rows, i))->source);
+    while (c->n_new_thumbs) {
+        c->n_new_thumbs--;
+        mni_free(((mni_tail_thumb *)mni_stable_at(&t->thumbs,
+                                                  t->n_thumbs + c->n_new_thumbs))->bytes);
+    }
     mni_mutex_lock(&c->g->lock);
     while (c->n_new_names) {
         c->n_new_names--;

@@ -9,13 +9,15 @@
 /* Journal record types. Part of the file format. */
 enum {
     MNI_RECORD_ADD = 1, MNI_RECORD_REMOVE = 2, MNI_RECORD_RELABEL = 3,
-    MNI_RECORD_ROOT = 4, MNI_RECORD_KNOB = 5, MNI_RECORD_MOVE = 6
+    MNI_RECORD_ROOT = 4, MNI_RECORD_KNOB = 5, MNI_RECORD_MOVE = 6,
+    MNI_RECORD_THUMB = 7
 };
 
 typedef struct mni_change {
     mni_gallery *g;
     mni_state *next;            /* unpublished; owns references */
     uint32_t n_new_names;       /* classes added behind the tail's n_names */
+    uint32_t n_new_thumbs;      /* likewise */
     int own_dead;            /* next->dead belongs to this change alone: may be written */
     uint32_t *killed;           /* classes of rows that die with this change */
     size_t n_killed, killed_cap;
@@ -36,6 +38,11 @@ mann_status mni_change_relabel(mni_change *c, uint32_t row, uint32_t klass,
                                mann_error *err);
 mann_status mni_change_move(mni_change *c, uint32_t row, uint32_t klass,
                             const char *source, size_t n_chars, mann_error *err);
+
+/* (thumbs.c) A thumbnail, and its journal record; nothing if the content has one. */
+mann_status mni_change_add_thumb(mni_change *c, uint64_t content, const void *jpeg,
+                                 size_t n_bytes, mann_error *err);
+mann_status mni_change_replay_thumb(mni_change *c, mni_cursor *in, mann_error *err);
 
 /* Journal records: text with its length (NULL: none); append one record. */
 void mni_change_put_text(mni_buf *b, const char *text);

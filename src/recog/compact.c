@@ -12,6 +12,7 @@
 #include "base/rng.h"
 #include "base/text.h"
 #include "index/kinds.h"
+#include "os/huge.h"
 #include "recog/change.h"
 #include "recog/base_plan.h"
 
@@ -50,6 +51,7 @@ static mann_status gather(mni_base_plan *p, mann_error *err)
     p->rows = mni_alloc(s->n_live + 1, sizeof *p->rows);
     p->klass = mni_alloc(s->n_live + 1, sizeof *p->klass);
     p->codes = mni_alloc_aligned(s->n_live, row_bytes, 0);
+    mni_huge_advise(p->codes, s->n_live * row_bytes);
     p->scales = dtype == MNI_I8 ? mni_alloc(s->n_live + 1, sizeof *p->scales) : NULL;
     mni_told told;
     const int can_tell = mni_told_init(&told, dim);
@@ -110,7 +112,7 @@ static mann_status calibrate(mni_base_plan *p, mni_pool *pool, mann_error *err)
         s = mni_calib_measure(&p->calib, rows, labels, n, p->meta.dim, p->meta.n_classes,
                               (mann_metric)p->meta.metric, CALIBRATE_QUERIES,
                               p->meta.seed, pool, err);
-    if (s == MANN_OK) p->meta.n_calibrated_rows = n;
+    if (s == MANN_OK) p->meta.n_calibrated_rows = p->calib.n_sizes ? n : 0;
     mni_free(rows);
     mni_free(labels);
     return s;
@@ -326,7 +328,8 @@ mann_status mni_gallery_create(mni_gallery **out, const mni_vfs *v, const char *
     mann_status s = mni_gallery_forget_journal(&target, err);
     if (s == MANN_OK) s = mni_base_write_empty(v, path, &m, c, err);
     mni_gallery_disown(&target);
-    if (s == MANN_OK) s = mni_gallery_open(out, v, path, MANN_OPEN_WRITE, err);
+    const unsigned flags = MANN_OPEN_WRITE | (c->no_sync ? MANN_OPEN_NOSYNC : 0);
+    if (s == MANN_OK) s = mni_gallery_open(out, v, path, flags, err);
     if (s == MANN_OK && c->model) s = mni_gallery_use_model(*out, c->model, err);
     if (s != MANN_OK) { mni_gallery_free(*out); *out = NULL; }
     return s;

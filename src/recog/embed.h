@@ -29,6 +29,7 @@ typedef struct mni_photo {
     mann_error error;                   /* of a bad one */
     float decode_seconds;
     const float *vector;   /* of an OK one: borrowed for the call of the group function */
+    mni_buf thumb;              /* of an OK one, if wanted: likewise; may be empty */
 } mni_photo;
 
 /* Photos [first, first + n) are read, decoded, prepared and embedded; called in order, on

@@ -133,7 +133,8 @@ static mann_status add_group(void *ctx, uint64_t first, size_t n, const mni_phot
         } else {
             mni_new_row *r = &rows[n_rows++];
             *r = (mni_new_row){ .vector = p->vector, .content_hash = p->content_hash,
-                                .time = p->mtime };
+                                .time = p->mtime, .thumb = p->thumb.bytes,
+                                .n_thumb = p->thumb.n_bytes };
             r->source = e->set->path(e->set->ctx, first + i, &r->klass);
             if (!mni_idmap_put(&e->present, key, 1))
                 s = mni_fail(err, MANN_E_NOMEM, "%s: list of contents", e->g->path);
@@ -153,17 +154,19 @@ mann_status mni_gallery_enrol(mni_gallery *g, const mni_photos *photos, mni_pool
                               const mann_hooks *h, mann_add_report *report,
                               mann_error *err)
 {
-    enrolment e = { .g = g, .set = photos, .pool = pool, .hooks = h };
+    mni_photos set = *photos;
+    enrolment e = { .g = g, .set = &set, .pool = pool, .hooks = h };
     mni_phase_seconds seconds = { 0, 0 };
     const mni_model *m;
     if (!g->writable)
         return mni_fail(err, MANN_E_READ_ONLY, "%s: was opened for reading only",
                         g->path);
     MNI_TRY(mni_gallery_model(g, &m, err));
+    set.thumb_side = g->thumb_side;
     mann_status s = list_present(&e, err);
     if (s == MANN_OK && photos->root) s = mni_gallery_add_root(g, photos->root, err);
     if (s == MANN_OK)
-        s = mni_embed_photos(m, &g->recipe, mni_gallery_views(g), photos, "embed",
+        s = mni_embed_photos(m, &g->recipe, mni_gallery_views(g), &set, "embed",
                              is_present, add_group, &e,
                              pool, h, &seconds, err);
     e.report.decode_seconds = seconds.decode;

@@ -13,7 +13,8 @@
 /* Queries of a chunk share each block of rows while it is in the cache; the index is
  * measured on every n-th query, at most so many: exact search is what costs. */
 enum {
-    DEFAULT_BEST_M = 3, NEAREST = 10, QUERIES_A_CHUNK = 16, ROWS_A_BLOCK = 128, MOST_RECALL_QUERIES = 1000
+    DEFAULT_BEST_M = 3, NEAREST = 10, QUERIES_A_CHUNK = 16, ROWS_A_BLOCK = 128,
+    MOST_RECALL_QUERIES = 1000
 };
 
 typedef struct desk {           /* one thread's work space */
@@ -28,8 +29,8 @@ typedef struct desk {           /* one thread's work space */
     mni_scratch *ann;
 } desk;
 
-static void scan_block(const mni_exam_sheet *e, const mni_rows *rows, uint32_t from, size_t begin,
-                       size_t end, float *out)
+static void scan_block(const mni_exam_sheet *e, const mni_rows *rows, uint32_t from,
+                       size_t begin, size_t end, float *out)
 {
     uint32_t to = rows->n - from < ROWS_A_BLOCK ? rows->n : from + ROWS_A_BLOCK;
     for (size_t q = begin; q < end; q++)
@@ -265,8 +266,8 @@ static mann_status sum_classes(mni_exam_sheet *e, mann_error *err)
     }
     const int ok = v && e->sums && e->class_size;
     mni_free(v);
-    return ok ? MANN_OK
-              : mni_fail(err, MANN_E_NOMEM, "eval: %u prototypes", (unsigned)e->n_classes);
+    return ok ? MANN_OK : mni_fail(err, MANN_E_NOMEM, "eval: %u prototypes",
+                                   (unsigned)e->n_classes);
 }
 
 mann_status mni_exam_ask(mni_exam_sheet *e, mni_pool *pool, mann_error *err)

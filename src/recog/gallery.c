@@ -347,6 +347,7 @@ static mann_status read_journal(mni_gallery *g, mann_error *err)
             : mni_journal_replay(g->vfs, g->journal_path, uuid, generation,
                                  mni_gallery_replay, g, &g->replayed, err);
     if (s == MANN_OK) g->journal_bytes = g->replayed.n_bytes;
+    if (g->journal) mni_journal_be_lazy(g->journal, g->lazy);
     return s;
 }
 
@@ -366,6 +367,7 @@ static mann_status open_once(mni_gallery **out, const mni_vfs *v, const char *pa
     mann_status s = new_object(&g, v, path, err);
     if (s != MANN_OK) goto fail;
     g->writable = (flags & MANN_OPEN_WRITE) != 0;
+    g->lazy = (flags & MANN_OPEN_NOSYNC) != 0;
     if (g->writable) {
         mni_stat st;               /* a lock file beside a typing error would be litter */
         s = v->ops->stat(v, path, &st, err);
@@ -429,6 +431,15 @@ mann_status mni_gallery_open(mni_gallery **out, const mni_vfs *v, const char *pa
             return mni_fail(err, MANN_E_LOCKED,
                             "%s: is replaced faster than it can be read", path);
     }
+}
+
+mann_status mni_gallery_flush(mni_gallery *g, mann_error *err)
+{
+    if (!g->writable) return MANN_OK;
+    mni_mutex_lock(&g->writing);
+    const mann_status s = mni_journal_flush(g->journal, err);
+    mni_mutex_unlock(&g->writing);
+    return s;
 }
 
 /* Everything is read again into a second object, whose state then takes the place of the

@@ -25,6 +25,7 @@ enum {
 typedef struct mni_mended {
     mni_dead *dead;                     /* NULL: every row is sound; taken by the state */
     uint64_t rows_lost, paths_lost, names_lost, keys_lost;
+    uint64_t thumbs_lost;
     int model_lost, calibration_lost, roots_lost, index_lost, frame_lost;
     char index[64];                     /* what the index was; "": nobody knows */
 } mni_mended;
@@ -42,7 +43,7 @@ struct mann_gallery {
     const mni_vfs *vfs;                 /* borrowed */
     mni_sources *sources;               /* photos by their paths */
     char *path, *journal_path, *lock_path;
-    int writable, n_sync_objects;
+    int writable, lazy, n_sync_objects;         /* lazy: MANN_OPEN_NOSYNC */
 
     mni_mutex lock;                    /* guards: state, maps of the tail, model, roots,
                                           idle */
@@ -61,6 +62,7 @@ struct mann_gallery {
     mni_journal *journal;
     uint64_t next_id;
     uint64_t mem_bytes;                 /* limit of building; 0: none */
+    uint32_t thumb_side;                /* of what is enrolled; 0: no thumbnails */
     int behind;         /* 1: the file may be a newer one than this handle goes by */
     uint32_t *live;                 /* live rows per class; NULL until the first change */
     size_t live_cap;
@@ -73,6 +75,8 @@ mann_status mni_gallery_create(mni_gallery **out, const mni_vfs *v, const char *
                                const mann_gallery_config *c, mann_error *err);
 mann_status mni_gallery_open(mni_gallery **out, const mni_vfs *v, const char *path,
                              unsigned flags, mann_error *err);
+/* What MANN_OPEN_NOSYNC put off. */
+mann_status mni_gallery_flush(mni_gallery *g, mann_error *err);
 mann_status mni_gallery_refresh(mni_gallery *g, mann_error *err);
 void        mni_gallery_free(mni_gallery *g);
 mann_status mni_gallery_use_model(mni_gallery *g, const mni_model *m, mann_error *err);
@@ -127,6 +131,8 @@ typedef struct mni_new_row {
     uint64_t content_hash, time;
     uint64_t id;                        /* with has_id */
     int has_id;                 /* 1: this id; MNI_ID_IF_NEW: unless given before */
+    const void *thumb;                  /* JPEG, n_thumb bytes; 0: none */
+    size_t n_thumb;
 } mni_new_row;
 /* (add.c) A row without an id replaces the record of its key, and takes its id. ids_out
  * may be NULL. */
@@ -143,11 +149,14 @@ mann_status mni_gallery_relabel(mni_gallery *g, const uint64_t *ids, size_t n,
 typedef struct mni_moved { uint64_t id; const char *klass, *source; } mni_moved;
 mann_status mni_gallery_move(mni_gallery *g, const mni_moved *moved, size_t n,
                              mann_error *err);
+/* Remembered as an absolute path; older files may have others, as they were typed. */
 mann_status mni_gallery_add_root(mni_gallery *g, const char *folder, mann_error *err);
 /* The folders as they are now: another thread may add one, or refresh. */
 typedef struct mni_roots { char *path[MNI_MAX_ROOTS]; uint32_t n; } mni_roots;
 mann_status mni_gallery_copy_roots(mni_gallery *g, mni_roots *out, mann_error *err);
 void        mni_roots_fini(mni_roots *r);
+/* Where a photo of this folder lies; a path that says it all by itself stays. */
+void        mni_roots_place(mni_text *out, const char *root, const char *source);
 /* Replay of one journal record into g->state, single-threaded (at open). */
 mann_status mni_gallery_replay(void *gallery, uint32_t type, const void *bytes,
                                size_t n_bytes, mann_error *err);
@@ -232,6 +241,7 @@ typedef struct mni_photos {
     /* Whole file: bytes owned by the caller (mni_free); *mtime its time. Thread-safe. */
     mann_status (*read)(void *ctx, uint64_t i, uint8_t **bytes, size_t *n_bytes,
                         uint64_t *mtime, mann_error *err);
+    uint32_t thumb_side;                /* not 0: thumbnails are made of new ones */
 } mni_photos;
 mann_status mni_gallery_enrol(mni_gallery *g, const mni_photos *photos, mni_pool *pool,
                               const mann_hooks *h, mann_add_report *report,

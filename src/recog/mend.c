@@ -28,6 +28,7 @@
 #include "recog/derived.h"
 #include "recog/gallery.h"
 #include "recog/salvage.h"
+#include "recog/thumbs.h"
 #include "store/disk.h"
 
 typedef struct damage { uint8_t *bad; uint64_t n; } damage;
@@ -369,6 +370,9 @@ static mann_status mend_extras(mending *w, mann_error *err)
     if (yes && mni_reader_find(r, "ANNK", &s) && s.n_bytes < sizeof w->m->index)
         memcpy(w->m->index, s.data, (size_t)s.n_bytes);
     w->m->index_lost = !yes;
+    void *thumbs = mni_thumbs_mend(b, &w->m->thumbs_lost);
+    if (!thumbs) return no_memory(w, err);
+    b->mended[w->n_owned++] = thumbs;
     return MANN_OK;
 }
 
@@ -491,6 +495,7 @@ static void tell_lost(const mann_hooks *h, const mni_mended *m)
         { m->calibration_lost, "the calibration is lost: rebuild measures it again" },
         { m->roots_lost, "the list of folders that photos came from is lost" },
         { m->index_lost, "what kind of index it had is lost" },
+        { m->thumbs_lost != 0, "some thumbnails are lost" },
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (all[i].lost && h && h->note)

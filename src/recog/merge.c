@@ -10,11 +10,12 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "recog/change.h"
+#include "recog/thumbs.h"
 
 enum { GROUP = 4096 };          /* rows of one commit */
 
 typedef struct merging {
-    mni_gallery *to;
+    mni_gallery *to, *source;
     mni_state *from;
     mni_idmap present;                  /* content and class -> 1 */
     mni_new_row *rows;
@@ -82,9 +83,19 @@ static mann_status flush(merging *m, mann_error *err)
     return s;
 }
 
+/* The bytes live as long as the state that is read. */
+static int thumb_of(const merging *m, uint64_t content, mni_thumb *out)
+{
+    mni_mutex_lock(&m->source->lock);
+    const int found = mni_state_thumb(m->from, content, out);
+    mni_mutex_unlock(&m->source->lock);
+    return found;
+}
+
 static mann_status take_row(merging *m, uint32_t row, mann_error *err)
 {
     mni_record r;
+    mni_thumb thumb;
     uint32_t n_name = 0, one;
     mni_state_record(m->from, row, &r);
     const size_t dim = m->from->base->meta.dim;
@@ -100,6 +111,10 @@ static mann_status take_row(merging *m, uint32_t row, mann_error *err)
     *out = (mni_new_row){ .vector = vector, .content_hash = r.content_hash,
                           .time = r.time, .id = r.id };
     out->has_id = MNI_ID_IF_NEW;
+    if (thumb_of(m, r.content_hash, &thumb)) {
+        out->thumb = thumb.bytes;
+        out->n_thumb = thumb.n_bytes;
+    }
     if (r.klass != MANN_NO_CLASS) {
         const char *name = mni_state_name(m->from, r.klass, &n_name);
         if (!(out->klass = keep_text(m, name, n_name))) return no_memory(m, err);
@@ -161,7 +176,7 @@ static mann_status add_roots(mni_gallery *g, mni_gallery *from, mann_error *err)
 mann_status mni_gallery_merge(mni_gallery *g, mni_gallery *from, const mann_hooks *h,
                               mann_add_report *report, mann_error *err)
 {
-    merging m = { .to = g };
+    merging m = { .to = g, .source = from };
     MNI_TRY(mni_gallery_must_write(g, err));
     MNI_TRY(check_alike(g, from, err));
     MNI_TRY(add_roots(g, from, err));

@@ -15,6 +15,7 @@
 #include "os/clock.h"
 #include "recog/embed.h"
 #include "recog/views.h"
+#include "recog/thumbs.h"
 
 enum { GROUP = 256 };
 
@@ -51,6 +52,8 @@ static mann_status load(const work *w, uint64_t i, mni_photo *p, float *input,
     mann_status s = mni_image_decode(&im, bytes, n_bytes, &opts, err);
     mni_free(bytes);
     if (s == MANN_OK) s = mni_views_prepare(w->recipe, w->views, &im, input, err);
+    if (s == MANN_OK && w->set->thumb_side)
+        s = mni_thumb_make(&p->thumb, &im, w->set->thumb_side, err);
     mann_image_clear(&im);
     return s;
 }
@@ -73,6 +76,11 @@ static void load_range(void *ctx, size_t begin, size_t end, size_t chunk)
         }
         p->decode_seconds = (float)(mni_clock_seconds() - start);
     }
+}
+
+static void drop_thumbs(work *w)
+{
+    for (size_t i = 0; i < GROUP; i++) mni_buf_fini(&w->photos[i].thumb);
 }
 
 /* Packs the inputs of the round's good photos to the front, embeds them in one batch, and
@@ -146,6 +154,7 @@ static mann_status run_groups(work *w, const mni_model *m, const char *task,
                                         ? n - w->round : GROUP / w->n_views,
                               pool, seconds, err));
         MNI_TRY(group(w->ctx, w->first, n, w->photos, err));
+        drop_thumbs(w);
     }
     return tell_progress(h, task, w->set->n, w->set->n, start, err);
 }
@@ -174,6 +183,7 @@ mann_status mni_embed_photos(const mni_model *m, const mni_recipe *recipe, uint3
     mann_status s = w->input && w->vectors && w->views_out
         ? run_groups(w, m, task, group, pool, h, seconds ? seconds : &ignored, err)
         : mni_fail(err, MANN_E_NOMEM, "embed: input of %d images", GROUP);
+    drop_thumbs(w);                     /* of a group that failed */
     mni_free(w->input);
     mni_free(w->vectors);
     mni_free(w->views_out);

@@ -9,6 +9,7 @@
  *   ROOT     text folder
  *   KNOB     u32 default of ef or nprobe
  *   MOVE     u64 id, text class, text source
+ *   THUMB    u64 content hash, then a JPEG to the end of the record
  *   text:    u32 bytes (all ones: none), then the bytes
  *
  * SPDX-License-Identifier: MIT */
@@ -39,7 +40,11 @@ static mann_status remember_root(mni_gallery *g, const char *folder, size_t n_ch
 mann_status mni_gallery_add_root(mni_gallery *g, const char *folder, mann_error *err)
 {
     mni_buf buf = { 0 };
+    char place[4096];
     MNI_TRY(mni_gallery_must_write(g, err));
+    /* Whoever looks for the photos later may stand in another folder. */
+    if (g->vfs->ops->absolute(g->vfs, folder, place, sizeof place, NULL) == MANN_OK)
+        folder = place;
     mni_mutex_lock(&g->writing);
     int known = 0;
     for (uint32_t i = 0; i < g->n_roots; i++) known |= strcmp(g->roots[i], folder) == 0;
@@ -74,6 +79,11 @@ mann_status mni_gallery_copy_roots(mni_gallery *g, mni_roots *out, mann_error *e
 void mni_roots_fini(mni_roots *r)
 {
     while (r->n > 0) mni_free(r->path[--r->n]);
+}
+
+void mni_roots_place(mni_text *out, const char *root, const char *source)
+{
+    mni_path_join(out, *source == '/' ? "" : root, source);
 }
 
 /* --- replay ------------------------------------------------------------------------- */
@@ -153,6 +163,7 @@ static mann_status replay_one(mni_change *c, uint32_t type, mni_cursor *in,
         return MANN_OK;
     }
     if (type == MNI_RECORD_MOVE) return replay_move(c, in, err);
+    if (type == MNI_RECORD_THUMB) return mni_change_replay_thumb(c, in, err);
     if (type != MNI_RECORD_REMOVE && type != MNI_RECORD_RELABEL)
         return mni_fail(err, MANN_E_VERSION,
                         "%s: the journal holds a record of kind %u, which this version "

@@ -10,6 +10,8 @@
  * SPDX-License-Identifier: MIT */
 #include "recog/sheet.h"
 
+#include "recog/thumbs.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -94,6 +96,22 @@ mann_status mni_sheet_thumb_file(mni_gallery *g, const char *path, mann_image *o
     return s;
 }
 
+/* The photo is not to be found: what the gallery keeps of it. */
+static mann_status thumb_inside(mni_gallery *g, uint64_t id, mann_image *out,
+                                mann_error *err)
+{
+    size_t n = 0;
+    mann_image im = { 0, 0, 0, NULL };
+    uint8_t *jpeg = mni_alloc(MNI_MAX_THUMB, 1);
+    if (!jpeg) return mni_fail(err, MANN_E_NOMEM, "contact sheet: thumbnail");
+    mann_status s = mni_gallery_thumb(g, id, jpeg, MNI_MAX_THUMB, &n, NULL);
+    if (s == MANN_OK) s = mni_image_decode(&im, jpeg, n, NULL, NULL);
+    mni_free(jpeg);
+    s = s == MANN_OK ? fit(&im, out, err) : grey_box(out, err);
+    mann_image_clear(&im);
+    return s;
+}
+
 /* A hit's picture is its source, below one of the folders that photos were taken from. */
 mann_status mni_sheet_thumb_hit(mni_gallery *g, uint64_t id, mann_image *out,
                                 mann_error *err)
@@ -108,13 +126,13 @@ mann_status mni_sheet_thumb_hit(mni_gallery *g, uint64_t id, mann_image *out,
     /* newest first; then the path itself */
     for (uint32_t i = roots.n + 1; i-- > 0 && !found;) {
         mni_text_clear(&path);
-        mni_path_join(&path, i > 0 ? roots.path[i - 1] : "", source);
+        mni_roots_place(&path, i > 0 ? roots.path[i - 1] : "", source);
         found = !path.failed &&
                 mni_source_there(g->sources, mni_text_get(&path), NULL) == MANN_OK;
     }
     mni_roots_fini(&roots);
     mann_status s = found ? mni_sheet_thumb_file(g, mni_text_get(&path), out, err)
-                          : grey_box(out, err);
+                          : thumb_inside(g, id, out, err);
     mni_text_fini(&path);
     return s;
 }

@@ -20,6 +20,7 @@ mann_status mni_tail_new(mni_tail **out, uint32_t dim, mann_error *err)
     mni_stable_init(&t->rows, sizeof(mni_tail_row));
     mni_stable_init(&t->vectors, dim * sizeof(float));
     mni_stable_init(&t->names, sizeof(char *));
+    mni_stable_init(&t->thumbs, sizeof(mni_tail_thumb));
     return MANN_OK;
 }
 
@@ -32,7 +33,11 @@ void mni_tail_release(mni_tail *t)
         mni_free(*(char **)mni_stable_at(&t->names, i));
     mni_stable_fini(&t->rows);
     mni_stable_fini(&t->vectors);
+    for (uint32_t i = 0; i < t->n_thumbs; i++)
+        mni_free(((mni_tail_thumb *)mni_stable_at(&t->thumbs, i))->bytes);
     mni_stable_fini(&t->names);
+    mni_stable_fini(&t->thumbs);
+    mni_idmap_fini(&t->by_content);
     mni_idmap_fini(&t->by_id);
     mni_idmap_fini(&t->by_name);
     mni_idmap_fini(&t->by_key);

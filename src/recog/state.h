@@ -51,10 +51,11 @@ typedef struct mni_base {
     const uint32_t *class_at;           /* n_classes + 1 offsets into class_rows */
     const uint32_t *class_rows;         /* rows in order of class, then row */
     mni_section model;                  /* a whole model file, or empty */
+    mni_section thumb_index, thumb_data;        /* (thumbs.c) or empty */
     /* folders that sources are relative to: NUL-terminated, in a row */
     mni_section roots;
     mni_calib calib;                    /* of this gallery's own rows; n_sizes 0: none */
-    void *mended[12];                    /* owned: arrays that repair put in (mend.c) */
+    void *mended[14];                   /* owned: arrays that repair put in (mend.c) */
 } mni_base;
 
 mann_status mni_base_open(mni_base **out, const mni_vfs *v, const char *path,
@@ -70,14 +71,22 @@ typedef struct mni_tail_row {
     const char *key;                    /* likewise; behind the source */
 } mni_tail_row;
 
+typedef struct mni_tail_thumb {
+    uint64_t content;
+    uint8_t *bytes;                     /* owned by the tail */
+    uint32_t n_bytes;
+} mni_tail_thumb;
+
 typedef struct mni_tail {
     atomic_long refs;
     uint32_t dim;
     mni_stable rows;                    /* mni_tail_row */
     mni_stable vectors;                 /* dim floats each, prepared */
     mni_stable names;             /* char *: classes that the base does not know, owned */
+    mni_stable thumbs;                  /* mni_tail_thumb */
     /* for the writer, and for readers that hold the gallery's mutex: */
-    uint32_t n_rows, n_names;
+    uint32_t n_rows, n_names, n_thumbs;
+    mni_idmap by_content;               /* content hash -> thumbnail */
     mni_idmap by_id;                    /* id -> newest tail row */
     mni_idmap by_name;            /* hash of the name -> class, for classes of the tail */
     mni_idmap by_key;             /* hash of the key -> newest tail row (keys.c) */

@@ -43,6 +43,7 @@ typedef struct sync_run {
     uint64_t *twins;                    /* of each row: 1 + a photo that is its copy */
     mni_idmap added;                    /* content and class that this run put in */
     mni_roots roots;                    /* as they were at the start */
+    const char *root;                   /* that of the set, absolute; NULL: none */
     mann_sync_report report;
 } sync_run;
 
@@ -107,7 +108,7 @@ static int exists_below_a_root(const sync_run *r, const mni_record *rec, mni_tex
     mni_text_add_n(source, rec->source, rec->source_chars);
     for (uint32_t i = 0; i < r->roots.n; i++) {
         mni_text_clear(path);
-        mni_path_join(path, r->roots.path[i], mni_text_get(source));
+        mni_roots_place(path, r->roots.path[i], mni_text_get(source));
         if (path->failed || source->failed) return 1;   /* in doubt it is there */
         if (mni_source_there(r->g->sources, mni_text_get(path), NULL) !=
             MANN_E_NOT_FOUND)
@@ -126,9 +127,9 @@ static int shown_by_another_root(const sync_run *r, const mni_record *rec)
     for (uint32_t i = 0; i < r->roots.n && !shown; i++) {
         uint8_t *bytes = NULL;
         size_t n_bytes;
-        if (!r->set->root || strcmp(r->roots.path[i], r->set->root) == 0) continue;
+        if (!r->root || strcmp(r->roots.path[i], r->root) == 0) continue;
         mni_text_clear(&path);
-        mni_path_join(&path, r->roots.path[i], mni_text_get(&source));
+        mni_roots_place(&path, r->roots.path[i], mni_text_get(&source));
         if (path.failed || source.failed) { shown = 1; break; }
         const mann_status s = mni_source_read(r->g->sources, mni_text_get(&path),
                                               UINT64_C(1) << 30, &bytes, &n_bytes, NULL);
@@ -283,7 +284,8 @@ static mann_status add_photo(sync_run *r, group *w, uint64_t i, const mni_photo 
     mni_new_row *n = &w->rows[w->n_rows];
     uint32_t row, one;
     *n = (mni_new_row){ .vector = vector, .content_hash = p->content_hash,
-                        .time = p->mtime };
+                        .time = p->mtime, .thumb = p->thumb.bytes,
+                        .n_thumb = p->thumb.n_bytes };
     n->source = r->set->path(r->set->ctx, i, &n->klass);
     const uint64_t key = content_of_class(n->klass, p->content_hash);
     if (mni_idmap_get(&r->added, key, &one)) {  /* the same photo twice in the set */
@@ -441,17 +443,23 @@ mann_status mni_gallery_sync(mni_gallery *g, const mni_photos *photos, int gone,
                              mni_pool *pool, const mann_hooks *h,
                              mann_sync_report *report, mann_error *err)
 {
-    sync_run r = { .g = g, .set = photos, .pool = pool, .hooks = h };
+    mni_photos set = *photos;
+    sync_run r = { .g = g, .set = &set, .pool = pool, .hooks = h };
     const mni_model *m;
     MNI_TRY(mni_gallery_must_write(g, err));
     MNI_TRY(mni_gallery_model(g, &m, err));
     if (photos->root) MNI_TRY(mni_gallery_add_root(g, photos->root, err));
+    char root[4096];
+    if (photos->root &&
+        g->vfs->ops->absolute(g->vfs, photos->root, root, sizeof root, NULL) == MANN_OK)
+        r.root = root;
+    set.thumb_side = g->thumb_side;
     r.s = mni_gallery_state(g);
     mann_status s = mni_gallery_copy_roots(g, &r.roots, err);
     if (s == MANN_OK) s = list_rows(&r, err);
     if (s == MANN_OK) s = mark_rows(&r, err);
     if (s == MANN_OK)
-        s = mni_embed_photos(m, &g->recipe, mni_gallery_views(g), photos, "sync",
+        s = mni_embed_photos(m, &g->recipe, mni_gallery_views(g), &set, "sync",
                              is_known, take_group, &r,
                              pool, h, NULL, err);
     if (s == MANN_OK) s = take_paths_of_copies(&r, err);

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "recog/gallery.h"
+#include "recog/thumbs.h"
 
 static mann_status bad_row(const mni_gallery *g, uint32_t row, const char *what,
                            mann_error *err)
@@ -117,6 +117,8 @@ mann_status mni_gallery_verify(mni_gallery *g, const mann_hooks *h, mann_error *
     if (b->n_keys) tell(h, "keys", status);
     if (status == MANN_OK)
         tell(h, "classes and their names", status = check_classes(g, b, err));
+    if (status == MANN_OK) status = mni_thumbs_check(b, err);
+    if (b->thumb_index.n_bytes) tell(h, "thumbnails", status);
     if (status == MANN_OK) tell(h, "vectors", status = check_vectors(g, s, err));
     if (status == MANN_OK)
         tell(h, "index", status = mni_ann_check(b->ann, &b->rows, err));

@@ -24,6 +24,7 @@ struct mni_journal {
     uint32_t crc;               /* of the last record that counts, or of the header */
     int must_cut;               /* there may be bytes behind `end` */
     int name_is_safe;           /* the folder was synced with the file in it */
+    int lazy, unsynced;         /* lazy: commits are not synced; unsynced: some are not */
     mni_buf group; /* appended, not committed; CRCs and the last flag are still missing */
     size_t last_at;             /* where its last record begins */
 };
@@ -54,6 +55,7 @@ static mann_status cut(mni_journal *j, mann_error *err)
     MNI_TRY(j->vfs->ops->truncate(j->file, j->end, err));
     MNI_TRY(mni_sync(j->file, err));
     j->must_cut = 0;
+    if (j->name_is_safe) j->unsynced = 0;       /* the sync was of all that counts */
     return MANN_OK;
 }
 
@@ -180,9 +182,19 @@ static mann_status write_group(mni_journal *j, uint64_t *end, uint32_t *crc,
     *crc = sign(j, *crc);
     MNI_TRY(mni_write(j->file, j->group.bytes, j->group.n_bytes, *end, err));
     *end += j->group.n_bytes;
+    j->unsynced = 1;
+    return j->lazy ? MANN_OK : mni_journal_flush(j, err);
+}
+
+void mni_journal_be_lazy(mni_journal *j, int lazy) { j->lazy = lazy; }
+
+mann_status mni_journal_flush(mni_journal *j, mann_error *err)
+{
+    if (!j->unsynced) return MANN_OK;
     MNI_TRY(mni_sync(j->file, err));
     if (!j->name_is_safe) MNI_TRY(mni_sync_dir_of(j->vfs, j->path, err));
     j->name_is_safe = 1;
+    j->unsynced = 0;
     return MANN_OK;
 }
 
@@ -231,6 +243,7 @@ mann_status mni_journal_close(mni_journal *j, mann_error *err)
 {
     if (!j) return MANN_OK;
     mann_status s = j->file && j->must_cut ? cut(j, err) : MANN_OK;
+    if (s == MANN_OK && j->lazy) s = mni_journal_flush(j, err);
     mann_status closed = mni_close(j->file, s == MANN_OK ? err : NULL);
     mni_buf_fini(&j->group);
     mni_free(j->path);

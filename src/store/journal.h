@@ -55,6 +55,12 @@ mann_status mni_journal_open(mni_journal **out, const mni_vfs *v, const char *pa
 mann_status mni_journal_append(mni_journal *j, uint32_t type, const void *bytes,
                                size_t n_bytes, mann_error *err);
 mann_status mni_journal_commit(mni_journal *j, mann_error *err);
+/* Lazy: commit writes but does not sync, for loads that can be begun again. A process
+ * that dies loses nothing; a power cut may lose commits from the end, each as a whole,
+ * and whatever is left is in order. flush makes all of them durable, as close does (whose
+ * failures nobody may see). */
+void        mni_journal_be_lazy(mni_journal *j, int lazy);
+mann_status mni_journal_flush(mni_journal *j, mann_error *err);
 /* forget what was appended but not committed */
 void        mni_journal_discard(mni_journal *j);
 /* A new base is in place: start over, empty, for (uuid, generation). A failure leaves a

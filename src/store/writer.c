@@ -133,10 +133,11 @@ void mni_writer_put(mni_writer *w, const void *bytes, size_t n_bytes)
 {
     if (!w->in_section) mni_sink_fail(&w->sink, MANN_E_ARG, "bytes outside of a section");
     if (w->sink.status != MANN_OK) return;
-    mni_sink_put(&w->sink, bytes, n_bytes);
+    /* chunk by chunk: what the checksum has just read is still near when it is written */
     for (const uint8_t *p = bytes; n_bytes;) {
         size_t room = MNI_DISK_CHUNK - w->n_chunk, step = n_bytes < room ? n_bytes : room;
         w->crc = mni_crc32c(w->crc, p, step);
+        mni_sink_put(&w->sink, p, step);
         w->n_chunk += step;
         if (w->n_chunk == MNI_DISK_CHUNK) end_chunk(w);
         p += step;

@@ -37,7 +37,6 @@ const char *mni_dataset_path(const mni_dataset *d, uint64_t image, uint32_t *kla
 /* What paths are relative to: a folder, or the file of a pack; NULL: nothing that has a
  * path. */
 const char *mni_dataset_root(const mni_dataset *d);
-const mni_vfs *mni_dataset_vfs(const mni_dataset *d);   /* NULL: of a store */
 /* The file's bytes (owned, mni_free) and its time. Files over 1 GiB are refused.
  * Thread-safe. */
 mann_status mni_dataset_bytes(const mni_dataset *d, uint64_t image, uint8_t **bytes,

@@ -124,7 +124,6 @@ const char *mni_dataset_class(const mni_dataset *d, uint32_t klass)
     return d->classes[klass];
 }
 const char *mni_dataset_root(const mni_dataset *d) { return d->root; }
-const mni_vfs *mni_dataset_vfs(const mni_dataset *d) { return d->vfs; }
 
 const char *mni_dataset_path(const mni_dataset *d, uint64_t image, uint32_t *klass)
 {

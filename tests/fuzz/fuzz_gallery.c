@@ -105,8 +105,8 @@ static void repair(const mni_vfs *v)
                                              &e);
     FUZZ_CHECK(s == MANN_OK || e.text[0]);
     if (s != MANN_OK) return;
-    FUZZ_CHECK(mni_gallery_open(&g, v, "saved", MANN_OPEN_READ, &e) == MANN_OK);
-    if (mni_gallery_verify(g, NULL, &e) != MANN_OK) {
+    if (mni_gallery_open(&g, v, "saved", MANN_OPEN_READ, &e) != MANN_OK ||
+        mni_gallery_verify(g, NULL, &e) != MANN_OK) {
         fprintf(stderr, "after repair: %s\n", e.text);
         abort();
     }
