@@ -8,8 +8,8 @@ size_t mni_input_floats(const mni_model *m);
 /* out: n x dim. The bits of a vector depend on its image, the model and the views
  * (MANN_VIEW_*) alone. */
 mann_status mni_embed_images(const mni_model *m, const mni_recipe *recipe,
-                             uint32_t views, const mann_image *images, size_t n, mni_pool *pool,
-                             float *out, mann_error *err);
+                             uint32_t views, const mann_image *images, size_t n,
+                             mni_pool *pool, float *out, mann_error *err);
 /* The gallery's model (borrowed), or MANN_E_MISMATCH saying why there is none. */
 mann_status mni_gallery_model(mni_gallery *g, const mni_model **m, mann_error *err);
 
