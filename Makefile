@@ -124,7 +124,7 @@ EVAL = src/eval/metrics.c src/eval/episodes.c src/eval/calib.c src/eval/calib_us
 
 # --- L4 train ----------------------------------------------------------------------------------------------------------------
 TRAIN = src/train/dataset.c src/train/cache.c src/train/sampler.c src/train/augment.c \
-	src/train/augment_lens.c src/train/preview.c \
+	src/train/augment_lens.c src/train/preview.c src/train/head.c \
 	src/train/loader.c src/train/split.c src/train/pictures.c src/train/lookalike.c src/train/examine.c src/train/watch.c \
 	src/train/prepare.c src/train/memory.c src/train/loop.c src/train/checkpoint.c src/train/train_log.c \
 	src/train/curves.c src/train/stored.c src/train/joined.c src/train/packing.c
@@ -172,7 +172,7 @@ TEST_INDEX = tests/ann_help.c tests/test_ann_forged.c tests/test_ann_life.c test
 	tests/ann_set.c tests/test_kmeans.c tests/test_ivf.c \
 	tests/hnsw_help.c tests/test_hnsw.c tests/test_hnsw_change.c tests/test_hnsw_rows.c
 TEST_EVAL = tests/test_retrieval.c tests/test_metrics.c tests/test_calib.c
-TEST_TRAIN = tests/train_set.c tests/train_world.c tests/test_augment.c tests/test_train.c \
+TEST_TRAIN = tests/train_set.c tests/train_world.c tests/test_augment.c tests/test_head.c tests/test_train.c \
 	tests/test_train_loop.c tests/test_train_ways.c
 TEST_RECOG = tests/test_views.c tests/crash_world.c tests/test_crash.c tests/gallery_help.c tests/test_gallery.c tests/test_gallery_files.c \
 	tests/test_gallery_order.c tests/test_keys.c tests/test_round.c tests/test_lazy.c tests/test_sync.c tests/test_whole.c \

@@ -303,6 +303,7 @@ enum {
     MANN_AUGMENT_NONE = 1, MANN_AUGMENT_GLYPH, MANN_AUGMENT_PHOTO, MANN_AUGMENT_ALL,
     MANN_AUGMENT_STRONG
 };
+enum { MANN_FREEZE_NOTHING = 0, MANN_FREEZE_BODY };
 enum { MANN_MONITOR_RECALL = 1, MANN_MONITOR_LOSS };
 /* Checkpoints in checkpoint_dir at the start: none may be there (MANN_E_EXISTS); go on
  * from the newest one, if there is one; throw them away. */
@@ -344,6 +345,12 @@ typedef struct mann_train_config {
      * an index over all classes; 0 or 1: batches by lot. */
     uint32_t hard_classes;
     float    ema;   /* keep and examine the running mean of the weights; 0: no; 0.999 */
+    /* MANN_FREEZE_BODY: only the last layer learns, from what the body makes of each
+     * photo and of head_copies (8) augmented copies of it, computed once: a minute in
+     * place of an hour, for one's own photos on weights that are there. A loss of pairs;
+     * held-out classes examine; no checkpoints (it is soon done again). Where no epoch is
+     * better than what it began with, that is what remains (best_epoch 0). */
+    uint32_t freeze, head_copies;
 } mann_train_config;
 void        mann_train_config_fill(mann_train_config *c, size_t size);
 /* What mann_train(m, .., c, p, ..) takes at most beside m, p and the data set's list of

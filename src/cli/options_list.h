@@ -402,6 +402,11 @@ OPTION(AUGMENT, "augment", 0, CHOICE, "all|glyph|photo|strong|none=no=off", "all
     "also shows parts, shadows, grain and JPEG damage")
 OPTION(PREVIEW, "preview", 0, PATH, "FILE", "", 0, 0, C(TRAIN), "preview-sheet",
     "draw what the augmentation makes of some photos (F.png, F.jpg), and stop")
+OPTION(FREEZE, "freeze", 0, CHOICE, "nothing=none|body=backbone", "nothing", 0, 0,
+    C(TRAIN), "head-only linear-probe",
+    "with --from: body: only the last layer learns, from features that are computed once")
+OPTION(HEAD_COPIES, "head-copies", 0, U32, "N", "8", 1, 1000, C(TRAIN), "",
+    "freeze: augmented copies of each photo")
 OPTION_AGAIN(FROM, "from", 0, PATH, "MODEL", "", 0, 0, C(TRAIN),
     "init pretrained start-from weights",
     "go on from the weights of this model, in place of --backbone, --size and --dim")
