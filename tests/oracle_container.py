@@ -26,7 +26,7 @@ def up(at, align):
 def container(b):
     (magic, version, kind, size, features, count, table_crc, generation, uuid,
      header_crc) = struct.unpack("<8sIIQQIIQ12sI", b[:64])
-    assert magic == b"METRANN\0" and version == 0 and features == 0 and size == len(b)
+    assert magic == b"METRANN\0" and version == 1 and features == 0 and size == len(b)
     assert crc32c(b[:60]) == header_crc and 1 <= kind <= 4 and count <= 256
     print("container kind %d generation %d uuid %s" % (kind, generation, uuid.hex()))
     table = b[len(b) - 64 * count:]
@@ -51,7 +51,7 @@ def container(b):
 def journal(b):
     magic, version, zero, generation, uuid, zeros, header_crc = struct.unpack(
         "<8sIIQ12s24sI", b[:64])
-    assert magic == b"METRJNL\0" and version == 0 and crc32c(b[:60]) == header_crc
+    assert magic == b"METRJNL\0" and version == 1 and crc32c(b[:60]) == header_crc
     print("journal generation %d uuid %s" % (generation, uuid.hex()))
     at, crc, group = 64, header_crc, []
     while at < len(b):

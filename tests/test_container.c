@@ -261,7 +261,7 @@ static void signed_lies(void)
 {
     static const lie lies[] = {
         { IN_HEADER(magic), 0, MANN_E_FORMAT, "not a MetricANN file" },
-        { IN_HEADER(version), 1, MANN_E_VERSION, "version 1" },
+        { IN_HEADER(version), 2, MANN_E_VERSION, "version 2" },
         { IN_HEADER(kind), 0, MANN_E_FORMAT, "kind 0" },
         { IN_HEADER(kind), 5, MANN_E_FORMAT, "kind 5" },
         { IN_HEADER(features), 0x8000000000000020u, MANN_E_VERSION, "bits 5, 63" },

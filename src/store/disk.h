@@ -17,7 +17,7 @@
 #include "base/status.h"
 
 enum {
-    MNI_DISK_VERSION = 0,
+    MNI_DISK_VERSION = 1,
     MNI_DISK_CHUNK = 64 * 1024,             /* bytes of a section under one CRC32C */
     MNI_DISK_MAX_SECTIONS = 256
 };
@@ -47,7 +47,7 @@ _Static_assert(sizeof(mni_disk_section) == 64, "on-disk layout");
 
 #define MNI_JOURNAL_MAGIC "METRJNL"
 enum {
-    MNI_JOURNAL_VERSION = 0,
+    MNI_JOURNAL_VERSION = 1,
     MNI_JOURNAL_ALIGN = 8,                  /* records begin at multiples of it */
     MNI_JOURNAL_LAST = 1                    /* flag: the record closes its group */
 };
