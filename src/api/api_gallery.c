@@ -41,7 +41,8 @@ static mann_status check_config(mann_gallery_config *c, mann_error *err)
     if (c->views > MNI_ALL_VIEWS || (c->views && !c->model))
         return mni_fail(err, MANN_E_ARG,
                         "gallery: views %u%s", (unsigned)c->views,
-                        c->model ? " are not known" : " of photos, but there is no model");
+                        c->model ? " are not known"
+                                 : " of photos, but there is no model");
     if (c->false_accept == 0) c->false_accept = 0.01f;
     if (!(c->false_accept > 0 && c->false_accept <= 0.5f))
         return mni_fail(

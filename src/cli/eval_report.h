@@ -24,8 +24,8 @@ typedef struct mni_eval_group {
     uint64_t n, right, known;       /* counted; right first; accepted */
     uint64_t n_strangers, accepted;
     double sum_own, least_own;      /* scores of the right class: how wide it is spread */
-    char *taken_for;                /* owned: of the wrong classes the most frequent, if */
-    uint64_t balance;               /* it is the majority (Boyer and Moore, 1981) */
+    char *taken_for;                /* owned: of the wrong classes the most frequent, */
+    uint64_t balance;               /* if it is the majority (Boyer and Moore, 1981) */
 } mni_eval_group;
 typedef struct mni_eval_groups {
     int by_condition, failed;

@@ -213,7 +213,8 @@ OPTION(EF, "ef", 0, U32, "N", "", 1, 1000000, C(SEARCH) | C(EVAL) | C(BENCH),
 OPTION(NPROBE, "nprobe", 0, U32, "N", "", 1, 16777216, C(SEARCH) | C(EVAL) | C(BENCH),
     "n-probe nprobes probes",
     "ivf: lists to look into; default measured at build time")
-OPTION(AGGREGATE, "aggregate", 0, CHOICE, "max=best|mean=average=avg|vote=majority|prototype=centroid=proto",
+OPTION(AGGREGATE, "aggregate", 0, CHOICE,
+    "max=best|mean=average=avg|vote=majority|prototype=centroid=proto",
     "max", 0, 0,
     C(SEARCH) | C(EVAL), "aggregation pooling", "how the rows of a class speak for it")
 OPTION(BEST_M, "best-m", 0, U32, "N", "", 1, 1000000, C(SEARCH) | C(EVAL), "best",

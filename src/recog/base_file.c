@@ -64,8 +64,8 @@ mann_status mni_meta_decode(mni_meta *m, const uint8_t *p, const char *name,
     m->views = mni_get32(p + 108);
     if (m->views > MNI_ALL_VIEWS)
         return mni_fail(err, MANN_E_VERSION,
-                        "%s: looks at photos in ways (%u) that this program does not know",
-                        name, (unsigned)m->views);
+                        "%s: looks at photos in ways (%u) that this program does not "
+                        "know", name, (unsigned)m->views);
     if (m->metric < MANN_L2 || m->metric > MANN_COSINE)
         return mni_fail(err, MANN_E_FORMAT, "%s: metric %u is not one of 1..3", name,
                         (unsigned)m->metric);

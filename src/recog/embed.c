@@ -83,7 +83,8 @@ mann_status mni_gallery_embed(mni_gallery *g, const mann_image *images, size_t n
 {
     const mni_model *m;
     MNI_TRY(mni_gallery_model(g, &m, err));
-    return mni_embed_images(m, &g->recipe, mni_gallery_views(g), images, n, pool, out, err);
+    return mni_embed_images(m, &g->recipe, mni_gallery_views(g), images, n, pool, out,
+                            err);
 }
 
 #define MAX_PHOTO_FILE (1ull << 30)
