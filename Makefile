@@ -174,7 +174,8 @@ TEST_INDEX = tests/ann_help.c tests/test_ann_forged.c tests/test_ann_life.c test
 TEST_EVAL = tests/test_retrieval.c tests/test_metrics.c tests/test_calib.c
 TEST_TRAIN = tests/train_set.c tests/train_world.c tests/test_augment.c tests/test_train.c \
 	tests/test_train_loop.c tests/test_train_ways.c
-TEST_RECOG = tests/test_views.c tests/crash_world.c tests/test_crash.c tests/gallery_help.c tests/test_gallery.c tests/test_gallery_files.c \
+TEST_RECOG = tests/test_views.c tests/crash_world.c tests/test_crash.c tests/test_crash_sites.c tests/test_crash_whole.c tests/test_damage.c \
+	tests/gallery_help.c tests/test_gallery.c tests/test_gallery_files.c \
 	tests/test_gallery_order.c tests/test_keys.c tests/test_round.c tests/test_lazy.c tests/test_sync.c tests/test_whole.c \
 	tests/test_salvage.c tests/golden_make.c tests/test_golden.c tests/test_recall.c tests/test_readers.c
 FUZZ_TEST = tests/forge.c tests/ann_forge.c tests/fuzz/fuzz_container.c tests/fuzz/fuzz_journal.c \

@@ -130,7 +130,8 @@ typedef enum mni_fault {
     MNI_FAULT_RENAME = 32,
     MNI_FAULT_CLOSE = 64,
     MNI_FAULT_TRUNCATE = 128,
-    MNI_FAULT_ANY = 255
+    MNI_FAULT_ANY = 255,
+    MNI_DID_REMOVE = 256        /* for lie_after alone: removing never fails */
 } mni_fault;
 typedef struct mni_vfs_faulty {
     mni_vfs vfs;                /* must stay first */
@@ -142,6 +143,10 @@ typedef struct mni_vfs_faulty {
     /* Syncs of files whose path contains this say "done" and do nothing; "": syncs of
      * folders; NULL: none. */
     const char *lie_about;
+    /* ... only those that come after one of these operations (mask); 0: all. So each
+     * place in the code that syncs can be told from the others. */
+    unsigned lie_after, last;   /* last: the operation before, of any file */
+    long n_lies;                /* told so far */
     long n_counted;             /* operations counted so far */
 } mni_vfs_faulty;
 void mni_vfs_faulty_init(mni_vfs_faulty *f, const mni_vfs *inner);

@@ -12,6 +12,7 @@
 #include "base/rng.h"
 #include "base/text.h"
 #include "index/kinds.h"
+#include "os/clock.h"
 #include "os/huge.h"
 #include "recog/change.h"
 #include "recog/base_plan.h"
@@ -120,6 +121,19 @@ static mann_status calibrate(mni_base_plan *p, mni_pool *pool, mann_error *err)
 
 /* --- the new base takes over -------------------------------------------------------- */
 
+/* Whoever lets go of a base last unmaps it: a tenth of a second for some hundred MiB. A
+ * search shall not be that one, so the old state waits here until the searches that have
+ * it are over; one that takes longer than all others may bear it. */
+static void retire(mni_state *old)
+{
+    const double PATIENCE = 0.5, NAP = 2e-4;
+    const double end = mni_clock_seconds() + PATIENCE;
+    while ((atomic_load(&old->refs) > 1 || atomic_load(&old->base->refs) > 1) &&
+           mni_clock_seconds() < end)
+        mni_clock_sleep(NAP);
+    mni_state_release(old);
+}
+
 static mann_status publish_base(mni_gallery *g, mann_error *err)
 {
     mni_base *b;
@@ -137,7 +151,7 @@ static mann_status publish_base(mni_gallery *g, mann_error *err)
     g->state = fresh;
     mni_mutex_unlock(&g->lock);
     g->behind = 0;
-    mni_state_release(old);
+    retire(old);
     mni_free(g->live);
     g->live = NULL;
     g->live_cap = 0;
