@@ -54,7 +54,8 @@ typedef struct mni_vfs_ops {
     mann_status (*map)(mni_file *f, const void **bytes, size_t *n_bytes, mann_error *err);
     void        (*unmap)(const mni_vfs *v, const void *bytes, size_t n_bytes);
     /* MANN_E_LOCKED if somebody has it; MANN_E_NOT_FOUND if the file lost its name
-     * meanwhile (its last owner removed it): open it anew. */
+     * meanwhile (its last owner removed it): open it anew; MANN_E_UNSUPPORTED if files
+     * cannot be locked here. */
     mann_status (*lock)(mni_file *f, mann_error *err);
     mann_status (*close)(mni_file *f, mann_error *err);         /* gone even on failure */
     mann_status (*replace)(const mni_vfs *v, const char *from, const char *to,
@@ -147,6 +148,7 @@ typedef struct mni_vfs_faulty {
      * place in the code that syncs can be told from the others. */
     unsigned lie_after, last;   /* last: the operation before, of any file */
     long n_lies;                /* told so far */
+    int no_locks;               /* 1: a system that cannot lock files */
     long n_counted;             /* operations counted so far */
 } mni_vfs_faulty;
 void mni_vfs_faulty_init(mni_vfs_faulty *f, const mni_vfs *inner);

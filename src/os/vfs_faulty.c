@@ -121,6 +121,8 @@ static void faulty_unmap(const mni_vfs *v, const void *bytes, size_t n_bytes)
 
 static mann_status faulty_lock(mni_file *f, mann_error *err)
 {
+    if (faulty_of(f->vfs)->no_locks)
+        return mni_fail(err, MANN_E_UNSUPPORTED, "%s: no locks here", path_of(f));
     return inner_file(f)->vfs->ops->lock(inner_file(f), err);
 }
 

@@ -8,6 +8,7 @@
 #include "image/prep.h"
 #include "nn/model.h"
 #include "os/thread.h"
+#include "recog/lockfile.h"
 #include "recog/meta.h"
 #include "recog/sources.h"
 #include "recog/state.h"
@@ -57,7 +58,7 @@ struct mann_gallery {
     uint32_t n_roots;
 
     mni_mutex writing;                  /* writers take turns; guards what follows */
-    mni_file *lock_file;         /* held open; its name goes when the gallery is closed */
+    mni_lockfile held;           /* its file goes when the gallery is closed */
     int has_lock;
     mni_journal *journal;
     uint64_t next_id;
@@ -170,7 +171,7 @@ mann_status mni_gallery_follow(mni_gallery *g, mann_error *err);
 typedef struct mni_owned {
     const mni_vfs *vfs;
     char *journal_path, *lock_path;
-    mni_file *lock_file;
+    mni_lockfile held;
 } mni_owned;
 mann_status mni_gallery_own(mni_owned *o, const mni_vfs *v, const char *path,
                             mann_error *err);

@@ -24,7 +24,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "recog/change.h"
-#include "recog/embed.h"
+#include "recog/thumbs.h"
 
 /* Marks of a row. SEEN: some photo is this record; AWAY: what it was at the start it is
  * no more, this run gave it another class, path or content. HELD: its path shows it. */
@@ -226,7 +226,9 @@ static int is_known(void *ctx, uint64_t i, uint64_t content_hash)
 {
     const sync_run *r = ctx;
     (void)i;
-    return list_find(&r->contents, content_hash) < r->contents.n;
+    if (list_find(&r->contents, content_hash) == r->contents.n) return 0;
+    return r->set->thumb_side && mni_gallery_lacks_thumb(r->g, content_hash)
+               ? MNI_KNOWN_BARE : 1;
 }
 
 /* Which record is this photo? The same path counts most, then a record of the same class
@@ -365,6 +367,7 @@ static mann_status take_group(void *ctx, uint64_t first, size_t n,
         s = take_photo(r, &w, first + i, i, &photos[i], err);
     if (s == MANN_OK) s = mni_gallery_move(r->g, w.moved, w.n_moved, err);
     if (s == MANN_OK && w.n_rows) s = mni_gallery_add(r->g, w.rows, w.n_rows, NULL, err);
+    if (s == MANN_OK) s = mni_gallery_fill_thumbs(r->g, photos, n, err);
     mni_free(w.rows);
     mni_free(w.moved);
     mni_free(w.vectors);
