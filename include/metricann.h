@@ -614,10 +614,18 @@ mann_status mann_gallery_recall(mann_gallery *g, uint64_t n, uint32_t k, mann_po
 /* What building and compacting by this handle may take in memory beside the vectors;
  * 0: no limit. Then MANN_E_BUDGET instead, before anything is built. */
 void mann_gallery_limit(mann_gallery *g, uint64_t mem_bytes);
-/* Photos that this handle adds or syncs from now on leave a JPEG of at most side x side
- * pixels in the gallery (16..256; 0, the default: none), about 3 KB at 96: contact sheets
- * show it where the photo is not to be found. It belongs to the content: records of one
- * photo share it, and it goes when the last of them is folded away. */
+/* Ids below next_id are not given to new records from now on: of a copy of something. */
+mann_status mann_gallery_reserve(mann_gallery *g, uint64_t next_id, mann_error *err);
+/* The folders that sources are relative to, oldest first (nonzero stops); one more. */
+mann_status mann_gallery_roots(mann_gallery *g,
+                               int (*fn)(void *user, const char *folder), void *user,
+                               mann_error *err);
+mann_status mann_gallery_add_root(mann_gallery *g, const char *folder, mann_error *err);
+/* Photos that this handle adds or syncs from now on, also such as are present, leave a
+ * JPEG of at most side x side pixels in the gallery (16..256; 0, the default: none), some
+ * 2 KB at 96: contact sheets show it where the photo is not to be found. It belongs to
+ * the content: records of one photo share it, and it goes when the last of them is folded
+ * away. */
 mann_status mann_gallery_thumbs(mann_gallery *g, uint32_t side, mann_error *err);
 /* The thumbnail of a record, as a JPEG of at most 65,535 bytes. MANN_E_NOT_FOUND: there
  * is none; MANN_E_LIMIT: `size` is too small, *n_bytes is what it takes. */
@@ -664,6 +672,9 @@ typedef struct mann_gallery_info {
     uint32_t precision;       /* of the model inside; 0: there is none */
     uint32_t views;           /* MANN_VIEW_* */
     uint64_t n_thumbs;          /* of them some may be of records that are gone */
+    /* process that ended while it had the gallery open for writing; 0: none */
+    uint64_t lock_left_by;
+    uint64_t next_id;           /* smaller ones are not given any more */
 } mann_gallery_info;
 mann_status mann_gallery_describe(mann_gallery *g, mann_gallery_info *info,
                                   mann_error *err);

@@ -133,6 +133,29 @@ static void rows_are_decoded_alike(void)
             test_fence_free(v, n * sizeof *v, 0);
         }
         for (size_t n = 0; n <= N; n++) {
+            const float scales[] = { 0.0f, 0.01f, 1e-30f, 3.0f };
+            float *v = test_fence(n * sizeof *v, 0);
+            uint8_t *got = test_fence(n, 0), want[N + 1];
+            for (size_t i = 0; i < n; i++)
+                v[i] = i == 5 ? NAN : i == 9 ? -INFINITY
+                                             : (float)i * (i % 2 ? 0.031f : -0.5f);
+            for (int s = 0; s < 4; s++) {
+                double a[8] = { 1, 2 }, b[8] = { 1, 2 };
+                levels[l].round(v, n, scales[s], got, a);
+                levels[0].round(v, n, scales[s], want, b);
+                CHECK(n == 0 || memcmp(got, want, n) == 0);
+                for (int i = 0; i < 8; i++)
+                    CHECK(a[i] == b[i] || (isnan(a[i]) && isnan(b[i])));
+                for (size_t i = 0; i < n; i++) {
+                    const double near = scales[s] > 0 ? v[i] * (1 / scales[s]) : 0;
+                    const double c = near < 127 ? near > -127 ? near : -127 : 127;
+                    CHECK(!isfinite(v[i]) || fabs(want[i] - 128 - c) <= 0.5001);
+                }
+            }
+            test_fence_free(v, n * sizeof *v, 0);
+            test_fence_free(got, n, 0);
+        }
+        for (size_t n = 0; n <= N; n++) {
             int8_t *code = test_fence(n, 0);
             float got[N + 1], want[N + 1];
             memset(got, 0, sizeof got);

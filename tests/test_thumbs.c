@@ -172,6 +172,17 @@ static void they_go_with_their_records(void)
     CHECK_OK(mni_gallery_describe(g, &after, NULL));
     check(g, PHOTOS + 4, PHOTOS + 1);
     CHECK(before.n_thumbs == PHOTOS + 3 && after.n_thumbs == PHOTOS + 1);
+    CHECK_FINE(enrol(g, PHOTOS, 3, SIDE, NULL, &e), e);         /* known, without one */
+    check(g, PHOTOS + 4, PHOTOS + 4);
+    CHECK_FINE(enrol(g, 30, 2, 0, NULL, &e), e);
+    shelf late = { .from = 30, .n = 2 };
+    mann_sync_report report;
+    const mni_photos two = { .ctx = &late, .n = 2, .path = shelf_path,
+                             .read = shelf_read };
+    g->thumb_side = SIDE;
+    CHECK_FINE(mni_gallery_sync(g, &two, 0, NULL, NULL, &report, &e), e);
+    CHECK(report.n_present == 2 && report.n_added == 0);
+    check(g, PHOTOS + 6, PHOTOS + 6);
     CHECK_IS(mni_gallery_thumb(g, 3, jpeg, 5, &n, &e), MANN_E_LIMIT);
     CHECK(n > 5);
     CHECK_IS(mni_gallery_thumb(g, 999, jpeg, 5, &n, &e), MANN_E_NOT_FOUND);

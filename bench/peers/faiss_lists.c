@@ -85,10 +85,10 @@ static void measure(job *j, const char *what, void (*ours)(void *),
     char line[200];
     rounds_run(&r, ours, theirs, j);
     snprintf(line, sizeof line, "%s recall=%.4f", what, recall(j, j->ours));
-    rounds_line("metricann", line, r.ours, (double)j->n_queries, "q/s",
+    rounds_line("metricann", line, r.ours, 1, (double)j->n_queries, "q/s",
                 r.ratio[ROUNDS / 2]);
     snprintf(line, sizeof line, "%s recall=%.4f", what, recall(j, j->theirs));
-    rounds_line("faiss", line, r.theirs, (double)j->n_queries, "q/s", 1.0);
+    rounds_line("faiss", line, r.theirs, 1, (double)j->n_queries, "q/s", 1.0);
 }
 
 static mni_ann *build(const job *j, const char *spec)

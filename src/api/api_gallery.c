@@ -259,6 +259,33 @@ mann_status mann_gallery_find(mann_gallery *g, const char *key, uint64_t *id,
     return mni_gallery_find_key(g, key, id, err);
 }
 
+mann_status mann_gallery_reserve(mann_gallery *g, uint64_t next_id, mann_error *err)
+{
+    MNI_NEED(g, "mann_gallery_reserve");
+    return mni_gallery_reserve(g, next_id, err);
+}
+
+mann_status mann_gallery_roots(mann_gallery *g,
+                               int (*fn)(void *user, const char *folder), void *user,
+                               mann_error *err)
+{
+    mni_roots roots;
+    MNI_NEED(g, "mann_gallery_roots");
+    MNI_NEED(fn, "mann_gallery_roots");
+    MNI_TRY(mni_gallery_copy_roots(g, &roots, err));
+    for (uint32_t i = 0; i < roots.n; i++)
+        if (fn(user, roots.path[i])) break;
+    mni_roots_fini(&roots);
+    return MANN_OK;
+}
+
+mann_status mann_gallery_add_root(mann_gallery *g, const char *folder, mann_error *err)
+{
+    MNI_NEED(g, "mann_gallery_add_root");
+    MNI_NEED(folder, "mann_gallery_add_root");
+    return mni_gallery_add_root(g, folder, err);
+}
+
 mann_status mann_gallery_save_model(mann_gallery *g, const char *path, mann_error *err)
 {
     MNI_NEED(g, "mann_gallery_save_model");

@@ -1,7 +1,8 @@
 /* cmd_export.c - a gallery as files that every program reads, whole or what changed since
  * a snapshot.
  *
- *   DIR/gallery.json    metric, dim, storage, counts, state; of a delta also since
+ *   DIR/gallery.json    metric, dim, storage, counts, state, next id, folders; of a delta
+ *                       also since
  *   DIR/records.jsonl   one object a record: id, class, path, content, time; key if it
  *                       has one
  *   DIR/vectors.npy     row i belongs to line i
@@ -76,7 +77,14 @@ static int take(void *user, const mann_record *r)
     return 0;
 }
 
-static void put_head(const export *x, const mann_gallery_info *info, mni_text *out)
+static int put_root(void *user, const char *folder)
+{
+    mni_json_string(user, folder);
+    return 0;
+}
+
+static mann_status put_head(const export *x, mann_gallery *g,
+                            const mann_gallery_info *info, mni_text *out)
 {
     char hex[17];
     mni_json j;
@@ -109,8 +117,15 @@ static void put_head(const export *x, const mann_gallery_info *info, mni_text *o
         mni_hex64(hex, x->since->state);
         mni_json_string(&j, hex);
     }
+    mni_json_key(&j, "next_id");
+    mni_json_u64(&j, info->next_id);
+    mni_json_key(&j, "roots");
+    mni_json_array(&j);
+    const mann_status s = mann_gallery_roots(g, put_root, &j, &x->c->err);
+    mni_json_end(&j);
     mni_json_end(&j);
     mni_text_char(out, '\n');
+    return s;
 }
 
 static mann_status write_text(mni_cli *c, const char *dir, const char *name,
@@ -156,7 +171,7 @@ static mann_status write_all(export *x, mann_gallery *g, const mann_gallery_info
         }
     }
     if (s == MANN_OK) s = mni_thumbs_export(c, g, x->ids, x->n, dir);
-    put_head(x, info, &head);
+    if (s == MANN_OK) s = put_head(x, g, info, &head);
     if (s == MANN_OK) s = write_text(c, dir, "gallery.json", &head);
     mni_text_fini(&path);
     mni_text_fini(&head);

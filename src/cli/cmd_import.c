@@ -1,5 +1,6 @@
 /* cmd_import.c - what export wrote becomes a gallery again; a delta brings a copy up to
  * date. See cmd_export.c for the files. SPDX-License-Identifier: MIT */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,8 +18,11 @@ typedef struct import {
     int is_delta;
     mann_vectors *file;
     mann_matrix m;
-    char *lines;
-    size_t n_bytes;
+    char *lines, *gone_text;            /* owned, as all that follows */
+    mann_record *records;               /* m.rows; texts lie in docs */
+    mni_json_doc *docs;
+    uint64_t *gone;                     /* ids that are there no more */
+    size_t n_docs, n_gone;
 } import;
 
 static mann_status bad(import *x, const char *file, size_t line, const char *what)
@@ -91,6 +95,7 @@ static mann_status create(import *x, const char *path, mann_gallery **g)
         return bad(x, "gallery.json", 1, "metric or store is not known");
     if (views) config.views = (uint32_t)views->u64;
     if (rate) config.false_accept = (float)rate->number;
+    config.no_sync = mni_cli_lazy(x->c);
     config.dim = (uint32_t)x->m.cols;
     mni_path_join(&model, x->dir, "model.mann");
     const char *name = mni_opt_text(&x->c->options, MNI_OPT_MODEL);
@@ -106,31 +111,16 @@ static mann_status create(import *x, const char *path, mann_gallery **g)
 
 /* --- records ------------------------------------------------------------------------ */
 
-typedef struct batch {
-    mann_record records[GROUP];
-    mni_json_doc docs[GROUP];           /* own the texts */
-    size_t n;
-} batch;
-
-static mann_status flush(import *x, mann_gallery *g, batch *b)
+static mann_status take_line(import *x, const char *line, size_t n, size_t row)
 {
-    mann_status s =
-        b->n ? mann_gallery_put(g, b->records, b->n, &x->c->err) : MANN_OK;
-    for (size_t i = 0; i < b->n; i++) mni_json_doc_fini(&b->docs[i]);
-    b->n = 0;
-    return s;
-}
-
-static mann_status take_line(import *x, batch *b, const char *line, size_t n, size_t row)
-{
-    mni_json_doc *doc = &b->docs[b->n];
-    mann_record *r = &b->records[b->n];
     if (row >= x->m.rows)
         return bad(x, "records.jsonl", row + 1, "vectors.npy has fewer rows");
+    mni_json_doc *doc = &x->docs[row];
+    mann_record *r = &x->records[row];
     mann_error json = { MANN_OK, "" };
     if (mni_json_parse(doc, line, n, &json) != MANN_OK)
         return bad(x, "records.jsonl", row + 1, json.text);
-    b->n++;                             /* from here on flush frees it */
+    x->n_docs = row + 1;
     const mni_json_node *id = mni_json_get(doc, doc->nodes, "id"),
                         *klass = mni_json_get(doc, doc->nodes, "class"),
                         *path = mni_json_get(doc, doc->nodes, "path"),
@@ -138,7 +128,8 @@ static mann_status take_line(import *x, batch *b, const char *line, size_t n, si
                         *time = mni_json_get(doc, doc->nodes, "time"),
                         *key = mni_json_get(doc, doc->nodes, "key");
     *r = (mann_record){ .source = "", .key = "" };
-    if (!id || !id->is_u64) return bad(x, "records.jsonl", row + 1, "no id");
+    if (!id || !id->is_u64 || id->u64 >= MANN_NO_ID - 1)
+        return bad(x, "records.jsonl", row + 1, "no id");
     r->id = id->u64;
     if (klass && klass->kind == MNI_JSON_STRING) r->class_name = klass->text;
     if (path && path->kind == MNI_JSON_STRING) r->source = path->text;
@@ -148,61 +139,98 @@ static mann_status take_line(import *x, batch *b, const char *line, size_t n, si
         return bad(x, "records.jsonl", row + 1, "content is not 16 hexadecimal digits");
     if (time && time->is_u64) r->time = time->u64;
     r->vector = x->m.data + row * (x->m.stride ? x->m.stride : x->m.cols);
+    for (size_t i = 0; i < x->m.cols; i++)
+        if (!isfinite(r->vector[i]))
+            return bad(x, "records.jsonl", row + 1, "its vector is not finite");
     return MANN_OK;
 }
 
-static mann_status put_records(import *x, mann_gallery *g, size_t *n_rows)
+/* All of them, before anything is written. */
+static mann_status read_records(import *x)
 {
-    batch *b = mni_alloc(1, sizeof *b);
-    const char *at = x->lines, *end = x->lines + x->n_bytes;
-    size_t row = 0;
-    mann_status s = b ? MANN_OK : mni_fail(&x->c->err, MANN_E_NOMEM, "import");
-    while (s == MANN_OK && at < end) {
-        const char *stop = memchr(at, '\n', (size_t)(end - at));
+    size_t n, row = 0;
+    MNI_TRY(read_text(x, "records.jsonl", &x->lines, &n));
+    x->records = mni_alloc(x->m.rows + 1, sizeof *x->records);
+    x->docs = mni_alloc(x->m.rows + 1, sizeof *x->docs);
+    if (!x->records || !x->docs)
+        return mni_fail(&x->c->err, MANN_E_NOMEM, "%zu records", x->m.rows);
+    for (const char *at = x->lines, *end = at + n, *stop; at < end; at = stop + 1) {
+        stop = memchr(at, '\n', (size_t)(end - at));
         if (!stop) stop = end;
-        if (stop > at) s = take_line(x, b, at, (size_t)(stop - at), row++);
-        at = stop + 1;
-        if (s == MANN_OK && b->n == GROUP) {
-            s = flush(x, g, b);
-            if (mni_talk_step(&x->c->talk, "import", row, x->m.rows))
-                s = mni_fail(&x->c->err, MANN_E_CANCELLED, "stopped after %zu records",
-                             row);
-        }
+        if (stop > at) MNI_TRY(take_line(x, at, (size_t)(stop - at), row++));
     }
-    if (s == MANN_OK && row != x->m.rows)
-        s = bad(x, "records.jsonl", row + 1, "vectors.npy has more rows");
-    if (b) {
-        const mann_status last = s == MANN_OK ? flush(x, g, b) : s;
-        for (size_t i = 0; i < b->n; i++) mni_json_doc_fini(&b->docs[i]);
-        s = last;
-    }
-    mni_free(b);
-    *n_rows = row;
-    return s;
+    if (row != x->m.rows)
+        return bad(x, "records.jsonl", row + 1, "vectors.npy has more rows");
+    return MANN_OK;
 }
 
-static mann_status remove_gone(import *x, mann_gallery *g, size_t *removed)
+static mann_status read_gone(import *x)
 {
-    char *text;
-    size_t n, count = 0, cap = 0, line = 0;
-    uint64_t *ids = NULL, id;
-    MNI_TRY(read_text(x, "removed.txt", &text, &n));
-    mann_status s = MANN_OK;
-    for (char *at = text, *stop; s == MANN_OK && *at; at = stop + 1) {
+    size_t n, cap = 0, line = 0;
+    uint64_t id;
+    MNI_TRY(read_text(x, "removed.txt", &x->gone_text, &n));
+    for (char *at = x->gone_text, *stop; *at; at = stop + 1) {
         stop = strchr(at, '\n');
         if (!stop) stop = at + strlen(at) - 1;
         else *stop = '\0';
         line++;
-        if (!mni_parse_u64(at, &id)) s = bad(x, "removed.txt", line, "not an id");
-        else if (!mni_grow((void **)&ids, &cap, count + 1, sizeof *ids))
-            s = mni_fail(&x->c->err, MANN_E_NOMEM, "list of ids");
-        else ids[count++] = id;
+        if (!mni_parse_u64(at, &id)) return bad(x, "removed.txt", line, "not an id");
+        if (!mni_grow((void **)&x->gone, &cap, x->n_gone + 1, sizeof *x->gone))
+            return mni_fail(&x->c->err, MANN_E_NOMEM, "list of ids");
+        x->gone[x->n_gone++] = id;
     }
-    if (s == MANN_OK && count)
-        s = mann_gallery_remove(g, ids, count, removed, &x->c->err);
-    mni_free(ids);
-    mni_free(text);
-    return s;
+    return MANN_OK;
+}
+
+static mann_status put_records(import *x, mann_gallery *g)
+{
+    for (size_t at = 0; at < x->m.rows; at += GROUP) {
+        const size_t n = x->m.rows - at < GROUP ? x->m.rows - at : GROUP;
+        if (at && mni_talk_step(&x->c->talk, "import", at, x->m.rows))
+            return mni_fail(&x->c->err, MANN_E_CANCELLED, "stopped after %zu records",
+                            at);
+        MNI_TRY(mann_gallery_put(g, x->records + at, n, &x->c->err));
+    }
+    return MANN_OK;
+}
+
+/* What the gallery will hold, computed before it is touched: whatever is wrong with a
+ * delta, the gallery is as it was. `now` is what it holds. */
+static mann_status check_delta(import *x, const mni_known_records *now, const char *path)
+{
+    uint8_t *taken = mni_alloc(now->n + 1, 1);
+    uint64_t state = now->state;
+    size_t at;
+    int twice = 0;
+    if (!taken) return mni_fail(&x->c->err, MANN_E_NOMEM, "%zu records", now->n);
+    for (size_t i = 0; i < x->n_gone + x->m.rows; i++) {
+        const mann_record *r = i < x->n_gone ? NULL : &x->records[i - x->n_gone];
+        if (r) state += mni_record_hash(r, now->dim);
+        if (!mni_known_find(now, r ? r->id : x->gone[i], &at)) continue;
+        if (!taken[at]) state -= now->items[at].hash;
+        twice |= taken[at];
+        taken[at] = 1;
+    }
+    mni_free(taken);
+    if (state == x->state && !twice) return MANN_OK;
+    return mni_fail(&x->c->err, MANN_E_FORMAT,
+                    "%s: %s would not hold what was exported: the delta was changed, or "
+                    "is of another gallery; nothing was put in",
+                    x->dir, path);
+}
+
+/* Where the photos were, and which ids were given: what no record says. */
+static mann_status put_rest(import *x, mann_gallery *g)
+{
+    const mni_json_node *next = head_get(x, "next_id", MNI_JSON_NUMBER),
+                        *roots = head_get(x, "roots", MNI_JSON_ARRAY);
+    if (next && next->is_u64) MNI_TRY(mann_gallery_reserve(g, next->u64, &x->c->err));
+    for (uint32_t i = roots ? roots->first_child : 0; i; i = x->head.nodes[i].next) {
+        const mni_json_node *root = &x->head.nodes[i];
+        if (root->kind == MNI_JSON_STRING && *root->text)
+            MNI_TRY(mann_gallery_add_root(g, root->text, &x->c->err));
+    }
+    return MANN_OK;
 }
 
 /* What a failed import began is of no use to anybody. */
@@ -225,15 +253,18 @@ static mann_status check_since(import *x, mann_gallery *g, const char *path)
     mni_known_records now;
     char is[17], wanted[17];
     MNI_TRY(mni_known_of(x->c, g, &now));
-    const uint64_t state = now.state;
+    mann_status s = MANN_OK;
+    if (now.state != x->since && !mni_opt_flag(&x->c->options, MNI_OPT_FORCE)) {
+        mni_hex64(is, now.state);
+        mni_hex64(wanted, x->since);
+        s = mni_fail(&x->c->err, MANN_E_MISMATCH,
+                     "%s is in state %s, this delta begins at %s; an interrupted import "
+                     "goes on with --force",
+                     path, is, wanted);
+    }
+    if (s == MANN_OK) s = check_delta(x, &now, path);
     mni_known_fini(&now);
-    if (state == x->since || mni_opt_flag(&x->c->options, MNI_OPT_FORCE)) return MANN_OK;
-    mni_hex64(is, state);
-    mni_hex64(wanted, x->since);
-    return mni_fail(&x->c->err, MANN_E_MISMATCH,
-                    "%s is in state %s, this delta begins at %s; an interrupted import "
-                    "goes on with --force",
-                    path, is, wanted);
+    return s;
 }
 
 static mann_status check_state(import *x, mann_gallery *g, const char *path)
@@ -259,8 +290,10 @@ static mann_status import_into(import *x, mann_gallery **g, const char *path, si
     mni_text_fini(&vectors);
     if (s != MANN_OK) return s;
     x->m = mann_vectors_matrix(x->file);
-    MNI_TRY(read_text(x, "records.jsonl", &x->lines, &x->n_bytes));
-    MNI_TRY(x->is_delta ? mann_gallery_open(g, path, MANN_OPEN_WRITE, &x->c->err)
+    MNI_TRY(read_records(x));
+    if (x->is_delta) MNI_TRY(read_gone(x));
+    const unsigned flags = MANN_OPEN_WRITE | (mni_cli_lazy(x->c) ? MANN_OPEN_NOSYNC : 0);
+    MNI_TRY(x->is_delta ? mann_gallery_open(g, path, flags, &x->c->err)
                         : create(x, path, g));
     mann_gallery_info info = { .struct_size = sizeof info };
     MNI_TRY(mann_gallery_describe(*g, &info, &x->c->err));
@@ -279,10 +312,15 @@ static mann_status import_into(import *x, mann_gallery **g, const char *path, si
                         x->dir, print ? print->text : "none",
                         (unsigned long long)info.fingerprint);
     if (x->is_delta) MNI_TRY(check_since(x, *g, path));
-    MNI_TRY(put_records(x, *g, n));
+    /* first out, then in: a key may have gone over to another record */
+    if (x->n_gone)
+        MNI_TRY(mann_gallery_remove(*g, x->gone, x->n_gone, removed, &x->c->err));
+    MNI_TRY(put_records(x, *g));
+    *n = x->m.rows;
     MNI_TRY(mni_thumbs_import(x->c, *g, x->dir));
-    if (x->is_delta) MNI_TRY(remove_gone(x, *g, removed));
-    return check_state(x, *g, path);
+    MNI_TRY(check_state(x, *g, path));
+    MNI_TRY(put_rest(x, *g));
+    return mann_gallery_flush(*g, &x->c->err);
 }
 
 int mni_cmd_import(mni_cli *c)
@@ -323,6 +361,11 @@ int mni_cmd_import(mni_cli *c)
     if (g && s != MANN_OK && !x.is_delta) forget(out);
     mann_vectors_free(x.file);
     mni_json_doc_fini(&x.head);
+    for (size_t i = 0; i < x.n_docs; i++) mni_json_doc_fini(&x.docs[i]);
+    mni_free(x.docs);
+    mni_free(x.records);
+    mni_free(x.gone);
+    mni_free(x.gone_text);
     mni_free(x.lines);
     return code;
 }

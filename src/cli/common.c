@@ -149,6 +149,12 @@ static void tell_of_journal(mni_cli *c, const char *path, mann_gallery *g)
                  "everything before them was read", path, size);
         c->hooks.note(c->hooks.user, MANN_NOTE_WARNING, sentence);
     }
+    if (info.lock_left_by) {
+        snprintf(sentence, sizeof sentence,
+                 "%s: process %llu ended without closing it; its lock is taken over",
+                 path, (unsigned long long)info.lock_left_by);
+        c->hooks.note(c->hooks.user, MANN_NOTE_INFO, sentence);
+    }
     if (info.journal_ignored) {
         snprintf(sentence, sizeof sentence,
                  "%s-journal: belongs to another generation of this gallery; ignored",

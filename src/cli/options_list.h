@@ -111,8 +111,8 @@ OPTION(INTEGERS, "integers", 0, FLAG, "", "no", 0, 0, C(CONVERT), "as-ids int",
 
 OPTION(THUMBS, "thumbs", 0, U32, "PIXELS", "", 16, 256,
     C(EXTRACT) | C(BUILD) | C(ADD) | C(SYNC), "thumb thumbnails thumbnail-size",
-    "keep a small JPEG of each new photo in the gallery (96: about 3 KB), for contact "
-    "sheets where the photos are not at hand")
+    "keep a small JPEG of each photo in the gallery (96: about 2 KB), for contact sheets "
+    "where the photos are not at hand")
 
 /* --- the gallery and its index ------------------------------------------------------ */
 OPTION(METRIC, "metric", 0, CHOICE,

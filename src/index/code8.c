@@ -29,26 +29,38 @@ static inline float within(float v, float most)
 double mni_code8_put(uint8_t *block, unsigned slot, const float *r, uint32_t dim,
                      float scale)
 {
-    const float by = scale > 0.0f ? 1.0f / scale : 0.0f;
-    double error = 0;
-    for (uint32_t i = 0; i < dim; i++) {
-        const float c = whole(within(r[i] * by, MOST));
-        const double e = (double)r[i] - (double)scale * c;
-        error += e * e;
-        block[(size_t)(i / 4) * MNI_I8_GROUP_BYTES + slot * 4 + i % 4] =
-            (uint8_t)((int)c + ZERO);
+    enum { RUN = 256 };         /* values at a time: a multiple of 8 */
+    const mni_kern_i8 *k = mni_kern_i8_best();
+    double lane[8] = { 0 };
+    uint8_t code[RUN], *to = block + slot * 4;
+    for (uint32_t at = 0; at < dim; at += RUN) {
+        const uint32_t n = dim - at < RUN ? dim - at : RUN;
+        k->round(r + at, n, scale, code, lane);
+        for (uint32_t i = 0; i + 4 <= n; i += 4, to += MNI_I8_GROUP_BYTES)
+            memcpy(to, code + i, 4);
+        memcpy(to, code + n / 4 * 4, n % 4);
     }
+    const double error = ((lane[0] + lane[4]) + (lane[2] + lane[6])) +
+                         ((lane[1] + lane[5]) + (lane[3] + lane[7]));
     return error < INFINITY ? error : INFINITY;
 }
 
+/* Floats without their sign sort as the whole numbers that their bits are, and compilers
+ * look for the largest of those on many lanes. NaN counts for nothing. */
 float mni_code8_scale(const float *values, size_t n)
 {
-    float most = 0;
+    const int32_t infinite = 0x7f800000;
+    int32_t most = 0;
+    float largest;
     for (size_t i = 0; i < n; i++) {
-        const float v = values[i] < 0 ? -values[i] : values[i];
-        most = v > most ? v : most;
+        int32_t bits;
+        memcpy(&bits, values + i, sizeof bits);
+        bits &= 0x7fffffff;
+        bits = bits > infinite ? 0 : bits;
+        most = bits > most ? bits : most;
     }
-    return most / MOST;
+    memcpy(&largest, &most, sizeof largest);
+    return largest / MOST;
 }
 
 void mni_query8_make(const mni_kern_i8 *k, const float *v, uint32_t dim, int8_t *codes,

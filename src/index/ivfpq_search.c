@@ -66,19 +66,31 @@ static double end_of(const asking *a, const mni_around8 *list, double d)
 }
 
 /* The other way round: the least d that may hide behind an estimate. For squared
- * distances it is the root of d + 2 h sqrt(d) = y, with h = z sqrt(E) / 2. */
-static float begin_of(const asking *a, const mni_around8 *list, double estimate)
+ * distances it is the root of d + 2 h sqrt(d) = y, with h = z sqrt(E) / 2. A list has one
+ * h, and its rows are many; floats will do, since this only says in which order rows are
+ * measured and when to end, within a millionth. */
+typedef struct beginning { float half, off; int known, squared; } beginning;
+
+static beginning begin_in(const asking *a, const mni_around8 *list)
 {
-    const double e = lost_in(list), z = a->v->margin, y = estimate - a->blur;
-    double d = y;
-    if (!(z < INFINITY)) return -FLT_MAX;
-    if (a->v->metric == MANN_INNER) {
-        d = y - z * a->size * sqrt(e);
-    } else if (y > 0) {
-        const double half = z * sqrt(e) / 2, root = sqrt(half * half + y) - half;
+    const double e = lost_in(list), z = a->v->margin;
+    const int squared = a->v->metric != MANN_INNER, known = z < INFINITY;
+    return (beginning){ known ? (float)(z * sqrt(e) / 2) : 0,
+                        known ? (float)(a->blur + (squared ? 0 : z * a->size * sqrt(e)))
+                              : 0,
+                        known, squared };
+}
+
+static inline float begin_of(const beginning *b, float estimate)
+{
+    const float y = estimate - b->off;
+    float d = y;
+    if (!b->known) return -FLT_MAX;
+    if (b->squared && y > 0) {
+        const float root = sqrtf(b->half * b->half + y) - b->half;
         d = root * root;
     }
-    return d > -FLT_MAX ? (float)d : -FLT_MAX;
+    return d > -FLT_MAX ? d : -FLT_MAX;
 }
 
 /* `waiting` is a heap: what begins first is on top. */
@@ -153,6 +165,7 @@ static void scan_list(asking *a, uint32_t list, float to_centre)
     const double base = to_centre - two * a->asked.low;
     const float factor = (float)two * a->asked.step;
     const uint32_t n_blocks = mni_list_blocks(v->lists.list[list].n);
+    const beginning begin = begin_in(a, around);
     double end = end_of(a, around, known(a));
     int32_t sums[BLOCKS * MNI_LIST_ROWS];
     uint32_t index[MNI_LIST_ROWS];
@@ -171,7 +184,8 @@ static void scan_list(asking *a, uint32_t list, float to_centre)
                 const uint32_t row = rows[index[j]];
                 if (row >= a->rows->n) continue; /* an empty slot, or a damaged file */
                 if (a->p->keep && !a->p->keep(a->p->keep_ctx, row)) continue;
-                wait_for(a, (mni_near){ begin_of(a, around, base + value[j]), row });
+                const float near = begin_of(&begin, (float)(base + value[j]));
+                wait_for(a, (mni_near){ near, row });
                 if (a->n < MNI_SHORT_ROWS) continue;
                 make_room(a);
                 end = end_of(a, around, known(a));

@@ -58,6 +58,13 @@ static void from_i8_c(const int8_t *in, size_t n, float scale, float *out)
     for (size_t i = 0; i < n; i++) out[i] = scale * (float)in[i];
 }
 
+static void round_c(const float *v, size_t n, float scale, uint8_t *out, double lane[8])
+{
+    const float by = scale > 0.0f ? 1.0f / scale : 0.0f;
+    for (size_t i = 0; i < n; i++)
+        out[i] = mni_i8_round_one(v[i], by, scale, &lane[i % 8]);
+}
+
 static void squares_c(const float *v, size_t n, double lane[8])
 {
     for (size_t i = 0; i < n; i++) lane[i % 8] += (double)v[i] * v[i];
@@ -66,7 +73,7 @@ static void squares_c(const float *v, size_t n, double lane[8])
 void mni_kern_i8_build(mni_kern_i8 *k, unsigned cpu)
 {
     *k = (mni_kern_i8){ "scalar", 127, dots_c, pick_c, lowest_c, from_f16_c,
-                        from_i8_c, squares_c };
+                        from_i8_c, squares_c, round_c };
     if (cpu & MNI_CPU_AVX2) mni_kern_i8_add_avx2(k);
     if (cpu & MNI_CPU_AVX512) mni_kern_i8_add_avx512(k);
     if (cpu & MNI_CPU_VNNI) mni_kern_i8_add_vnni(k);

@@ -59,7 +59,24 @@ typedef struct mni_kern_i8 {
     /* lane[i % 8] += v[i]^2 in double: a product of floats is exact there, so that fused
      * or not makes no difference */
     void (*squares)(const float *v, size_t n, double lane[8]);
+    /* Bytes 128 + c with c the whole number nearest to v / scale (ties to even), within
+     * -127..127 (NaN: 127); lane[i % 8] += (v[i] - scale * c)^2. scale 0: all c are 0. */
+    void (*round)(const float *v, size_t n, float scale, uint8_t *out, double lane[8]);
 } mni_kern_i8;
+
+/* `round` of value i. The nearest whole number: adding 1.5 * 2^23 leaves no room for a
+ * fraction. */
+static inline uint8_t mni_i8_round_one(float v, float by, float scale, double *lane)
+{
+    const float magic = 12582912.0f, most = 127.0f;
+    float c = v * by;
+    c = c < most ? c : most;            /* NaN becomes most */
+    c = c > -most ? c : -most;
+    c = (c + magic) - magic;
+    const double e = (double)v - (double)scale * c;
+    *lane += e * e;
+    return (uint8_t)((int)c + 128);
+}
 
 /* As in kern_dist.h: build is pure, best is capped by $METRICANN_SIMD and built once. */
 void mni_kern_i8_build(mni_kern_i8 *k, unsigned cpu);

@@ -7,6 +7,8 @@
 
 double   mni_clock_seconds(void);      /* monotonic */
 uint64_t mni_clock_unix(void);         /* seconds since 1970 */
+/* "20:12" of today, else "2026-11-21 20:12"; local time. */
+void     mni_clock_text(uint64_t unix_seconds, char out[24]);
 void     mni_clock_sleep(double seconds);
 
 #endif

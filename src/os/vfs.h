@@ -54,7 +54,8 @@ typedef struct mni_vfs_ops {
     mann_status (*map)(mni_file *f, const void **bytes, size_t *n_bytes, mann_error *err);
     void        (*unmap)(const mni_vfs *v, const void *bytes, size_t n_bytes);
     /* MANN_E_LOCKED if somebody has it; MANN_E_NOT_FOUND if the file lost its name
-     * meanwhile (its last owner removed it): open it anew. */
+     * meanwhile (its last owner removed it): open it anew; MANN_E_UNSUPPORTED if files
+     * cannot be locked here. */
     mann_status (*lock)(mni_file *f, mann_error *err);
     mann_status (*close)(mni_file *f, mann_error *err);         /* gone even on failure */
     mann_status (*replace)(const mni_vfs *v, const char *from, const char *to,
@@ -130,7 +131,8 @@ typedef enum mni_fault {
     MNI_FAULT_RENAME = 32,
     MNI_FAULT_CLOSE = 64,
     MNI_FAULT_TRUNCATE = 128,
-    MNI_FAULT_ANY = 255
+    MNI_FAULT_ANY = 255,
+    MNI_DID_REMOVE = 256        /* for lie_after alone: removing never fails */
 } mni_fault;
 typedef struct mni_vfs_faulty {
     mni_vfs vfs;                /* must stay first */
@@ -142,6 +144,11 @@ typedef struct mni_vfs_faulty {
     /* Syncs of files whose path contains this say "done" and do nothing; "": syncs of
      * folders; NULL: none. */
     const char *lie_about;
+    /* ... only those that come after one of these operations (mask); 0: all. So each
+     * place in the code that syncs can be told from the others. */
+    unsigned lie_after, last;   /* last: the operation before, of any file */
+    long n_lies;                /* told so far */
+    int no_locks;               /* 1: a system that cannot lock files */
     long n_counted;             /* operations counted so far */
 } mni_vfs_faulty;
 void mni_vfs_faulty_init(mni_vfs_faulty *f, const mni_vfs *inner);

@@ -31,6 +31,7 @@ static const char *path_of(mni_file *f) { return ((faulty_file *)f)->path; }
 static int must_fail(const mni_vfs *v, mni_fault kind)
 {
     mni_vfs_faulty *f = faulty_of(v);
+    if (kind != MNI_FAULT_SYNC && kind != MNI_FAULT_CLOSE) f->last = (unsigned)kind;
     if (!(f->which & (unsigned)kind)) return 0;
     f->n_counted++;
     if (f->fail_in < 0) return 0;
@@ -82,11 +83,22 @@ static mann_status faulty_truncate(mni_file *f, uint64_t n_bytes, mann_error *er
     return inner_file(f)->vfs->ops->truncate(inner_file(f), n_bytes, err);
 }
 
+/* path "": a folder. After it, the operation before the next one is a sync. */
+static int lies_about(mni_vfs_faulty *f, const char *path)
+{
+    const unsigned before = f->last;
+    f->last = MNI_FAULT_SYNC;
+    if (!f->lie_about || !*f->lie_about != !*path || !strstr(path, f->lie_about) ||
+        (f->lie_after && !(f->lie_after & before)))
+        return 0;
+    f->n_lies++;
+    return 1;
+}
+
 static mann_status faulty_sync(mni_file *f, mann_error *err)
 {
-    const char *lie = faulty_of(f->vfs)->lie_about;
     if (must_fail(f->vfs, MNI_FAULT_SYNC)) return broken(err, "sync", path_of(f));
-    if (lie && *lie && strstr(path_of(f), lie)) return MANN_OK;
+    if (lies_about(faulty_of(f->vfs), path_of(f))) return MANN_OK;
     return mni_sync(inner_file(f), err);
 }
 
@@ -109,6 +121,8 @@ static void faulty_unmap(const mni_vfs *v, const void *bytes, size_t n_bytes)
 
 static mann_status faulty_lock(mni_file *f, mann_error *err)
 {
+    if (faulty_of(f->vfs)->no_locks)
+        return mni_fail(err, MANN_E_UNSUPPORTED, "%s: no locks here", path_of(f));
     return inner_file(f)->vfs->ops->lock(inner_file(f), err);
 }
 
@@ -130,13 +144,14 @@ static mann_status faulty_replace(const mni_vfs *v, const char *from, const char
 
 static mann_status faulty_remove(const mni_vfs *v, const char *path, mann_error *err)
 {
+    faulty_of(v)->last = MNI_DID_REMOVE;
     return inner_of(v)->ops->remove(inner_of(v), path, err);
 }
 
 static mann_status faulty_sync_dir(const mni_vfs *v, const char *dir, mann_error *err)
 {
     if (must_fail(v, MNI_FAULT_SYNC)) return broken(err, "sync folder", dir);
-    if (faulty_of(v)->lie_about && !*faulty_of(v)->lie_about) return MANN_OK;
+    if (lies_about(faulty_of(v), "")) return MANN_OK;
     return inner_of(v)->ops->sync_dir(inner_of(v), dir, err);
 }
 

@@ -184,6 +184,9 @@ static mann_status fs_lock(mni_file *f, mann_error *err)
     if (errno == EWOULDBLOCK)
         return mni_fail(err, MANN_E_LOCKED, "%s: another process (or handle) is writing",
                         path_of(f));
+    if (errno == ENOLCK || errno == EOPNOTSUPP || errno == ENOSYS)
+        return mni_fail(err, MANN_E_UNSUPPORTED, "%s: cannot be locked: %s", path_of(f),
+                        strerror(errno));
     return failed(err, "lock", path_of(f));
 }
 

@@ -143,6 +143,8 @@ mann_status mni_gallery_describe(mni_gallery *g, mann_gallery_info *info, mann_e
     i.store = b->meta.store;
     i.n_classes = s->n_live_classes;
     i.read_only = !g->writable;
+    i.lock_left_by = g->held.left_by;
+    i.next_id = g->next_id;
     i.n_rows = s->n_live;
     i.n_tail = s->n_tail;
     i.n_dead = (uint64_t)mni_state_rows(s) - s->n_live;

@@ -61,7 +61,7 @@ static mann_status make_records(made *w, mni_base_plan *p, mann_error *err)
         mni_put32(out + 36, r.key_chars);
         mni_put32(out + 40, p->klass[i]);
         mni_put32(out + MNI_RECORD_CRC,
-                  mni_record_crc(out, p->codes + i * row_bytes, row_bytes,
+                  mni_record_crc(out, mni_base_code(p, i, row_bytes), row_bytes,
                                  p->scales ? &p->scales[i] : NULL));
         const uint64_t n_text = (uint64_t)r.source_chars + r.key_chars;
         at += n_text + (n_text ? MNI_TEXT_CRC : 0);
@@ -230,6 +230,19 @@ static mann_status write_extras(mni_gallery *g, const mni_base_plan *p, mni_writ
     return MANN_OK;
 }
 
+/* Rows that lie one behind the other in the old file go in one piece. */
+static void write_vectors(const mni_base_plan *p, mni_writer *w, size_t row_bytes)
+{
+    mni_writer_begin(w, "VECS", p->view.dtype, MNI_ALIGN_PAGE);
+    for (uint32_t i = 0, end; i < p->n; i = end) {
+        const uint8_t *from = mni_base_code(p, i, row_bytes);
+        for (end = i + 1; end < p->n; end++)
+            if (mni_base_code(p, end, row_bytes) != from + (end - i) * row_bytes) break;
+        mni_writer_put(w, from, (end - i) * row_bytes);
+    }
+    mni_writer_end(w);
+}
+
 /* The order of those up to VECS is part of the format: see mni_meta_places. */
 static mann_status write_sections(mni_gallery *g, made *m, mni_base_plan *p,
                                   mni_writer *w, mann_error *err)
@@ -244,8 +257,7 @@ static mann_status write_sections(mni_gallery *g, made *m, mni_base_plan *p,
     if (p->scales)
         mni_writer_section(w, "VSCL", MNI_F32, MNI_ALIGN_SECTION, p->scales,
                            p->n * sizeof *p->scales);
-    mni_writer_section(w, "VECS", p->view.dtype, MNI_ALIGN_PAGE, p->codes,
-                       p->n * row_bytes);
+    write_vectors(p, w, row_bytes);
     MNI_TRY(write_maps(m, p, w, err));
     MNI_TRY(write_keys(p, w, err));
     MNI_TRY(write_extras(g, p, w, err));

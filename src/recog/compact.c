@@ -12,6 +12,7 @@
 #include "base/rng.h"
 #include "base/text.h"
 #include "index/kinds.h"
+#include "os/clock.h"
 #include "os/huge.h"
 #include "recog/change.h"
 #include "recog/base_plan.h"
@@ -20,6 +21,7 @@ static void plan_fini(mni_base_plan *p)
 {
     mni_free(p->rows);
     mni_free(p->codes);
+    mni_free(p->tail_codes);
     mni_free(p->scales);
     mni_free(p->klass);
     mni_free(p->from);
@@ -50,13 +52,12 @@ static mann_status gather(mni_base_plan *p, mann_error *err)
     size_t row_bytes = dim * mni_dtype_bytes(dtype);
     p->rows = mni_alloc(s->n_live + 1, sizeof *p->rows);
     p->klass = mni_alloc(s->n_live + 1, sizeof *p->klass);
-    p->codes = mni_alloc_aligned(s->n_live, row_bytes, 0);
-    mni_huge_advise(p->codes, s->n_live * row_bytes);
+    p->tail_codes = mni_alloc_aligned((size_t)s->n_tail + 1, row_bytes, 0);
     p->scales = dtype == MNI_I8 ? mni_alloc(s->n_live + 1, sizeof *p->scales) : NULL;
     mni_told told;
     const int can_tell = mni_told_init(&told, dim);
     uint8_t *room = mni_alloc(2, row_bytes);
-    if (!p->rows || !p->klass || !p->codes || !can_tell || !room ||
+    if (!p->rows || !p->klass || !p->tail_codes || !can_tell || !room ||
         (dtype == MNI_I8 && !p->scales)) {
         mni_told_fini(&told);
         mni_free(room);
@@ -68,13 +69,11 @@ static mann_status gather(mni_base_plan *p, mann_error *err)
         keep = wanted(p, row, &told);
         if (keep < 0) break;
         if (!keep) continue;
-        uint8_t *code = p->codes + (size_t)p->n * row_bytes;
-        /* codes are copied, so that nothing is rounded twice */
         if (row < s->base->rows.n) {
-            memcpy(code, (const uint8_t *)s->base->rows.data + (size_t)row * row_bytes,
-                   row_bytes);
             if (p->scales) p->scales[p->n] = s->base->rows.scale[row];
+            p->n_old++;
         } else {
+            uint8_t *code = p->tail_codes + (size_t)(p->n - p->n_old) * row_bytes;
             mni_state_vector(s, row, told.vector);
             mni_rows_settle((mann_metric)p->meta.metric, dtype, told.vector, dim, code,
                             p->scales ? &p->scales[p->n] : NULL, room);
@@ -86,12 +85,26 @@ static mann_status gather(mni_base_plan *p, mann_error *err)
     mni_free(room);
     if (keep < 0) return no_memory(err);
     p->meta.n_rows = p->n;
-    p->view = (mni_rows){ .data = p->codes,
-                          .scale = p->scales,
+    p->view = (mni_rows){ .scale = p->scales,
                           .n = p->n,
                           .dim = dim,
                           .dtype = dtype,
                           .metric = (mann_metric)p->meta.metric };
+    return MANN_OK;
+}
+
+/* All vectors in a row, for whoever computes with them. A Flat gallery that is folded
+ * does without: its vectors go from the old file into the new one. */
+static mann_status lay_out(mni_base_plan *p, mann_error *err)
+{
+    const size_t row_bytes = p->view.dim * mni_dtype_bytes(p->view.dtype);
+    if (p->codes) return MANN_OK;
+    uint8_t *codes = mni_alloc_aligned(p->n, row_bytes, 0);
+    if (!codes) return no_memory(err);
+    mni_huge_advise(codes, p->n * row_bytes);
+    for (uint32_t i = 0; i < p->n; i++)
+        memcpy(codes + i * row_bytes, mni_base_code(p, i, row_bytes), row_bytes);
+    p->view.data = p->codes = codes;
     return MANN_OK;
 }
 
@@ -100,6 +113,7 @@ enum { CALIBRATE_CLASSES = 8, CALIBRATE_QUERIES = 2048 };
 
 static mann_status calibrate(mni_base_plan *p, mni_pool *pool, mann_error *err)
 {
+    MNI_TRY(lay_out(p, err));
     float *rows = mni_alloc_aligned(p->n, p->meta.dim * sizeof *rows, 0);
     uint32_t *labels = mni_alloc(p->n + 1, sizeof *labels), n = 0;
     mann_status s = rows && labels ? MANN_OK : no_memory(err);
@@ -120,6 +134,19 @@ static mann_status calibrate(mni_base_plan *p, mni_pool *pool, mann_error *err)
 
 /* --- the new base takes over -------------------------------------------------------- */
 
+/* Whoever lets go of a base last unmaps it: a tenth of a second for some hundred MiB. A
+ * search shall not be that one, so the old state waits here until the searches that have
+ * it are over; one that takes longer than all others may bear it. */
+static void retire(mni_state *old)
+{
+    const double PATIENCE = 0.5, NAP = 2e-4;
+    const double end = mni_clock_seconds() + PATIENCE;
+    while ((atomic_load(&old->refs) > 1 || atomic_load(&old->base->refs) > 1) &&
+           mni_clock_seconds() < end)
+        mni_clock_sleep(NAP);
+    mni_state_release(old);
+}
+
 static mann_status publish_base(mni_gallery *g, mann_error *err)
 {
     mni_base *b;
@@ -137,7 +164,7 @@ static mann_status publish_base(mni_gallery *g, mann_error *err)
     g->state = fresh;
     mni_mutex_unlock(&g->lock);
     g->behind = 0;
-    mni_state_release(old);
+    retire(old);
     mni_free(g->live);
     g->live = NULL;
     g->live_cap = 0;
@@ -187,6 +214,8 @@ static mann_status make_structure(mni_gallery *g, mni_base_plan *p, const char *
                                   mni_pool *pool, const mann_hooks *h, mann_error *err)
 {
     const mni_state *s = p->state;
+    if (spec || !may_fold(p) || strcmp(mni_ann_spec(s->base->ann), "Flat") != 0)
+        MNI_TRY(lay_out(p, err));
     const mni_ann_job job = { .rows = &p->view, .seed = p->meta.seed,
                               .mem_bytes = g->mem_bytes, .pool = pool, .hooks = h };
     if (spec) return mni_ann_build(&p->ann, spec, &job, err);

@@ -29,15 +29,16 @@ typedef struct mni_photo {
     mann_error error;                   /* of a bad one */
     float decode_seconds;
     const float *vector;   /* of an OK one: borrowed for the call of the group function */
-    mni_buf thumb;              /* of an OK one, if wanted: likewise; may be empty */
+    mni_buf thumb;              /* if wanted: likewise; may be empty */
 } mni_photo;
 
 /* Photos [first, first + n) are read, decoded, prepared and embedded; called in order, on
  * the caller's thread. */
 typedef mann_status (*mni_group_fn)(void *ctx, uint64_t first, size_t n,
                                     const mni_photo *photos, mann_error *err);
-/* Asked before decoding, from many threads: nonzero skips the photo (MNI_PHOTO_KNOWN).
- * May be NULL. */
+/* Asked before decoding, from many threads: nonzero skips the photo (MNI_PHOTO_KNOWN);
+ * MNI_KNOWN_BARE: not before its thumbnail was made. May be NULL. */
+enum { MNI_KNOWN_BARE = 2 };
 typedef int (*mni_known_fn)(void *ctx, uint64_t i, uint64_t content_hash);
 
 typedef struct mni_phase_seconds { double decode, embed; } mni_phase_seconds;

@@ -9,7 +9,7 @@
 
 #include "base/mem.h"
 #include "os/clock.h"
-#include "recog/embed.h"
+#include "recog/thumbs.h"
 
 typedef struct enrolment {
     mni_gallery *g;
@@ -88,7 +88,9 @@ static int is_present(void *ctx, uint64_t i, uint64_t content_hash)
 {
     const enrolment *e = ctx;
     uint32_t one;
-    return mni_idmap_get(&e->present, key_of(e, i, content_hash), &one);
+    if (!mni_idmap_get(&e->present, key_of(e, i, content_hash), &one)) return 0;
+    return e->set->thumb_side && mni_gallery_lacks_thumb(e->g, content_hash)
+               ? MNI_KNOWN_BARE : 1;
 }
 
 void mni_note_skipped(const mann_hooks *h, const char *path, const mni_photo *p)
@@ -141,6 +143,7 @@ static mann_status add_group(void *ctx, uint64_t first, size_t n, const mni_phot
         }
     }
     if (s == MANN_OK && n_rows) s = mni_gallery_add(e->g, rows, n_rows, NULL, err);
+    if (s == MANN_OK) s = mni_gallery_fill_thumbs(e->g, photos, n, err);
     mni_free(rows);
     if (s == MANN_OK) {
         e->report.n_added += n_rows;

@@ -93,12 +93,6 @@ static char *with_ending(const char *path, const char *ending)
     return copy;
 }
 
-static void drop_lock(const mni_vfs *v, const char *lock_path, mni_file *file)
-{
-    if (file) v->ops->remove(v, lock_path, NULL);
-    mni_close(file, NULL);
-}
-
 static mann_status new_object(mni_gallery **out, const mni_vfs *v, const char *path,
                               mann_error *err)
 {
@@ -129,7 +123,7 @@ void mni_gallery_free(mni_gallery *g)
     mni_state_release(g->state);
     mni_model_free(g->model);
     for (uint32_t i = 0; i < g->n_roots; i++) mni_free(g->roots[i]);
-    drop_lock(g->vfs, g->lock_path, g->lock_file);
+    mni_lockfile_drop(&g->held);
     if (g->n_sync_objects >= 2) mni_mutex_fini(&g->writing);
     if (g->n_sync_objects >= 1) mni_mutex_fini(&g->lock);
     mni_sources_free(g->sources);
@@ -246,34 +240,13 @@ mann_status mni_gallery_save_model(mni_gallery *g, const char *path, mann_error 
 
 /* --- open --------------------------------------------------------------------------- */
 
-/* The lock file goes with its owner; who locked it just when it went opens it anew. */
-static mann_status take_lock(const mni_vfs *v, const char *path, const char *lock_path,
-                             mni_file **file, mann_error *err)
-{
-    mann_status s = MANN_E_NOT_FOUND;
-    *file = NULL;
-    for (int attempt = 0; attempt < 100 && s == MANN_E_NOT_FOUND; attempt++) {
-        mni_close(*file, NULL);
-        *file = NULL;
-        MNI_TRY(mni_open(v, lock_path, MNI_OPEN_WRITE | MNI_OPEN_CREATE, file, err));
-        s = v->ops->lock(*file, err);
-    }
-    if (s == MANN_OK) return s;
-    mni_close(*file, NULL);
-    *file = NULL;
-    if (s == MANN_E_LOCKED)
-        return mni_fail(err, s, "%s: is being written by another process (or handle)",
-                        path);
-    return s;
-}
-
 mann_status mni_gallery_own(mni_owned *o, const mni_vfs *v, const char *path,
                             mann_error *err)
 {
     *o = (mni_owned){ .vfs = v, .journal_path = with_ending(path, "-journal"),
                       .lock_path = with_ending(path, "-lock") };
     mann_status s = o->journal_path && o->lock_path
-                        ? take_lock(v, path, o->lock_path, &o->lock_file, err)
+                        ? mni_lockfile_take(&o->held, v, path, o->lock_path, err)
                         : mni_fail(err, MANN_E_NOMEM, "%s: gallery", path);
     if (s != MANN_OK) mni_gallery_disown(o);
     return s;
@@ -288,7 +261,7 @@ mann_status mni_gallery_forget_journal(const mni_owned *o, mann_error *err)
 
 void mni_gallery_disown(mni_owned *o)
 {
-    drop_lock(o->vfs, o->lock_path, o->lock_file);
+    mni_lockfile_drop(&o->held);
     mni_free(o->journal_path);
     mni_free(o->lock_path);
     *o = (mni_owned){ .vfs = NULL };
@@ -371,7 +344,7 @@ static mann_status open_once(mni_gallery **out, const mni_vfs *v, const char *pa
     if (g->writable) {
         mni_stat st;               /* a lock file beside a typing error would be litter */
         s = v->ops->stat(v, path, &st, err);
-        if (s == MANN_OK) s = take_lock(v, path, g->lock_path, &g->lock_file, err);
+        if (s == MANN_OK) s = mni_lockfile_take(&g->held, v, path, g->lock_path, err);
         g->has_lock = s == MANN_OK;
         if (s != MANN_OK) goto fail;
     }

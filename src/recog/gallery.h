@@ -8,6 +8,7 @@
 #include "image/prep.h"
 #include "nn/model.h"
 #include "os/thread.h"
+#include "recog/lockfile.h"
 #include "recog/meta.h"
 #include "recog/sources.h"
 #include "recog/state.h"
@@ -57,10 +58,10 @@ struct mann_gallery {
     uint32_t n_roots;
 
     mni_mutex writing;                  /* writers take turns; guards what follows */
-    mni_file *lock_file;         /* held open; its name goes when the gallery is closed */
+    mni_lockfile held;           /* its file goes when the gallery is closed */
     int has_lock;
     mni_journal *journal;
-    uint64_t next_id;
+    _Atomic uint64_t next_id;           /* told at any time */
     uint64_t mem_bytes;                 /* limit of building; 0: none */
     uint32_t thumb_side;                /* of what is enrolled; 0: no thumbnails */
     int behind;         /* 1: the file may be a newer one than this handle goes by */
@@ -153,6 +154,8 @@ mann_status mni_gallery_move(mni_gallery *g, const mni_moved *moved, size_t n,
 mann_status mni_gallery_add_root(mni_gallery *g, const char *folder, mann_error *err);
 /* The folders as they are now: another thread may add one, or refresh. */
 typedef struct mni_roots { char *path[MNI_MAX_ROOTS]; uint32_t n; } mni_roots;
+/* No id below this one is given from now on. */
+mann_status mni_gallery_reserve(mni_gallery *g, uint64_t next_id, mann_error *err);
 mann_status mni_gallery_copy_roots(mni_gallery *g, mni_roots *out, mann_error *err);
 void        mni_roots_fini(mni_roots *r);
 /* Where a photo of this folder lies; a path that says it all by itself stays. */
@@ -170,7 +173,7 @@ mann_status mni_gallery_follow(mni_gallery *g, mann_error *err);
 typedef struct mni_owned {
     const mni_vfs *vfs;
     char *journal_path, *lock_path;
-    mni_file *lock_file;
+    mni_lockfile held;
 } mni_owned;
 mann_status mni_gallery_own(mni_owned *o, const mni_vfs *v, const char *path,
                             mann_error *err);

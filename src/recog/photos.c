@@ -43,19 +43,21 @@ static mann_status load(const work *w, uint64_t i, mni_photo *p, float *input,
     mni_decode_opts opts;
     MNI_TRY(w->set->read(w->set->ctx, i, &bytes, &n_bytes, &p->mtime, err));
     p->content_hash = mni_hash_bytes(bytes, n_bytes, 0);
-    if (w->known && w->known(w->ctx, i, p->content_hash)) {
-        p->result = MNI_PHOTO_KNOWN;
+    const int known = w->known ? w->known(w->ctx, i, p->content_hash) : 0;
+    if (known) p->result = MNI_PHOTO_KNOWN;
+    if (known && known != MNI_KNOWN_BARE) {
         mni_free(bytes);
         return MANN_OK;
     }
     mni_recipe_decode_opts(w->recipe, &opts);
     mann_status s = mni_image_decode(&im, bytes, n_bytes, &opts, err);
     mni_free(bytes);
-    if (s == MANN_OK) s = mni_views_prepare(w->recipe, w->views, &im, input, err);
+    if (s == MANN_OK && !known)
+        s = mni_views_prepare(w->recipe, w->views, &im, input, err);
     if (s == MANN_OK && w->set->thumb_side)
         s = mni_thumb_make(&p->thumb, &im, w->set->thumb_side, err);
     mann_image_clear(&im);
-    return s;
+    return known && s != MANN_E_NOMEM ? MANN_OK : s;    /* the record is good as it is */
 }
 
 static void load_range(void *ctx, size_t begin, size_t end, size_t chunk)

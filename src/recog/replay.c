@@ -10,6 +10,7 @@
  *   KNOB     u32 default of ef or nprobe
  *   MOVE     u64 id, text class, text source
  *   THUMB    u64 content hash, then a JPEG to the end of the record
+ *   IDS      u64: ids below it are not given any more
  *   text:    u32 bytes (all ones: none), then the bytes
  *
  * SPDX-License-Identifier: MIT */
@@ -55,6 +56,26 @@ mann_status mni_gallery_add_root(mni_gallery *g, const char *folder, mann_error 
         if (s == MANN_OK) s = mni_journal_commit(g->journal, err);
         if (s != MANN_OK) mni_journal_discard(g->journal);
         if (s == MANN_OK) s = remember_root(g, folder, strlen(folder), err);
+    }
+    mni_mutex_unlock(&g->writing);
+    mni_buf_fini(&buf);
+    return s;
+}
+
+mann_status mni_gallery_reserve(mni_gallery *g, uint64_t next_id, mann_error *err)
+{
+    mni_buf buf = { 0 };
+    MNI_TRY(mni_gallery_must_write(g, err));
+    if (next_id == UINT64_MAX)
+        return mni_fail(err, MANN_E_ARG, "%s: no id would be left", g->path);
+    mni_mutex_lock(&g->writing);
+    mann_status s = mni_gallery_follow(g, err);
+    if (s == MANN_OK && next_id > g->next_id) {
+        mni_buf_u64(&buf, next_id);
+        s = mni_change_journal(g, MNI_RECORD_IDS, &buf, err);
+        if (s == MANN_OK) s = mni_journal_commit(g->journal, err);
+        if (s == MANN_OK) g->next_id = next_id;
+        else mni_journal_discard(g->journal);
     }
     mni_mutex_unlock(&g->writing);
     mni_buf_fini(&buf);
@@ -164,6 +185,11 @@ static mann_status replay_one(mni_change *c, uint32_t type, mni_cursor *in,
     }
     if (type == MNI_RECORD_MOVE) return replay_move(c, in, err);
     if (type == MNI_RECORD_THUMB) return mni_change_replay_thumb(c, in, err);
+    if (type == MNI_RECORD_IDS) {
+        const uint64_t next = mni_cursor_u64(in);
+        if (!in->bad && next > c->g->next_id && next < UINT64_MAX) c->g->next_id = next;
+        return MANN_OK;
+    }
     if (type != MNI_RECORD_REMOVE && type != MNI_RECORD_RELABEL)
         return mni_fail(err, MANN_E_VERSION,
                         "%s: the journal holds a record of kind %u, which this version "

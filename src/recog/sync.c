@@ -11,7 +11,8 @@
  * Nowhere: neither in the set nor below any folder that the gallery knows, so that a
  * gallery of two folders survives the sync of one. Is one of those folders not to be seen
  * now (a disk that is not mounted), nothing is removed. Records whose path does not begin
- * with their class (photos that were named one by one) are never called gone.
+ * with their class (photos that were named one by one) are never called gone; a manifest
+ * whose photos are such is told how many of them there are.
  *
  * The lists are made once, at the start; every group of photos is one or two durable
  * changes. Interrupted, the next run finds what was done by its content.
@@ -23,7 +24,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "recog/change.h"
-#include "recog/embed.h"
+#include "recog/thumbs.h"
 
 /* Marks of a row. SEEN: some photo is this record; AWAY: what it was at the start it is
  * no more, this run gave it another class, path or content. HELD: its path shows it. */
@@ -43,6 +44,7 @@ typedef struct sync_run {
     uint64_t *twins;                    /* of each row: 1 + a photo that is its copy */
     mni_idmap added;                    /* content and class that this run put in */
     mni_roots roots;                    /* as they were at the start */
+    uint64_t n_untold;          /* rows that may be gone, or were named one by one */
     const char *root;                   /* that of the set, absolute; NULL: none */
     mann_sync_report report;
 } sync_run;
@@ -142,6 +144,17 @@ static int shown_by_another_root(const sync_run *r, const mni_record *rec)
     return shown;
 }
 
+/* Does the set name classes by itself, as a manifest does, and not by folders? */
+static int is_a_list(const sync_run *r)
+{
+    for (uint64_t i = 0; i < r->set->n; i++) {
+        const char *klass, *path = r->set->path(r->set->ctx, i, &klass);
+        const size_t n = klass ? strlen(klass) : 0;
+        if (klass && (strncmp(path, klass, n) != 0 || path[n] != '/')) return 1;
+    }
+    return 0;
+}
+
 /* "mug/1.jpg" of class mug: what a folder of class folders gives. */
 static int begins_with_its_class(const sync_run *r, const mni_record *rec)
 {
@@ -194,9 +207,9 @@ static mann_status mark_rows(sync_run *r, mann_error *err)
         mni_record rec;
         if (r->marks[row] & IN_SET) continue;
         mni_state_record(r->s, row, &rec);
-        if (begins_with_its_class(r, &rec) &&
-            !exists_below_a_root(r, &rec, &path, &source))
-            r->marks[row] |= NOWHERE;
+        if (exists_below_a_root(r, &rec, &path, &source)) continue;
+        if (begins_with_its_class(r, &rec)) r->marks[row] |= NOWHERE;
+        else r->n_untold++;
     }
     const int failed = path.failed || source.failed;
     mni_text_fini(&path);
@@ -213,7 +226,9 @@ static int is_known(void *ctx, uint64_t i, uint64_t content_hash)
 {
     const sync_run *r = ctx;
     (void)i;
-    return list_find(&r->contents, content_hash) < r->contents.n;
+    if (list_find(&r->contents, content_hash) == r->contents.n) return 0;
+    return r->set->thumb_side && mni_gallery_lacks_thumb(r->g, content_hash)
+               ? MNI_KNOWN_BARE : 1;
 }
 
 /* Which record is this photo? The same path counts most, then a record of the same class
@@ -352,6 +367,7 @@ static mann_status take_group(void *ctx, uint64_t first, size_t n,
         s = take_photo(r, &w, first + i, i, &photos[i], err);
     if (s == MANN_OK) s = mni_gallery_move(r->g, w.moved, w.n_moved, err);
     if (s == MANN_OK && w.n_rows) s = mni_gallery_add(r->g, w.rows, w.n_rows, NULL, err);
+    if (s == MANN_OK) s = mni_gallery_fill_thumbs(r->g, photos, n, err);
     mni_free(w.rows);
     mni_free(w.moved);
     mni_free(w.vectors);
@@ -415,6 +431,20 @@ static void note_kept(const sync_run *r, const char *root)
     r->hooks->note(r->hooks->user, MANN_NOTE_WARNING, sentence);
 }
 
+/* A manifest's photos need not lie below their class: then a record whose photo is not in
+ * it any more looks like one that was added by name, from a folder nobody knows. */
+static void note_untold(const sync_run *r)
+{
+    char sentence[256];
+    if (!r->n_untold || !r->hooks || !r->hooks->note || !is_a_list(r)) return;
+    snprintf(sentence, sizeof sentence,
+             "%llu records were kept that are not in this list: their paths do not begin "
+             "with their class, so whether their photos are gone cannot be told; remove "
+             "them by id or class",
+             (unsigned long long)r->n_untold);
+    r->hooks->note(r->hooks->user, MANN_NOTE_WARNING, sentence);
+}
+
 static mann_status finish_gone(sync_run *r, int gone, mann_error *err)
 {
     const char *absent = gone == MANN_SYNC_REMOVE ? absent_root(r) : NULL;
@@ -433,6 +463,7 @@ static mann_status finish_gone(sync_run *r, int gone, mann_error *err)
     r->report.n_gone = n;
     mann_status s = MANN_OK;
     if (n && absent) note_kept(r, absent);
+    note_untold(r);
     if (n && remove) s = mni_gallery_remove(r->g, ids, n, &removed, err);
     r->report.n_removed = removed;
     mni_free(ids);

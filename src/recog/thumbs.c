@@ -202,6 +202,37 @@ mann_status mni_gallery_put_thumbs(mni_gallery *g, const mann_thumb *thumbs, siz
     return s;
 }
 
+int mni_gallery_lacks_thumb(mni_gallery *g, uint64_t content)
+{
+    mni_thumb t;
+    mni_mutex_lock(&g->lock);
+    const int lacks = !mni_state_thumb(g->state, content, &t);
+    mni_mutex_unlock(&g->lock);
+    return lacks;
+}
+
+mann_status mni_gallery_fill_thumbs(mni_gallery *g, const mni_photo *photos, size_t n,
+                                    mann_error *err)
+{
+    mni_change c = { 0 };
+    size_t any = 0;
+    for (size_t i = 0; i < n; i++)
+        any += photos[i].result == MNI_PHOTO_KNOWN && photos[i].thumb.n_bytes > 0;
+    if (!any) return MANN_OK;
+    mni_mutex_lock(&g->writing);
+    mann_status s = mni_change_begin(&c, g, err);
+    if (s == MANN_OK) {
+        for (size_t i = 0; s == MANN_OK && i < n; i++)
+            if (photos[i].result == MNI_PHOTO_KNOWN && photos[i].thumb.n_bytes)
+                s = mni_change_add_thumb(&c, photos[i].content_hash,
+                                         photos[i].thumb.bytes, photos[i].thumb.n_bytes,
+                                         err);
+        s = mni_change_finish(&c, s, err);
+    }
+    mni_mutex_unlock(&g->writing);
+    return s;
+}
+
 /* --- in the file -------------------------------------------------------------------- */
 
 static int by_number(const void *a, const void *b)

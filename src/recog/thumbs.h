@@ -4,6 +4,7 @@
 #define MNI_RECOG_THUMBS_H
 
 #include "recog/base_plan.h"
+#include "recog/embed.h"
 
 enum { MNI_MAX_THUMB = 65535, MNI_THUMB_BYTES = 24, MNI_THUMB_QUALITY = 80 };
 
@@ -23,6 +24,12 @@ mann_status mni_gallery_thumb(mni_gallery *g, uint64_t id, void *out, size_t siz
                               size_t *n_bytes, mann_error *err);
 mann_status mni_gallery_put_thumbs(mni_gallery *g, const mann_thumb *thumbs, size_t n,
                                    mann_error *err);
+
+/* For photos that are known: is a thumbnail missing? From any thread. */
+int  mni_gallery_lacks_thumb(mni_gallery *g, uint64_t content);
+/* Those that were made for known photos, in one durable change. */
+mann_status mni_gallery_fill_thumbs(mni_gallery *g, const mni_photo *photos, size_t n,
+                                    mann_error *err);
 
 /* Sections of a new base; none if there are no thumbnails. */
 mann_status mni_thumbs_write(const mni_base_plan *p, mni_writer *w, mann_error *err);

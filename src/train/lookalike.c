@@ -240,9 +240,13 @@ mann_status mni_lookalike_plan(mni_batch_plan *p, const mni_sampler *s,
     near.near = mni_alloc(n, near.k * sizeof *near.near);
     near.n_near = mni_alloc(n, sizeof *near.n_near);
     mann_status st = MANN_OK;
+    if (p->n_steps > UINT32_MAX / s->classes)
+        st = mni_fail(err, MANN_E_LIMIT, "look-alikes: an epoch of %llu steps of %u "
+                      "classes, wanted at most 2^32 - 1 together",
+                      (unsigned long long)p->n_steps, (unsigned)s->classes);
     *report = (mni_lookalike_report){ .n_images = (uint64_t)n * VIEWS, .n_labels = n };
     p->places = NULL;
-    if (!means || !near.near || !near.n_near)
+    if (st == MANN_OK && (!means || !near.near || !near.n_near))
         st = mni_fail(err, MANN_E_NOMEM, "look-alikes: %u classes", (unsigned)n);
     if (st == MANN_OK) st = embed_labels(s, c, m, seed, pool, means, err);
     if (st == MANN_OK)

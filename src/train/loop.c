@@ -268,6 +268,8 @@ static mann_status plan_epoch(mni_trainer *t, mann_error *err)
     if (c->hard_classes < 2 || t->state.step == 0 ||
         t->state.step % c->steps_per_epoch != 0)
         return MANN_OK;
+    mni_loader_free(t->loader); /* its threads read the plan */
+    t->loader = NULL;
     mni_batch_plan_fini(&t->plan);
     t->plan = (mni_batch_plan){ t->state.step, c->steps_per_epoch, NULL };
     MNI_TRY(mni_trainer_export(t, t->work, err));

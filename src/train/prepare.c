@@ -62,9 +62,16 @@ static mann_status open_parts(mni_trainer *t, const mni_dataset *set, mann_error
 static mann_status count_cost(mni_trainer *t, const mni_dataset *set, mann_error *err)
 {
     mann_train_config *c = &t->config;
-    c->n_classes = mni_dataset_n_classes(t->train_part ? t->train_part : set) *
-                   (c->rotations_as_classes ? 4 : 1);
-    MNI_TRY(mni_train_cost(t->start, c, mni_pool_threads(t->pool), &t->cost, err));
+    const mni_dataset *from = t->train_part ? t->train_part : set;
+    const uint32_t turns = c->rotations_as_classes ? 4 : 1;
+    c->n_classes = mni_dataset_n_classes(from) * turns;
+    mann_train_config most = *c;
+    if (most.steps_per_epoch == 0) {
+        const uint64_t batch = (uint64_t)c->classes_per_batch * c->images_per_class,
+                       steps = mni_dataset_n_images(from) * turns / batch + 1;
+        most.steps_per_epoch = steps > UINT32_MAX ? UINT32_MAX : (uint32_t)steps;
+    }
+    MNI_TRY(mni_train_cost(t->start, &most, mni_pool_threads(t->pool), &t->cost, err));
     c->cache_bytes = t->cost.cache_bytes;
     return MANN_OK;
 }
