@@ -33,14 +33,15 @@
 enum { READERS = 8, FIRST = 2000, GROUP = 200, MORE = 10000, ALL = FIRST + MORE,
        CLASSES = 97, K = 5, SEARCHES = 4 };
 
+enum { WHY = 320 };              /* an error's sentence, and where it was met */
 typedef struct shared {
     atomic_uint begun, done, over;      /* rows: of the group under way, acknowledged */
     atomic_uint ready;                  /* readers that have opened the file */
     atomic_uint n_wrong;                /* readers that gave up */
     atomic_uint refreshes;              /* of all readers: the writer waits for some */
-    struct { atomic_uint refreshes; uint32_t searches, states, bases; char wrong[200]; }
+    struct { atomic_uint refreshes; uint32_t searches, states, bases; char wrong[WHY]; }
         of[READERS];
-    char writer_wrong[200];
+    char writer_wrong[WHY];
 } shared;
 
 typedef struct world {
@@ -323,7 +324,7 @@ static void end(world *w)
 static void eight_search_while_one_writes(void)
 {
     world w;
-    char path[600], first[300];
+    char path[600], first[WHY + 80];
     uint32_t searches = 0, states = 0, bases = 0;
     begin(&w, path, sizeof path);
     const int n_wrong = run_all(&w, first, sizeof first);
@@ -363,7 +364,7 @@ static mann_status overwrite(const mni_vfs *v, const char *from, const char *to,
 static void a_writer_that_overwrites_is_found_out(void)
 {
     world w;
-    char path[600], first[300];
+    char path[600], first[WHY + 80];
     mni_vfs_ops ops = *mni_vfs_posix()->ops;
     const mni_vfs careless = { &ops };
     ops.replace = overwrite;

@@ -38,10 +38,11 @@ static mann_status to_square(const mni_cache *c, const mann_image *im, uint8_t *
 {
     const size_t n = (size_t)c->recipe.size * c->recipe.size,
                  channels = im->channels == 4 ? 4 : 3;
-    float *black = mni_alloc(6 * n, sizeof *black), *white = black + 3 * n;
+    float *black = mni_alloc(6 * n, sizeof *black);
     if (!black)
         return mni_fail(err, MANN_E_NOMEM, "cache: a picture of %u pixels a side",
                         (unsigned)c->recipe.size);
+    float *white = black + 3 * n;
     mann_status s = square(c, im, 0, black, err);
     if (s == MANN_OK && channels == 4) s = square(c, im, 255, white, err);
     for (size_t i = 0; s == MANN_OK && i < n; i++) {
