@@ -120,11 +120,11 @@ INDEX = src/index/rows.c src/index/spec.c src/index/ann.c src/index/ann_search.c
 
 # --- L3 eval: metrics on matrices and labels ----------------------------------------------------------------------------
 EVAL = src/eval/metrics.c src/eval/episodes.c src/eval/calib.c src/eval/calib_use.c src/eval/openset.c \
-	src/eval/retrieval.c
+	src/eval/retrieval.c src/eval/bootstrap.c
 
 # --- L4 train ----------------------------------------------------------------------------------------------------------------
 TRAIN = src/train/dataset.c src/train/cache.c src/train/sampler.c src/train/augment.c \
-	src/train/augment_lens.c src/train/preview.c \
+	src/train/augment_lens.c src/train/preview.c src/train/head.c \
 	src/train/loader.c src/train/split.c src/train/pictures.c src/train/lookalike.c src/train/examine.c src/train/watch.c \
 	src/train/prepare.c src/train/memory.c src/train/loop.c src/train/checkpoint.c src/train/train_log.c \
 	src/train/curves.c src/train/stored.c src/train/joined.c src/train/packing.c
@@ -134,8 +134,9 @@ RECOG = src/recog/stable.c src/recog/state.c src/recog/base_file.c src/recog/bas
 	src/recog/ask.c src/recog/keys.c src/recog/change.c src/recog/add.c src/recog/relabel.c \
 	src/recog/sync.c src/recog/merge.c src/recog/replay.c \
 	src/recog/compact.c src/recog/derived.c src/recog/salvage.c src/recog/mend.c src/recog/search.c src/recog/within.c \
-	src/recog/knob.c src/recog/recall.c src/recog/identify.c src/recog/embed.c src/recog/photos.c src/recog/enrol.c \
-	src/recog/evaluate.c src/recog/verify.c src/recog/sheet.c src/recog/sheet_html.c \
+	src/recog/knob.c src/recog/recall.c src/recog/identify.c src/recog/views.c src/recog/embed.c src/recog/photos.c src/recog/enrol.c \
+	src/recog/evaluate.c src/recog/eval_ask.c src/recog/eval_tell.c src/recog/eval_draw.c \
+	src/recog/verify.c src/recog/sheet.c src/recog/sheet_html.c \
 	src/recog/sources.c src/recog/thumbs.c
 
 # --- L5 api: the bodies of metricann.h -----------------------------------------------------------------------------------------
@@ -148,7 +149,7 @@ CLI_PARTS = src/cli/run.c src/cli/options.c src/cli/options_parse.c src/cli/opti
 	src/cli/inputs.c src/cli/paths.c src/cli/common.c src/cli/queries.c src/cli/gallery_new.c \
 	src/cli/cmd_train.c src/cli/cmd_pack.c src/cli/cmd_extract.c src/cli/cmd_build.c src/cli/cmd_search.c src/cli/cmd_change.c \
 	src/cli/cmd_sync.c src/cli/cmd_whole.c src/cli/exported.c src/cli/exported_thumbs.c src/cli/cmd_export.c src/cli/cmd_import.c \
-	src/cli/cmd_eval.c src/cli/cmd_eval_vectors.c src/cli/cmd_info.c src/cli/cmd_check.c src/cli/cmd_scan.c \
+	src/cli/cmd_eval.c src/cli/eval_groups.c src/cli/cmd_eval_vectors.c src/cli/cmd_info.c src/cli/cmd_check.c src/cli/cmd_scan.c \
 	src/cli/cmd_tune.c src/cli/cmd_bench.c src/cli/cmd_synth.c src/cli/cmd_augment.c src/cli/cmd_convert.c src/cli/cmd_help.c
 CLI = src/cli/program.c $(CLI_PARTS)
 
@@ -170,8 +171,8 @@ TEST_INDEX = tests/ann_help.c tests/test_ann_forged.c tests/test_ann_life.c test
 	tests/test_ann_gallery.c tests/test_spec.c tests/test_index.c tests/test_bare.c \
 	tests/ann_set.c tests/test_kmeans.c tests/test_ivf.c \
 	tests/hnsw_help.c tests/test_hnsw.c tests/test_hnsw_change.c tests/test_hnsw_rows.c
-TEST_EVAL = tests/test_retrieval.c tests/test_metrics.c tests/test_calib.c
-TEST_TRAIN = tests/train_set.c tests/train_world.c tests/test_augment.c tests/test_train.c \
+TEST_EVAL = tests/test_views.c tests/test_retrieval.c tests/test_metrics.c tests/test_calib.c
+TEST_TRAIN = tests/train_set.c tests/train_world.c tests/test_augment.c tests/test_head.c tests/test_train.c \
 	tests/test_train_loop.c tests/test_train_ways.c
 TEST_RECOG = tests/crash_world.c tests/test_crash.c tests/test_crash_sites.c tests/test_crash_whole.c tests/test_damage.c tests/test_costs.c \
 	tests/gallery_help.c tests/test_gallery.c tests/test_gallery_files.c \

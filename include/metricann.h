@@ -303,6 +303,7 @@ enum {
     MANN_AUGMENT_NONE = 1, MANN_AUGMENT_GLYPH, MANN_AUGMENT_PHOTO, MANN_AUGMENT_ALL,
     MANN_AUGMENT_STRONG
 };
+enum { MANN_FREEZE_NOTHING = 0, MANN_FREEZE_BODY };
 enum { MANN_MONITOR_RECALL = 1, MANN_MONITOR_LOSS };
 /* Checkpoints in checkpoint_dir at the start: none may be there (MANN_E_EXISTS); go on
  * from the newest one, if there is one; throw them away. */
@@ -344,6 +345,12 @@ typedef struct mann_train_config {
      * an index over all classes; 0 or 1: batches by lot. */
     uint32_t hard_classes;
     float    ema;   /* keep and examine the running mean of the weights; 0: no; 0.999 */
+    /* MANN_FREEZE_BODY: only the last layer learns, from what the body makes of each
+     * photo and of head_copies (8) augmented copies of it, computed once: a minute in
+     * place of an hour, for one's own photos on weights that are there. A loss of pairs;
+     * held-out classes examine; no checkpoints (it is soon done again). Where no epoch is
+     * better than what it began with, that is what remains (best_epoch 0). */
+    uint32_t freeze, head_copies;
 } mann_train_config;
 void        mann_train_config_fill(mann_train_config *c, size_t size);
 /* What mann_train(m, .., c, p, ..) takes at most beside m, p and the data set's list of
@@ -392,6 +399,11 @@ typedef enum mann_metric { MANN_L2 = 1, MANN_INNER, MANN_COSINE } mann_metric;
 typedef enum mann_store {
     MANN_STORE_F32 = 1, MANN_STORE_F16, MANN_STORE_INT8
 } mann_store;
+/* A photo may be looked at several times, when it is enrolled and when it is asked: its
+ * vector is the mean of the unit vectors of its views. Kept in the gallery. The whole
+ * photo; and the middle of it (85 % of each side); and the four corners; and mirror
+ * images of all of these. Costs as many embeddings. */
+enum { MANN_VIEW_FLIP = 1, MANN_VIEW_ZOOM = 2, MANN_VIEW_CORNERS = 4 };
 typedef struct mann_gallery_config {
     /* default: cosine with a model, L2 without; f32 */
     uint32_t struct_size, metric, dim, store;
@@ -399,6 +411,7 @@ typedef struct mann_gallery_config {
     const mann_model *model;             /* NULL: vectors only; copied into the gallery */
     int    embed_model;  /* 1 (default): the file carries the model; 0: its fingerprint */
     uint64_t seed;
+    uint32_t views;             /* MANN_VIEW_*: how photos are looked at; 0: once */
     int    no_sync;                      /* 1: open it with MANN_OPEN_NOSYNC; default 0 */
 } mann_gallery_config;
 void        mann_gallery_config_fill(mann_gallery_config *c, size_t size);
@@ -525,7 +538,12 @@ mann_status mann_gallery_repair(const char *path, const char *to, const char *in
                                 mann_pool *p, const mann_hooks *h,
                                 mann_repair_report *report, mann_error *err);
 
-enum { MANN_AGGREGATE_MAX = 1, MANN_AGGREGATE_MEAN, MANN_AGGREGATE_VOTE };
+/* The nearest row; the mean score of the best m; votes; the score of the mean of all rows
+ * of the class, its prototype (cosine: brought to unit length). */
+enum {
+    MANN_AGGREGATE_MAX = 1, MANN_AGGREGATE_MEAN, MANN_AGGREGATE_VOTE,
+    MANN_AGGREGATE_PROTOTYPE
+};
 typedef struct mann_search {
     uint32_t struct_size, k, ef, nprobe;
     uint32_t aggregate;        /* identify: how rows speak for their class; default max */
@@ -652,6 +670,7 @@ typedef struct mann_gallery_info {
     uint32_t knob;            /* default ef or nprobe of searches; 0: the common rule */
     uint32_t compact_due;     /* 1: the tail or the dead rows slow searches down */
     uint32_t precision;       /* of the model inside; 0: there is none */
+    uint32_t views;           /* MANN_VIEW_* */
     uint64_t n_thumbs;          /* of them some may be of records that are gone */
     /* process that ended while it had the gallery open for writing; 0: none */
     uint64_t lock_left_by;
@@ -730,12 +749,35 @@ typedef struct mann_scores {
     double ann_recall;       /* share of the exact 10 nearest rows that the index found */
     /* strangers accepted; members refused; members taken for another */
     double fpir, fnir, wrong_known;
+    /* With 95 % confidence between these: drawn 1,000 times from the classes (photos of
+     * one class share their references, so that they do not count as so many). */
+    double top1_low, top1_high, fpir_low, fpir_high, fnir_low, fnir_high;
+    /* Of the photos that are wrong at first: the model's doing, for exact search says so
+     * too; and the share of all that exact search has right and the index has not. */
+    double model_error, index_error;
 } mann_scores;
+/* One photo that was asked; strings are borrowed for the call. */
+typedef struct mann_eval_query {
+    const char *path, *klass;           /* of the data set; klass NULL: none */
+    const char *first, *first_source;   /* best class, its nearest photo; NULL: none */
+    uint32_t stranger;                  /* 1: its class is not among the references */
+    uint32_t rank;      /* of the right class; 0: not counted (stranger, lone) */
+    int      known;                     /* the verdict would accept the first class */
+    float    score, margin;             /* of the first class */
+    float    own_score;                 /* of the right class; NaN: rank is 0 */
+} mann_eval_query;
 typedef struct mann_eval_config {
     uint32_t struct_size;
     uint32_t refs;                        /* > 0: ignore the gallery's split; see below */
     uint32_t open_set;               /* 1: hold out a share of the classes as strangers */
     uint64_t seed;
+    /* called for every photo in order, on the calling thread; may be NULL */
+    void   (*each)(void *user, const mann_eval_query *q);
+    void    *user;
+    /* PNG files, or NULL: the worst mistakes (asked, what was found, what is right); FNIR
+     * over FPIR for all thresholds (needs strangers: MANN_E_NOT_FOUND without) */
+    const char *sheet_path, *curve_path;
+    uint32_t n_worst;                /* on the sheet; 20 */
 } mann_eval_config;
 void        mann_eval_config_fill(mann_eval_config *c, size_t size);
 /* refs 0: every image of `queries` is asked of the gallery, its own row (same content)

@@ -7,7 +7,7 @@
 
 void mann_eval_config_fill(mann_eval_config *c, size_t size)
 {
-    mann_eval_config d = { .seed = 1 };
+    mann_eval_config d = { .seed = 1, .n_worst = 20 };
     mni_fill_sized(c, size, &d, sizeof d);
 }
 
@@ -25,6 +25,10 @@ mann_status mann_evaluate(mann_gallery *g, const mann_dataset *queries,
     mann_eval_config_fill(&mine, sizeof mine);
     if (c) MNI_TRY(mni_take_sized(&mine, sizeof mine, c, "mann_evaluate", err));
     if (mine.open_set && mine.refs == 0) mine.refs = 1;
+    if (mine.n_worst == 0) mine.n_worst = 20;
+    if (mine.n_worst > 400)
+        return mni_fail(err, MANN_E_ARG, "mann_evaluate: %u mistakes on a sheet, at most "
+                                         "400", (unsigned)mine.n_worst);
     MNI_TRY(mni_take_search(&search, s, "mann_evaluate", err));
     MNI_TRY(mni_labelled_of(&set, queries, err));
     mann_status status =

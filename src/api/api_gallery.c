@@ -6,6 +6,7 @@
 #include "api/bridge.h"
 #include "base/mem.h"
 #include "recog/gallery.h"
+#include "recog/views.h"
 #include "recog/thumbs.h"
 
 void mann_gallery_config_fill(mann_gallery_config *c, size_t size)
@@ -37,6 +38,11 @@ static mann_status check_config(mann_gallery_config *c, mann_error *err)
     if (c->store > MANN_STORE_INT8)
         return mni_fail(err, MANN_E_ARG, "gallery: storage %u is not known",
                         (unsigned)c->store);
+    if (c->views > MNI_ALL_VIEWS || (c->views && !c->model))
+        return mni_fail(err, MANN_E_ARG,
+                        "gallery: views %u%s", (unsigned)c->views,
+                        c->model ? " are not known"
+                                 : " of photos, but there is no model");
     if (c->false_accept == 0) c->false_accept = 0.01f;
     if (!(c->false_accept > 0 && c->false_accept <= 0.5f))
         return mni_fail(
@@ -345,7 +351,7 @@ mann_status mni_take_search(mann_search *mine, const mann_search *s, const char 
         return mni_fail(err, MANN_E_LIMIT, "%s: k is %u, at most %d", call,
                         (unsigned)mine->k, MAX_K);
     if (mine->aggregate == 0) mine->aggregate = MANN_AGGREGATE_MAX;
-    if (mine->aggregate > MANN_AGGREGATE_VOTE)
+    if (mine->aggregate > MANN_AGGREGATE_PROTOTYPE)
         return mni_fail(err, MANN_E_ARG, "%s: aggregation %u is not known", call,
                         (unsigned)mine->aggregate);
     if (mine->best_m > 1024)

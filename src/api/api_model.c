@@ -123,7 +123,7 @@ mann_status mann_model_embed(const mann_model *m, const mann_image *images, size
     MNI_NEED(out, "mann_model_embed");
     const void *prep = mni_model_attached(m, MNI_RECIPE_TAG, &n_bytes);
     MNI_TRY(mni_recipe_decode(&recipe, prep, n_bytes, err));
-    return mni_embed_images(m, &recipe, images, n, p, out, err);
+    return mni_embed_images(m, &recipe, 0, images, n, p, out, err);
 }
 
 mann_status mann_gallery_embed(mann_gallery *g, const mann_image *images, size_t n,

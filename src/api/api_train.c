@@ -99,7 +99,10 @@ mann_status mann_train(mann_model *m, const mann_dataset *set, const mann_train_
     MNI_NEED(m, "mann_train");
     MNI_NEED(set, "mann_train");
     MNI_TRY(take(c, &mine, "mann_train", err));
-    MNI_TRY(mni_train(m, set, &mine, mni_vfs_posix(), p, h, &r, err));
+    MNI_TRY(whole("freeze", mine.freeze, 0, MANN_FREEZE_BODY, err));
+    MNI_TRY(whole("head_copies", mine.head_copies, 0, 1000, err));
+    MNI_TRY(mine.freeze ? mni_train_head(m, set, &mine, p, h, &r, err)
+                        : mni_train(m, set, &mine, mni_vfs_posix(), p, h, &r, err));
     return report ? mni_give_sized(report, &r, sizeof r, "mann_train", err) : MANN_OK;
 }
 

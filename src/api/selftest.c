@@ -86,7 +86,7 @@ static mann_status check_golden(mann_error *err)
         v ? mni_synth_draw(&im, &c, 7, 3, err) : mni_fail(err, MANN_E_NOMEM, "selftest");
     if (s == MANN_OK) s = mni_model_new(&m, "pixels", 0, 0, err);
     mni_recipe_fill(&recipe, 16);
-    if (s == MANN_OK) s = mni_embed_images(m, &recipe, &im, 1, NULL, v, err);
+    if (s == MANN_OK) s = mni_embed_images(m, &recipe, 0, &im, 1, NULL, v, err);
     for (int i = 0; s == MANN_OK && i < 8; i++)
         if (!(fabsf(v[100 * i] - golden[i]) < 1e-5f))
             s = mni_fail(err, MANN_E_MISMATCH,

@@ -35,9 +35,10 @@ static void table(mni_text *out, const mni_eval_count *counts, size_t n_counts,
     }
 }
 
-/* JSON or table, and the verdict of --min-recall on `accuracy`. */
+/* JSON or table (groups NULL: none), and the verdict of --min-recall on `accuracy`. */
 int mni_eval_report(mni_cli *c, const mni_eval_count *counts, size_t n_counts,
-                    const mni_eval_figure *figures, size_t n, double accuracy)
+                    const mni_eval_figure *figures, size_t n, double accuracy,
+                    mni_eval_groups *groups)
 {
     double wanted = mni_opt_float(&c->options, MNI_OPT_MIN_RECALL);
     if (mni_cli_json(c)) {
@@ -51,10 +52,12 @@ int mni_eval_report(mni_cli *c, const mni_eval_count *counts, size_t n_counts,
             mni_json_string(&j, c->options.files[1]);
         }
         json_figures(&j, counts, n_counts, figures, n);
+        if (groups) mni_eval_groups_json(groups, &j);
         mni_json_end(&j);
         mni_text_char(&c->out, '\n');
     } else {
         table(&c->out, counts, n_counts, figures, n);
+        if (groups) mni_eval_groups_text(groups, &c->out);
     }
     if (!mni_opt_given(&c->options, MNI_OPT_MIN_RECALL) || accuracy >= wanted)
         return MNI_EXIT_OK;
@@ -97,7 +100,7 @@ static int episodes(mni_cli *c, mann_gallery *g, const mann_dataset *set, mann_p
           "the true accuracy is this near with 95 % confidence" },
     };
     return mni_eval_report(c, counts, sizeof counts / sizeof counts[0], figures,
-                  sizeof figures / sizeof figures[0], r.accuracy);
+                  sizeof figures / sizeof figures[0], r.accuracy, NULL);
 }
 
 static int whole_set(mni_cli *c, mann_gallery *g, const mann_dataset *set,
@@ -107,13 +110,25 @@ static int whole_set(mni_cli *c, mann_gallery *g, const mann_dataset *set,
     mann_eval_config config;
     mann_search how;
     mann_scores r = { .struct_size = sizeof r };
+    mni_eval_groups groups = { 0 };
     mann_eval_config_fill(&config, sizeof config);
     config.refs = mni_opt_u32(o, MNI_OPT_REFS);
     config.open_set = (uint32_t)mni_opt_flag(o, MNI_OPT_OPEN_SET);
     config.seed = mni_opt_u64(o, MNI_OPT_SEED);
+    config.sheet_path = mni_opt_text(o, MNI_OPT_SHEET);
+    config.curve_path = mni_opt_text(o, MNI_OPT_CURVE);
+    if (mni_opt_text(o, MNI_OPT_BY)) {
+        groups.by_condition = mni_opt_text(o, MNI_OPT_BY)[1] == 'o';
+        config.each = mni_eval_group_one;
+        config.user = &groups;
+    }
     mni_cli_search(c, &how);
     mann_status s = mann_evaluate(g, set, &config, &how, pool, &c->hooks, &r, &c->err);
-    if (s != MANN_OK) return mni_cli_fail(c, MNI_FROM_INPUT, s);
+    if (s == MANN_OK && groups.failed) s = mni_fail(&c->err, MANN_E_NOMEM, "groups");
+    if (s != MANN_OK) {
+        mni_eval_groups_fini(&groups);
+        return mni_cli_fail(c, MNI_FROM_INPUT, s);
+    }
     const mni_eval_count counts[] = {
         { "queries", r.n_queries, "photos asked and counted" },
         { "self", r.n_self,
@@ -125,20 +140,33 @@ static int whole_set(mni_cli *c, mann_gallery *g, const mann_dataset *set,
     };
     const mni_eval_figure figures[] = {
         { "top1", r.top1, 1, "Recall@1: the right class came first" },
+        { "top1_low", r.top1_low, 1, "it is above this with 97.5 % confidence (classes "
+                                     "drawn again)" },
+        { "top1_high", r.top1_high, 1, "and below this" },
         { "top5", r.top5, 1, "it was among the first 5 classes" },
         { "top10", r.top10, 1, "it was among the first 10 classes" },
         { "mrr", r.mrr, 0, "mean of 1 / rank of the right class" },
         { "map", r.map, 1, "mean average precision over all rows" },
         { "map_at_r", r.map_at_r, 1, "the same, cut at R = rows of the right class" },
         { "r_precision", r.r_precision, 1, "share of right rows among the first R" },
+        { "model_error", r.model_error, 1, "wrong although every row was compared" },
+        { "index_error", r.index_error, 1,
+          "right if every row is compared, wrong by the index" },
         { "ann_recall", r.ann_recall, 1,
           "share of the exact 10 nearest rows that the index found" },
         { "fpir", r.fpir, 1, "strangers taken for somebody" },
+        { "fpir_low", r.fpir_low, 1, "its interval, as of top1: from" },
+        { "fpir_high", r.fpir_high, 1, "to" },
         { "fnir", r.fnir, 1, "members refused" },
+        { "fnir_low", r.fnir_low, 1, "its interval: from" },
+        { "fnir_high", r.fnir_high, 1, "to" },
         { "wrong_known", r.wrong_known, 1, "members 'known' as another class" },
     };
-    return mni_eval_report(c, counts, sizeof counts / sizeof counts[0], figures,
-                  sizeof figures / sizeof figures[0], r.top1);
+    const int code = mni_eval_report(c, counts, sizeof counts / sizeof counts[0], figures,
+                                     sizeof figures / sizeof figures[0], r.top1,
+                                     config.each ? &groups : NULL);
+    mni_eval_groups_fini(&groups);
+    return code;
 }
 
 int mni_cmd_eval(mni_cli *c)

@@ -181,7 +181,7 @@ static int print(mni_cli *c, const mann_retrieval_scores *r)
         { "mrr", r->mrr, 0, "mean of 1 / rank of the first right answer; 0 beyond k" },
     };
     return mni_eval_report(c, counts, sizeof counts / sizeof counts[0], figures,
-                           sizeof figures / sizeof figures[0], r->recall);
+                           sizeof figures / sizeof figures[0], r->recall, NULL);
 }
 
 static mann_status read_all(mni_cli *c, mann_vectors **base, mann_vectors **queries,

@@ -102,6 +102,8 @@ static mann_status put_head(const export *x, mann_gallery *g,
     mni_json_string(&j, info->index);
     mni_json_key(&j, "false_accept");
     mni_json_number(&j, (double)info->false_accept);
+    mni_json_key(&j, "views");
+    mni_json_u64(&j, info->views);
     mni_json_key(&j, "model");
     mni_hex64(hex, info->fingerprint);
     mni_json_string(&j, info->fingerprint ? hex : NULL);

@@ -86,12 +86,14 @@ static mann_status create(import *x, const char *path, mann_gallery **g)
     const mni_vfs *v = mni_vfs_posix();
     const mni_json_node *metric = head_get(x, "metric", MNI_JSON_STRING),
                         *store = head_get(x, "store", MNI_JSON_STRING),
-                        *rate = head_get(x, "false_accept", MNI_JSON_NUMBER);
+                        *rate = head_get(x, "false_accept", MNI_JSON_NUMBER),
+                        *views = head_get(x, "views", MNI_JSON_NUMBER);
     mann_gallery_config_fill(&config, sizeof config);
     config.metric = metric ? number_of(metric->text, mni_metric_name, MANN_COSINE) : 0;
     config.store = store ? number_of(store->text, mni_store_name, MANN_STORE_INT8) : 0;
     if (!config.metric || !config.store)
         return bad(x, "gallery.json", 1, "metric or store is not known");
+    if (views) config.views = (uint32_t)views->u64;
     if (rate) config.false_accept = (float)rate->number;
     config.no_sync = mni_cli_lazy(x->c);
     config.dim = (uint32_t)x->m.cols;

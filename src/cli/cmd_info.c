@@ -83,6 +83,7 @@ static void gallery_json(mni_cli *c, mann_gallery *g, const mann_gallery_info *i
     key_text(&j, "model", i->model[0] ? i->model : NULL);
     key_text(&j, "precision", i->precision ? mni_precision_word(i->precision) : NULL);
     key_text(&j, "model_fingerprint", i->fingerprint ? print : NULL);
+    key_u64(&j, "views", i->views);
     key_number(&j, "false_accept", i->false_accept);
     key_number(&j, "threshold", i->threshold);
     key_number(&j, "unsure_above", i->unsure_above);
@@ -133,6 +134,11 @@ static void gallery_text(mni_cli *c, mann_gallery *g, const mann_gallery_info *i
     else if (i->fingerprint)
         mni_text_f(out, "not inside; wanted fingerprint %s\n", print);
     else mni_text_add(out, "none (bare vectors)\n");
+    if (i->views)
+        mni_text_f(out, "  views        whole%s%s%s\n",
+                   i->views & MANN_VIEW_ZOOM ? ", middle" : "",
+                   i->views & MANN_VIEW_CORNERS ? ", corners" : "",
+                   i->views & MANN_VIEW_FLIP ? ", each also mirrored" : "");
     if (!isnan(i->threshold))
         mni_text_f(
             out,

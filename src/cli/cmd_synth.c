@@ -16,13 +16,15 @@ typedef struct job {
     uint64_t first_class, first_view, at, n;
     uint32_t views;
     unsigned digits;            /* of the view numbers */
+    uint32_t n_alone, alone[8]; /* --each: conditions that are drawn one by one */
     mann_error *problems;       /* one per picture of the group */
 } job;
 
+static const char *const names[] = { "pose", "light",     "background", "scale",
+                                     "crop", "occlusion", "blur",       "noise" };
+
 static uint32_t conditions(const mni_options *o)
 {
-    static const char *const names[] = { "pose", "light",     "background", "scale",
-                                         "crop", "occlusion", "blur",       "noise" };
     const char *const *items;
     size_t n = mni_opt_list(o, MNI_OPT_CONDITIONS, &items);
     uint32_t mask = 0;
@@ -34,23 +36,34 @@ static uint32_t conditions(const mni_options *o)
     return mask;
 }
 
+/* With --each a class has its views once for every condition, in a folder each. */
 static mann_status draw_one(const job *w, uint64_t picture, mann_error *err)
 {
-    uint64_t klass = w->first_class + picture / w->views,
-             view = w->first_view + picture % w->views;
+    const uint32_t per_class = w->views * (w->n_alone ? w->n_alone : 1);
+    const uint64_t klass = w->first_class + picture / per_class,
+                   at = picture % per_class, view = w->first_view + at % w->views;
+    mann_synth_config config = w->config;
     mann_image im = { 0 };
     mni_text folder = { 0 }, path = { 0 }, name = { 0 };
     mni_text_f(&name, "class_%06llu", (unsigned long long)klass);
     mni_path_join(&folder, w->dir, mni_text_get(&name));
+    mann_status s = folder.failed || name.failed ? mni_fail(err, MANN_E_NOMEM, "path")
+                                                 : MANN_OK;
+    if (s == MANN_OK && at == 0)
+        s = mni_vfs_posix()->ops->mkdir(mni_vfs_posix(), mni_text_get(&folder), err);
+    if (w->n_alone) {
+        const uint32_t condition = w->alone[at / w->views];
+        mni_text_f(&folder, "/%s", names[condition]);
+        config.conditions = 1u << condition;
+        if (s == MANN_OK && at % w->views == 0)
+            s = mni_vfs_posix()->ops->mkdir(mni_vfs_posix(), mni_text_get(&folder), err);
+    }
     mni_text_clear(&name);
     mni_text_f(&name, "view_%0*llu.png", (int)w->digits, (unsigned long long)view);
     mni_path_join(&path, mni_text_get(&folder), mni_text_get(&name));
-    mann_status s = folder.failed || path.failed || name.failed
-                        ? mni_fail(err, MANN_E_NOMEM, "path")
-                        : MANN_OK;
-    if (s == MANN_OK && picture % w->views == 0)
-        s = mni_vfs_posix()->ops->mkdir(mni_vfs_posix(), mni_text_get(&folder), err);
-    if (s == MANN_OK) s = mann_synth_draw(&im, &w->config, klass, view, err);
+    if (s == MANN_OK && (folder.failed || path.failed || name.failed))
+        s = mni_fail(err, MANN_E_NOMEM, "path");
+    if (s == MANN_OK) s = mann_synth_draw(&im, &config, klass, view, err);
     if (s == MANN_OK) s = mann_image_write_png(mni_text_get(&path), &im, err);
     mann_image_clear(&im);
     mni_text_fini(&folder);
@@ -72,14 +85,15 @@ static void draw_range(void *ctx, size_t begin, size_t end, size_t chunk)
 static mann_status draw_all(job *w)
 {
     mann_pool *pool;
-    uint64_t group = (GROUP / w->views + 1) * (uint64_t)w->views;
+    const uint32_t each = w->views * (w->n_alone ? w->n_alone : 1);
+    uint64_t group = (GROUP / each + 1) * (uint64_t)each;
     MNI_TRY(mni_cli_pool(w->c, &pool));
     w->problems = mni_alloc((size_t)group, sizeof *w->problems);
     if (!w->problems) return mni_fail(&w->c->err, MANN_E_NOMEM, "%u views", w->views);
     for (w->at = 0; w->at < w->n; w->at += group) {
         size_t n = w->n - w->at < group ? (size_t)(w->n - w->at) : (size_t)group;
         if (mni_talk_step(&w->c->talk, "draw", w->at, w->n)) return MANN_E_CANCELLED;
-        mni_parallel_for(pool, n, w->views, draw_range, w);
+        mni_parallel_for(pool, n, each, draw_range, w);
         for (size_t i = 0; i < n; i++)
             if (w->problems[i].code != MANN_OK) {
                 w->c->err = w->problems[i];
@@ -136,7 +150,9 @@ int mni_cmd_synth(mni_cli *c)
     w.first_class = mni_opt_u64(o, MNI_OPT_FIRST_CLASS);
     w.first_view = mni_opt_u64(o, MNI_OPT_FIRST_VIEW);
     w.views = mni_opt_u32(o, MNI_OPT_VIEWS);
-    w.n = (uint64_t)classes * w.views;
+    for (uint32_t k = 0; k < 8 && mni_opt_flag(o, MNI_OPT_EACH); k++)
+        if (w.config.conditions >> k & 1) w.alone[w.n_alone++] = k;
+    w.n = (uint64_t)classes * w.views * (w.n_alone ? w.n_alone : 1);
     w.digits = digits_of(w.first_view + w.views - 1);
     mann_status s = mni_vfs_posix()->ops->mkdir(mni_vfs_posix(), w.dir, &c->err);
     if (s == MANN_OK) s = draw_all(&w);

@@ -61,6 +61,9 @@ static void take_numbers(const mni_options *o, mann_train_config *t)
     t->margin = (float)mni_opt_float(o, MNI_OPT_MARGIN);
     t->temperature = (float)mni_opt_float(o, MNI_OPT_TEMPERATURE);
     t->clip = (float)mni_opt_float(o, MNI_OPT_CLIP);
+    t->freeze = mni_opt_text(o, MNI_OPT_FREEZE)[0] == 'b' ? MANN_FREEZE_BODY
+                                                          : MANN_FREEZE_NOTHING;
+    t->head_copies = mni_opt_u32(o, MNI_OPT_HEAD_COPIES);
     t->cap_class = mni_opt_u32(o, MNI_OPT_CAP_CLASS);
     t->cap_set = mni_opt_u32(o, MNI_OPT_CAP_SET);
     t->hard_classes = mni_opt_u32(o, MNI_OPT_HARD_CLASSES);
@@ -77,6 +80,9 @@ static mann_status new_model(mni_cli *c, uint64_t seed, mann_model **out)
 {
     const mni_options *o = &c->options;
     const uint32_t size = mni_opt_u32(o, MNI_OPT_SIZE);
+    const char *from = c->options.values[MNI_OPT_FROM].row
+                           ? mni_opt_text(o, MNI_OPT_FROM) : NULL;
+    if (from) return mann_model_open(out, from, &c->err);
     char name[64];
     snprintf(name, sizeof name, size ? "%s@%u" : "%s", mni_opt_text(o, MNI_OPT_BACKBONE),
              size);

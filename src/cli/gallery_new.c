@@ -13,12 +13,27 @@ enum { GROUP_ROWS = 16384, LABELS_LIMIT = 1 << 30 };
 
 /* --- galleries from photos ---------------------------------------------------------- */
 
+static uint32_t view_mask(const mni_options *o)
+{
+    const char *const *items;
+    const size_t n = mni_opt_list(o, MNI_OPT_PHOTO_VIEWS, &items);
+    uint32_t mask = 0;
+    for (size_t i = 0; i < n; i++)
+        mask |= items[i][0] == 'f'   ? MANN_VIEW_FLIP
+                : items[i][0] == 'z' ? MANN_VIEW_ZOOM
+                : items[i][0] == 'c' ? MANN_VIEW_CORNERS
+                : items[i][0] == 'a'
+                    ? MANN_VIEW_FLIP | MANN_VIEW_ZOOM | MANN_VIEW_CORNERS : 0;
+    return mask;
+}
+
 void mni_gallery_config(const mni_cli *c, mann_gallery_config *config)
 {
     const mni_options *o = &c->options;
     const char *metric = mni_opt_text(o, MNI_OPT_METRIC),
                *store = mni_opt_text(o, MNI_OPT_STORE);
     mann_gallery_config_fill(config, sizeof *config);
+    config->views = view_mask(o);
     if (metric)
         config->metric = metric[0] == 'c'   ? MANN_COSINE
                          : metric[0] == 'l' ? MANN_L2

@@ -177,6 +177,11 @@ OPTION_AGAIN(FAR, "far", 0, FLOAT, "RATE", "", 1e-9, 0.5, C(SEARCH) | C(EVAL),
     "false-accept false-accept-rate fpir far-target",
     "share of strangers that may be taken for somebody; default the gallery's")
 
+OPTION(PHOTO_VIEWS, "views", 0, LIST, "none|flip=mirror|zoom|corners=crops|all", "none",
+    0, 0, C(EXTRACT) | C(BUILD), "tta test-time-augmentation",
+    "look at each photo several times, now and whenever it is asked, and take the mean: "
+    "mirrored, its middle, its corners; costs as many embeddings")
+
 /* --- asking ------------------------------------------------------------------------- */
 OPTION(K, "k", 'k', U32, "N", "5", 1, 1000000, C(SEARCH),
     "top-k topk n-neighbors neighbors limit num-results",
@@ -208,7 +213,8 @@ OPTION(EF, "ef", 0, U32, "N", "", 1, 1000000, C(SEARCH) | C(EVAL) | C(BENCH),
 OPTION(NPROBE, "nprobe", 0, U32, "N", "", 1, 16777216, C(SEARCH) | C(EVAL) | C(BENCH),
     "n-probe nprobes probes",
     "ivf: lists to look into; default measured at build time")
-OPTION(AGGREGATE, "aggregate", 0, CHOICE, "max=best|mean=average=avg|vote=majority",
+OPTION(AGGREGATE, "aggregate", 0, CHOICE,
+    "max=best|mean=average=avg|vote=majority|prototype=centroid=proto",
     "max", 0, 0,
     C(SEARCH) | C(EVAL), "aggregation pooling", "how the rows of a class speak for it")
 OPTION(BEST_M, "best-m", 0, U32, "N", "", 1, 1000000, C(SEARCH) | C(EVAL), "best",
@@ -268,6 +274,16 @@ OPTION(SHOT, "shot", 0, U32, "N", "1", 1, 1000, C(EVAL), "n-shot shots k-shot",
     "episodes: references of a class")
 OPTION(QUERY, "query", 0, U32, "N", "1", 1, 1000, C(EVAL), "n-query query-per-class",
     "episodes: photos asked of a class")
+OPTION_AGAIN(SHEET, "sheet", 0, PATH, "FILE", "", 0, 0, C(EVAL), "contact-sheet worst",
+    "contact sheet of the worst mistakes (F.png): asked, found, right")
+OPTION(CURVE, "curve", 0, PATH, "FILE", "", 0, 0, C(EVAL), "det roc det-curve",
+    "with strangers: draw FNIR over FPIR for all thresholds (F.png)")
+OPTION(BY, "by", 0, CHOICE, "class|condition=folder", "", 0, 0, C(EVAL),
+    "breakdown group-by",
+    "also a line for each class, the worst first; or for each folder below the class "
+    "(CLASS/CONDITION/photo, as synth --each draws)")
+OPTION(EACH, "each", 0, FLAG, "", "no", 0, 0, C(SYNTH), "per-condition",
+    "draw the views once for each condition alone, in CLASS/CONDITION/")
 OPTION(MIN_RECALL, "min-recall", 0, FLOAT, "X", "", 0, 1, C(EVAL),
     "min-accuracy fail-under",
     "exit status 1 if Recall@1 (episodes: accuracy) is below this share")
@@ -386,6 +402,14 @@ OPTION(AUGMENT, "augment", 0, CHOICE, "all|glyph|photo|strong|none=no=off", "all
     "also shows parts, shadows, grain and JPEG damage")
 OPTION(PREVIEW, "preview", 0, PATH, "FILE", "", 0, 0, C(TRAIN), "preview-sheet",
     "draw what the augmentation makes of some photos (F.png, F.jpg), and stop")
+OPTION(FREEZE, "freeze", 0, CHOICE, "nothing=none|body=backbone", "nothing", 0, 0,
+    C(TRAIN), "head-only linear-probe",
+    "with --from: body: only the last layer learns, from features that are computed once")
+OPTION(HEAD_COPIES, "head-copies", 0, U32, "N", "8", 1, 1000, C(TRAIN), "",
+    "freeze: augmented copies of each photo")
+OPTION_AGAIN(FROM, "from", 0, PATH, "MODEL", "", 0, 0, C(TRAIN),
+    "init pretrained start-from weights",
+    "go on from the weights of this model, in place of --backbone, --size and --dim")
 OPTION(ROTATIONS, "rotations", 0, FLAG, "", "no", 0, 0, C(TRAIN), "",
     "the quarter turns of a class are three more classes")
 OPTION(CKPT_DIR, "ckpt-dir", 0, PATH, "DIR", "checkpoints", 0, 0, C(TRAIN),

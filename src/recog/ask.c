@@ -152,6 +152,7 @@ mann_status mni_gallery_describe(mni_gallery *g, mann_gallery_info *info, mann_e
     i.generation = mni_reader_generation(b->reader);
     i.fingerprint = b->meta.fingerprint;
     i.false_accept = b->meta.false_accept;
+    i.views = b->meta.views;
     mni_gallery_thresholds(g, s, 0, &i.threshold, &i.unsure_above);
     i.calibrated = !isnan(i.threshold);
     snprintf(i.index, sizeof i.index, "%s", mni_ann_spec(b->ann));

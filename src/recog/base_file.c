@@ -9,6 +9,7 @@
 #include "os/pages.h"
 #include "recog/meta.h"
 #include "recog/state.h"
+#include "recog/views.h"
 #include "recog/thumbs.h"
 #include "store/disk.h"
 
@@ -36,6 +37,7 @@ void mni_meta_encode(const mni_meta *m, uint8_t out[MNI_META_BYTES])
     mni_put64(out + 80, m->names_bytes);
     mni_put64(out + 88, m->generation);
     memcpy(out + 96, m->uuid.bytes, sizeof m->uuid.bytes);
+    mni_put32(out + 108, m->views);
     mni_put32(out + META_CRC, mni_crc32c(0, out, META_CRC));
 }
 
@@ -59,6 +61,11 @@ mann_status mni_meta_decode(mni_meta *m, const uint8_t *p, const char *name,
     };
     memcpy(m->uuid.bytes, p + 96, sizeof m->uuid.bytes);
     memcpy(&m->false_accept, &bits, sizeof bits);
+    m->views = mni_get32(p + 108);
+    if (m->views > MNI_ALL_VIEWS)
+        return mni_fail(err, MANN_E_VERSION,
+                        "%s: looks at photos in ways (%u) that this program does not "
+                        "know", name, (unsigned)m->views);
     if (m->metric < MANN_L2 || m->metric > MANN_COSINE)
         return mni_fail(err, MANN_E_FORMAT, "%s: metric %u is not one of 1..3", name,
                         (unsigned)m->metric);

@@ -250,7 +250,7 @@ static mann_status make_plan(mni_gallery *g, mni_base_plan *p, const char *spec,
     mni_mutex_lock(&g->lock);
     const int model_knows = g->model_calib.n_sizes != 0;
     mni_mutex_unlock(&g->lock);
-    if (model_knows || p->state->n_live_classes == 0) due = 0;
+    if ((model_knows && !old->meta.views) || p->state->n_live_classes == 0) due = 0;
     if (due && p->state->n_live_classes >= CALIBRATE_CLASSES)
         MNI_TRY(calibrate(p, pool, err));
     else if (due && !p->calib.n_sizes)
@@ -343,6 +343,7 @@ mann_status mni_gallery_create(mni_gallery **out, const mni_vfs *v, const char *
         .dim = c->dim,
         .store = c->store,
         .false_accept = c->false_accept,
+        .views = c->views,
         .seed = c->seed,
         .fingerprint = c->model ? mni_model_fingerprint(c->model) : 0,
         .embedded_model = c->model && c->embed_model,

@@ -4,13 +4,15 @@
 #include "image/image.h"
 #include "os/try.h"
 #include "recog/embed.h"
+#include "recog/views.h"
 
 typedef struct job {
     const mni_model *model;
     const mni_recipe *recipe;
     const mann_image *images;
-    float *input, *out;
+    float *input, *vectors, *out; /* vectors: of all views of a round */
     size_t input_floats;
+    uint32_t views, n_views;
 } job;
 
 static mann_status prepare(void *ctx, size_t begin, size_t end, size_t chunk,
@@ -19,8 +21,8 @@ static mann_status prepare(void *ctx, size_t begin, size_t end, size_t chunk,
     const job *j = ctx;
     (void)chunk;
     for (size_t i = begin; i < end; i++)
-        MNI_TRY(
-            mni_prep_run(j->recipe, &j->images[i], j->input + i * j->input_floats, err));
+        MNI_TRY(mni_views_prepare(j->recipe, j->views, &j->images[i],
+                                  j->input + i * j->n_views * j->input_floats, err));
     return MANN_OK;
 }
 
@@ -33,23 +35,29 @@ size_t mni_input_floats(const mni_model *m)
 enum { IMAGES_AT_ONCE = 64 };
 
 mann_status mni_embed_images(const mni_model *m, const mni_recipe *recipe,
-                             const mann_image *images, size_t n, mni_pool *pool,
-                             float *out, mann_error *err)
+                             uint32_t views, const mann_image *images, size_t n,
+                             mni_pool *pool, float *out, mann_error *err)
 {
-    job j = { m, recipe, images, NULL, out, mni_input_floats(m) };
+    job j = { m, recipe, images, NULL, NULL, out, mni_input_floats(m), views,
+              mni_views_count(views) };
     uint32_t dim = mni_model_shape_of(m).dim;
-    size_t most = n < IMAGES_AT_ONCE ? n : IMAGES_AT_ONCE;
-    j.input = mni_alloc_aligned(most, j.input_floats * sizeof *j.input, 0);
-    if (!j.input) return mni_fail(err, MANN_E_NOMEM, "embed: input of %zu images", most);
-    mann_status s = MANN_OK;
+    size_t at_once = IMAGES_AT_ONCE / j.n_views, most = n < at_once ? n : at_once;
+    j.input = mni_alloc_aligned(most * j.n_views, j.input_floats * sizeof *j.input, 0);
+    j.vectors = mni_alloc_aligned(most * j.n_views, dim * sizeof *j.vectors, 0);
+    mann_status s = j.input && j.vectors
+        ? MANN_OK : mni_fail(err, MANN_E_NOMEM, "embed: input of %zu images", most);
     for (size_t at = 0; at < n && s == MANN_OK; at += most) {
         size_t now = n - at < most ? n - at : most;
         j.images = images + at;
         s = mni_parallel_try(pool, now, 1, prepare, &j, err);
         if (s == MANN_OK)
-            s = mni_model_forward(m, j.input, now, pool, out + at * dim, err);
+            s = mni_model_forward(m, j.input, now * j.n_views, pool, j.vectors, err);
+        for (size_t i = 0; i < now && s == MANN_OK; i++)
+            mni_views_mean(j.vectors + i * j.n_views * dim, j.n_views, dim,
+                           out + (at + i) * dim);
     }
     mni_free(j.input);
+    mni_free(j.vectors);
     return s;
 }
 
@@ -75,7 +83,8 @@ mann_status mni_gallery_embed(mni_gallery *g, const mann_image *images, size_t n
 {
     const mni_model *m;
     MNI_TRY(mni_gallery_model(g, &m, err));
-    return mni_embed_images(m, &g->recipe, images, n, pool, out, err);
+    return mni_embed_images(m, &g->recipe, mni_gallery_views(g), images, n, pool, out,
+                            err);
 }
 
 #define MAX_PHOTO_FILE (1ull << 30)

@@ -5,10 +5,11 @@
 #include "recog/gallery.h"
 
 size_t mni_input_floats(const mni_model *m);
-/* out: n x dim. The bits of a vector depend on its image and the model alone. */
+/* out: n x dim. The bits of a vector depend on its image, the model and the views
+ * (MANN_VIEW_*) alone. */
 mann_status mni_embed_images(const mni_model *m, const mni_recipe *recipe,
-                             const mann_image *images, size_t n, mni_pool *pool,
-                             float *out, mann_error *err);
+                             uint32_t views, const mann_image *images, size_t n,
+                             mni_pool *pool, float *out, mann_error *err);
 /* The gallery's model (borrowed), or MANN_E_MISMATCH saying why there is none. */
 mann_status mni_gallery_model(mni_gallery *g, const mni_model **m, mann_error *err);
 
@@ -44,7 +45,7 @@ typedef struct mni_phase_seconds { double decode, embed; } mni_phase_seconds;
 
 /* Unreadable photos do not stop the run; progress is told as `task`, and cancelling ends
  * between groups. */
-mann_status mni_embed_photos(const mni_model *m, const mni_recipe *recipe,
+mann_status mni_embed_photos(const mni_model *m, const mni_recipe *recipe, uint32_t views,
                              const mni_photos *set, const char *task, mni_known_fn known,
                              mni_group_fn group, void *ctx, mni_pool *pool,
                              const mann_hooks *h, mni_phase_seconds *seconds,

@@ -169,7 +169,8 @@ mann_status mni_gallery_enrol(mni_gallery *g, const mni_photos *photos, mni_pool
     mann_status s = list_present(&e, err);
     if (s == MANN_OK && photos->root) s = mni_gallery_add_root(g, photos->root, err);
     if (s == MANN_OK)
-        s = mni_embed_photos(m, &g->recipe, &set, "embed", is_present, add_group, &e,
+        s = mni_embed_photos(m, &g->recipe, mni_gallery_views(g), &set, "embed",
+                             is_present, add_group, &e,
                              pool, h, &seconds, err);
     e.report.decode_seconds = seconds.decode;
     e.report.embed_seconds = seconds.embed;

@@ -45,13 +45,24 @@ void mni_gallery_thresholds(mni_gallery *g, const mni_state *s, float false_acce
                             float *known, float *unsure)
 {
     mni_mutex_lock(&g->lock);
-    mni_calib c = g->model_calib.n_sizes ? g->model_calib : s->base->calib;
+    /* The model was measured looking once: what was measured here looks as we do. */
+    const int own = !g->model_calib.n_sizes ||
+                    (s->base->meta.views && s->base->calib.n_sizes);
+    mni_calib c = own ? s->base->calib : g->model_calib;
     mni_mutex_unlock(&g->lock);
     if (false_accept <= 0) false_accept = s->base->meta.false_accept;
     float lax = 5 * false_accept < 0.5f ? 5 * false_accept : 0.5f;
     *known = mni_calib_threshold(&c, s->n_live_classes, false_accept);
     if (lax < false_accept) lax = false_accept;
     *unsure = mni_calib_threshold(&c, s->n_live_classes, lax);
+}
+
+uint32_t mni_gallery_views(mni_gallery *g)
+{
+    mni_state *s = mni_gallery_state(g);
+    const uint32_t views = s->base->meta.views;
+    mni_state_release(s);
+    return views;
 }
 
 uint64_t mni_gallery_fingerprint(mni_gallery *g)

@@ -103,6 +103,8 @@ mann_status mni_gallery_verify(mni_gallery *g, const mann_hooks *h, mann_error *
 uint64_t    mni_gallery_fingerprint(mni_gallery *g);            /* 0: no model */
 uint32_t    mni_gallery_dim(mni_gallery *g);
 
+/* How this gallery looks at photos: MANN_VIEW_*. */
+uint32_t    mni_gallery_views(mni_gallery *g);
 /* (ask.c) A record as mann_gallery_each tells it: texts with their NUL, its vector. All
  * of it is good until the next one is told; 0: out of memory. */
 typedef struct mni_told { mni_text name, source, key; float *vector; } mni_told;

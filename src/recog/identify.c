@@ -12,6 +12,8 @@
  *   vote  the share of the m nearest rows; classes without a vote follow in order of
  *   distance.
  *
+ *   prototype   the score of the mean of the class's rows; candidates as for mean.
+ *
  * The verdict is always about the best row of the first class: that is what the
  * calibration was measured on. SPDX-License-Identifier: MIT */
 #include <math.h>
@@ -20,6 +22,7 @@
 
 #include "base/mem.h"
 #include "os/try.h"
+#include "recog/prototype.h"
 #include "recog/query.h"
 
 enum { DEFAULT_BEST_M = 3, DEFAULT_VOTERS = 10, WIDEN = 4, QUERIES_A_CHUNK = 8 };
@@ -37,6 +40,9 @@ typedef struct judge {
     size_t n, cap;
     float *top;                 /* MEAN: n x m best distances, each sorted */
     size_t top_cap;
+    double *sums;               /* PROTOTYPE: n x dim */
+    float *row;                 /* one row as floats */
+    size_t sums_cap, row_cap;
 } judge;
 
 static mann_status no_memory(mann_error *err)
@@ -125,6 +131,50 @@ static mann_status mean_of_best(judge *j, const mni_query_view *v, const float *
     return MANN_OK;
 }
 
+/* --- prototype ---------------------------------------------------------------------- */
+
+/* Takes one row into the sum of candidate `at`. */
+static void gather_row(judge *j, const mni_query_view *v, size_t at, uint32_t row)
+{
+    double *sum = j->sums + at * v->dim;
+    mni_state_vector(v->state, row, j->row);
+    for (size_t i = 0; i < v->dim; i++) sum[i] += (double)j->row[i];
+    j->list[at].n_best++;
+}
+
+static mann_status score_prototypes(judge *j, const mni_query_view *v, const float *query,
+                                    mann_error *err)
+{
+    const mni_state *s = v->state;
+    const mni_base *b = s->base;
+    if (!mni_grow((void **)&j->sums, &j->sums_cap, j->n * v->dim + 1, sizeof *j->sums) ||
+        !mni_grow((void **)&j->row, &j->row_cap, v->dim, sizeof *j->row))
+        return no_memory(err);
+    memset(j->sums, 0, j->n * v->dim * sizeof *j->sums);
+    for (size_t i = 0; i < j->n; i++) {
+        const uint32_t k = j->list[i].klass;
+        if (k >= b->meta.n_classes) continue;
+        for (uint32_t at = b->class_at[k]; at < b->class_at[k + 1] && at < b->rows.n;
+             at++) {
+            const uint32_t row = b->class_rows[at];
+            if (row < b->rows.n && !(v->keep && !v->keep((void *)(uintptr_t)v, row)))
+                gather_row(j, v, i, row);
+        }
+    }
+    for (uint32_t t = 0; t < s->n_tail; t++) {
+        uint32_t row = b->rows.n + t, at;
+        const uint32_t klass = mni_state_class(s, row);
+        if (klass != MANN_NO_CLASS && mni_idmap_get(&j->seen, klass, &at) &&
+            !(v->keep && !v->keep((void *)(uintptr_t)v, row)))
+            gather_row(j, v, at, row);
+    }
+    for (size_t i = 0; i < j->n; i++)
+        j->list[i].score =
+            mni_prototype_score((mann_metric)b->meta.metric, query, j->sums + i * v->dim,
+                                NULL, j->list[i].n_best, v->dim);
+    return MANN_OK;
+}
+
 /* --- vote --------------------------------------------------------------------------- */
 
 static void count_votes(judge *j, const mni_query_view *v, const mni_near *rows, size_t n,
@@ -159,7 +209,9 @@ static mann_status judge_query(judge *j, const mni_query_view *v, const float *q
     size_t want = s->k < 2 ? 2 : s->k, n_rows, n;    /* the margin needs a second class */
     const mni_near *rows;
     j->asker.tail_query = NULL;
-    if (s->aggregate == MANN_AGGREGATE_MEAN && want < 32)
+    const int means =
+        s->aggregate == MANN_AGGREGATE_MEAN || s->aggregate == MANN_AGGREGATE_PROTOTYPE;
+    if (means && want < 32)
         want = 4 * want < 32 ? 32 : 4 * want;
     n_rows = WIDEN * want;
     if (s->aggregate == MANN_AGGREGATE_VOTE && n_rows < m) n_rows = m;
@@ -168,6 +220,8 @@ static mann_status judge_query(judge *j, const mni_query_view *v, const float *q
     for (size_t i = 0; i < j->n; i++)
         j->list[i].score = mni_score(metric, j->list[i].best.distance);
     if (s->aggregate == MANN_AGGREGATE_MEAN) MNI_TRY(mean_of_best(j, v, query, m, err));
+    if (s->aggregate == MANN_AGGREGATE_PROTOTYPE)
+        MNI_TRY(score_prototypes(j, v, query, err));
     if (s->aggregate == MANN_AGGREGATE_VOTE) count_votes(j, v, rows, n, m);
     qsort(j->list, j->n, sizeof *j->list, better);
     return MANN_OK;
@@ -216,6 +270,8 @@ static mann_status identify_range(void *ctx, size_t begin, size_t end, size_t ch
     mni_idmap_fini(&j.seen);
     mni_free(j.list);
     mni_free(j.top);
+    mni_free(j.sums);
+    mni_free(j.row);
     return s;
 }
 

@@ -155,6 +155,10 @@ static mann_status check_alike(mni_gallery *g, mni_gallery *from, mann_error *er
                         "%s was made with model %016llx, %s with %016llx", g->path,
                         (unsigned long long)a->fingerprint, from->path,
                         (unsigned long long)b->fingerprint);
+    if (a->views != b->views)
+        return mni_fail(err, MANN_E_MISMATCH,
+                        "%s looks at photos in other ways (views %u) than %s (%u)",
+                        g->path, (unsigned)a->views, from->path, (unsigned)b->views);
     return MANN_OK;
 }
 

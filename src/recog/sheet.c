@@ -70,20 +70,29 @@ static mann_status fit(const mann_image *in, mann_image *out, mann_error *err)
     return s;
 }
 
-mann_status mni_sheet_thumb_file(mni_gallery *g, const char *path, mann_image *out,
-                                 mann_error *err)
+mann_status mni_sheet_thumb_bytes(const uint8_t *bytes, size_t n_bytes, mann_image *out,
+                                  mann_error *err)
 {
     const mni_decode_opts small_enough = { .min_side = MNI_THUMB,
                                            .background = { 255, 255, 255 } };
-    uint8_t *bytes = NULL;
-    size_t n_bytes;
     mann_image im = { 0, 0, 0, NULL };
-    mann_status s =
-        mni_source_read(g->sources, path, MAX_PHOTO_BYTES, &bytes, &n_bytes, NULL);
-    if (s == MANN_OK) s = mni_image_decode(&im, bytes, n_bytes, &small_enough, NULL);
-    mni_free(bytes);
+    mann_status s = bytes ? mni_image_decode(&im, bytes, n_bytes, &small_enough, NULL)
+                          : MANN_E_NOT_FOUND;
     s = s == MANN_OK ? fit(&im, out, err) : grey_box(out, err);
     mann_image_clear(&im);
+    return s;
+}
+
+mann_status mni_sheet_thumb_file(mni_gallery *g, const char *path, mann_image *out,
+                                 mann_error *err)
+{
+    uint8_t *bytes = NULL;
+    size_t n_bytes = 0;
+    if (mni_source_read(g->sources, path, MAX_PHOTO_BYTES, &bytes, &n_bytes, NULL) !=
+        MANN_OK)
+        bytes = NULL;
+    const mann_status s = mni_sheet_thumb_bytes(bytes, n_bytes, out, err);
+    mni_free(bytes);
     return s;
 }
 

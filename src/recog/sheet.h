@@ -20,6 +20,9 @@ mann_status mni_sheet_thumb_file(mni_gallery *g, const char *path, mann_image *o
                                  mann_error *err);
 mann_status mni_sheet_thumb_hit(mni_gallery *g, uint64_t id, mann_image *out,
                                 mann_error *err);
+/* The same of a file's bytes; NULL: the grey box. */
+mann_status mni_sheet_thumb_bytes(const uint8_t *bytes, size_t n_bytes, mann_image *out,
+                                  mann_error *err);
 const char *mni_verdict_word(mann_verdict v);
 
 /* One picture of all rows: PNG, or JPEG. */

@@ -29,6 +29,7 @@ typedef struct mni_meta {
     uint64_t n_rows, next_id, fingerprint, stamp, seed;   /* stamp: hash of all records */
     uint32_t n_calibrated_rows;                 /* rows there were when calibration ran */
     float false_accept;
+    uint32_t views;                     /* MANN_VIEW_*: how photos become vectors */
     uint64_t heap_bytes, names_bytes;           /* of HEAP and NMHP */
     uint64_t generation;                        /* as the header has them: for repair */
     mni_uuid uuid;

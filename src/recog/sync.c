@@ -490,7 +490,8 @@ mann_status mni_gallery_sync(mni_gallery *g, const mni_photos *photos, int gone,
     if (s == MANN_OK) s = list_rows(&r, err);
     if (s == MANN_OK) s = mark_rows(&r, err);
     if (s == MANN_OK)
-        s = mni_embed_photos(m, &g->recipe, &set, "sync", is_known, take_group, &r,
+        s = mni_embed_photos(m, &g->recipe, mni_gallery_views(g), &set, "sync",
+                             is_known, take_group, &r,
                              pool, h, NULL, err);
     if (s == MANN_OK) s = take_paths_of_copies(&r, err);
     if (s == MANN_OK) s = finish_gone(&r, gone, err);

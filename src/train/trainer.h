@@ -9,6 +9,7 @@
  *   train_log.c    what is told: notes, JSON lines
  *   curves.c       the picture at the end
  *   preview.c      the picture before the beginning
+ *   head.c         another, short training: of the last layer alone
  *
  * SPDX-License-Identifier: MIT */
 #ifndef MNI_TRAIN_TRAINER_H
@@ -33,6 +34,10 @@ mann_train_config mni_train_defaults(void);
 /* As mann_train_plan. memory.c says what is counted. */
 mann_status mni_train_cost(const mni_model *m, const mann_train_config *c, size_t threads,
                            mann_train_cost *out, mann_error *err);
+/* The last layer alone (head.c); resume, checkpoints and log are not looked at. */
+mann_status mni_train_head(mni_model *m, const mni_dataset *set,
+                           const mann_train_config *c, mni_pool *pool,
+                           const mann_hooks *h, mann_train_report *out, mann_error *err);
 /* As mann_train_preview (preview.c). */
 mann_status mni_train_preview(const mni_model *m, const mni_dataset *set,
                               const mann_train_config *c, uint32_t n_rows,

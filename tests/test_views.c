@@ -1,0 +1,335 @@
+/* test_views.c - photos looked at several times, classes that answer by their mean, and
+ * what an evaluation tells beside its figures. SPDX-License-Identifier: MIT */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "eval/bootstrap.h"
+#include "harness.h"
+#include "image/image.h"
+#include "recog/prototype.h"
+#include "recog/views.h"
+
+enum { SIDE = 40, SIZE = 16, FLOATS = 3 * SIZE * SIZE };
+
+static void picture(mann_image *im)
+{
+    mni_rng r = mni_rng_at(test_seed(), MNI_FOR_TEST, 0, 0, 0);
+    CHECK_OK(mni_image_new(im, SIDE, SIDE, 3, NULL));
+    for (size_t i = 0; i < 3 * SIDE * SIDE; i++)
+        im->pixels[i] = (uint8_t)mni_rng_below(&r, 256);
+}
+
+static void counts_and_windows(void)
+{
+    static float all[12 * FLOATS], once[FLOATS];
+    const uint32_t counts[8] = { 1, 2, 2, 4, 5, 10, 6, 12 };
+    mann_image im, part;
+    mni_recipe r;
+    for (uint32_t v = 0; v < 8; v++) CHECK_EQ(mni_views_count(v), counts[v]);
+    CHECK_EQ(counts[MNI_ALL_VIEWS], MNI_MOST_VIEWS);
+    picture(&im);
+    mni_recipe_fill(&r, SIZE);
+    CHECK_OK(mni_views_prepare(&r, MNI_ALL_VIEWS, &im, all, NULL));
+    CHECK_OK(mni_prep_run(&r, &im, once, NULL));
+    CHECK(memcmp(all, once, sizeof once) == 0); /* the photo as it is comes first */
+    /* The second half mirrors the first. */
+    for (int v = 0; v < 6; v++)
+        for (int line = 0; line < 3 * SIZE; line++)
+            for (int x = 0; x < SIZE; x++)
+                CHECK(all[v * FLOATS + line * SIZE + x] ==
+                      all[(v + 6) * FLOATS + line * SIZE + SIZE - 1 - x]);
+    /* The middle and the last corner are 34 of 40 pixels, cut out by hand. */
+    CHECK_OK(mni_image_new(&part, 34, 34, 3, NULL));
+    for (int corner = 0; corner < 2; corner++) {
+        const int at = corner ? 6 : 3;
+        for (int y = 0; y < 34; y++)
+            memcpy(part.pixels + 3 * 34 * y, im.pixels + 3 * (SIDE * (y + at) + at),
+                   3 * 34);
+        CHECK_OK(mni_prep_run(&r, &part, once, NULL));
+        CHECK(memcmp(all + (corner ? 5 : 1) * FLOATS, once, sizeof once) == 0);
+    }
+    mann_image_clear(&part);
+    mann_image_clear(&im);
+}
+
+static void means(void)
+{
+    const float two[4] = { 3, 0, 0, 0.5f }, apart[4] = { 1, 0, -1, 0 };
+    float out[2];
+    mni_views_mean(two, 1, 2, out);
+    CHECK(out[0] == 3 && out[1] == 0); /* one view: as it is */
+    mni_views_mean(two, 2, 2, out);    /* each at unit length: the diagonal */
+    CHECK_NEAR(out[0], sqrt(0.5), 1e-6);
+    CHECK_NEAR(out[1], sqrt(0.5), 1e-6);
+    mni_views_mean(apart, 2, 2, out);
+    CHECK(out[0] == 0 && out[1] == 0);
+}
+
+static void prototypes(void)
+{
+    const float q[2] = { 0.6f, 0.8f }, less[2] = { 1, 0 };
+    const double sum[2] = { 1, 1 }; /* of (1, 0) and (0, 1) */
+    CHECK_NEAR(mni_prototype_score(MANN_COSINE, q, sum, NULL, 2, 2), 1.4 * sqrt(0.5),
+               1e-6);
+    CHECK_NEAR(mni_prototype_score(MANN_INNER, q, sum, NULL, 2, 2), 0.7, 1e-6);
+    CHECK_NEAR(mni_prototype_score(MANN_L2, q, sum, NULL, 2, 2), -(0.01 + 0.09), 1e-6);
+    CHECK_NEAR(mni_prototype_score(MANN_COSINE, q, sum, less, 1, 2), 0.8, 1e-6);
+    CHECK(isinf(mni_prototype_score(MANN_COSINE, q, sum, less, 0, 2)));
+}
+
+/* --- bootstrap ---------------------------------------------------------------------- */
+
+/* The share of a fair coin over 400 classes of one photo: half, give or take 1.96 times
+ * the root of 1/1600; and classes whose photos agree are worth one photo each. */
+static void bootstrap(void)
+{
+    double hit[400], n[400], low, high, again;
+    mni_rng r = mni_rng_at(test_seed(), MNI_FOR_TEST, 1, 0, 0);
+    double share = 0;
+    for (int i = 0; i < 400; i++) {
+        n[i] = 1;
+        hit[i] = mni_rng_unit(&r) < 0.5f;
+        share += hit[i] / 400;
+    }
+    mni_bootstrap(hit, n, 400, 1, 0, &low, &high);
+    CHECK_NEAR(low, share - 0.049, 0.012);
+    CHECK_NEAR(high, share + 0.049, 0.012);
+    mni_bootstrap(hit, n, 400, 1, 0, &again, &high);
+    CHECK(again == low);
+    for (int i = 0; i < 400; i++) { n[i] = 50; hit[i] *= 50; }
+    mni_bootstrap(hit, n, 400, 1, 0, &again, &high);
+    CHECK_NEAR(again, low, 1e-12);
+    for (int i = 0; i < 400; i++) n[i] = hit[i] = i == 7 ? 3 : 0;
+    mni_bootstrap(hit, n, 400, 1, 0, &low, &high);
+    CHECK(low == 1 && high == 1);
+    n[7] = 0;
+    mni_bootstrap(hit, n, 400, 1, 0, &low, &high);
+    CHECK(isnan(low) && isnan(high));
+}
+
+/* --- a gallery that looks several times --------------------------------------------- */
+
+static const char *in_dir(const char *name)
+{
+    static char paths[8][512];
+    static int at;
+    char *p = paths[at++ % 8];
+    snprintf(p, sizeof paths[0], "%s/%s", test_dir(), name);
+    return p;
+}
+
+static void draw_set(const char *root, int classes, int views)
+{
+    char path[600];
+    mann_synth_config c;
+    mann_synth_config_fill(&c, sizeof c);
+    c.size = 32;
+    c.strength = 0.5f;
+    CHECK(mkdir(root, 0777) == 0);
+    for (int k = 0; k < classes; k++)
+        for (int v = 0; v < views; v++) {
+            mann_image im;
+            snprintf(path, sizeof path, "%s/k%02d", root, k);
+            if (v == 0) CHECK(mkdir(path, 0777) == 0);
+            snprintf(path, sizeof path, "%s/k%02d/%d.png", root, k, v);
+            CHECK_OK(mann_synth_draw(&im, &c, (uint64_t)k, (uint64_t)v, NULL));
+            CHECK_OK(mann_image_write_png(path, &im, NULL));
+            mann_image_clear(&im);
+        }
+}
+
+static mann_gallery *gallery_of(const char *name, uint32_t views, const char *set,
+                                uint32_t threads)
+{
+    mann_gallery_config c;
+    mann_gallery *g;
+    mann_model *m;
+    mann_dataset *d;
+    mann_pool *p;
+    mann_error e;
+    CHECK_OK(mann_model_new(&m, "pixels", 0, 0, NULL));
+    mann_gallery_config_fill(&c, sizeof c);
+    c.model = m;
+    c.views = views;
+    CHECK_OK(mann_pool_new(&p, threads, NULL));
+    CHECK_FINE(mann_gallery_create(&g, in_dir(name), &c, &e), e);
+    CHECK_FINE(mann_dataset_open(&d, set, NULL, &e), e);
+    CHECK_FINE(mann_gallery_add_images(g, d, p, NULL, NULL, &e), e);
+    CHECK_FINE(mann_gallery_build(g, NULL, "Flat", p, NULL, &e), e);
+    mann_dataset_free(d);
+    mann_pool_free(p);
+    mann_model_free(m);
+    return g;
+}
+
+typedef struct seen { float *rows; size_t n; } seen;
+
+static int keep_vector(void *user, const mann_record *r)
+{
+    seen *s = user;
+    memcpy(s->rows + s->n++ * 768, r->vector, 768 * sizeof *s->rows);
+    return 0;
+}
+
+static void kept_in_the_gallery(void)
+{
+    static float rows[4][24 * 768];
+    seen s[4];
+    mann_gallery *g[4];
+    mann_gallery_info info = { .struct_size = sizeof info };
+    mann_error e;
+    mann_image im;
+    float asked[768];
+    const char *set = in_dir("set");
+    draw_set(set, 12, 2);
+    g[0] = gallery_of("a.mann", 0, set, 1);
+    g[1] = gallery_of("b.mann", MNI_ALL_VIEWS, set, 1);
+    g[2] = gallery_of("c.mann", MNI_ALL_VIEWS, set, 3);
+    g[3] = gallery_of("d.mann", MANN_VIEW_FLIP, set, 2);
+    for (int i = 0; i < 4; i++) {
+        s[i] = (seen){ rows[i], 0 };
+        CHECK_OK(mann_gallery_each(g[i], keep_vector, &s[i], NULL));
+        CHECK_EQ(s[i].n, 24);
+    }
+    CHECK(memcmp(rows[1], rows[2], sizeof rows[1]) == 0); /* any number of threads */
+    CHECK(memcmp(rows[0], rows[1], sizeof rows[1]) != 0);
+    CHECK(memcmp(rows[3], rows[1], sizeof rows[1]) != 0);
+    /* A photo is asked as it was enrolled: bit for bit. */
+    CHECK_FINE(mann_gallery_photo(g[1], in_dir("set/k00/0.png"), &im, &e), e);
+    CHECK_OK(mann_gallery_embed(g[1], &im, 1, NULL, asked, NULL));
+    double dot = 0;
+    for (int i = 0; i < 768; i++) dot += (double)asked[i] * rows[1][i];
+    CHECK_NEAR(dot, 1, 1e-6);
+    mann_image_clear(&im);
+    /* Merged only with its like; described; and there after opening again. */
+    CHECK_IS(mann_gallery_merge(g[0], g[1], NULL, NULL, &e), MANN_E_MISMATCH);
+    CHECK(strstr(e.text, "looks at photos"));
+    for (int i = 0; i < 4; i++) mann_gallery_free(g[i]);
+    CHECK_OK(mann_gallery_open(&g[0], in_dir("b.mann"), MANN_OPEN_READ, NULL));
+    CHECK_OK(mann_gallery_describe(g[0], &info, NULL));
+    CHECK_EQ(info.views, MNI_ALL_VIEWS);
+    mann_gallery_free(g[0]);
+}
+
+/* --- what an evaluation tells ------------------------------------------------------- */
+
+typedef struct tally { uint64_t n, right, strangers, accepted; double own; } tally;
+
+static void count(void *user, const mann_eval_query *q)
+{
+    tally *t = user;
+    CHECK(q->path && q->klass);
+    if (q->stranger) {
+        t->strangers++;
+        t->accepted += q->known != 0;
+        CHECK_EQ(q->rank, 0);
+        return;
+    }
+    t->n++;
+    t->right += q->rank == 1;
+    t->own += (double)q->own_score;
+    CHECK((q->rank == 1) == (strcmp(q->first, q->klass) == 0));
+    CHECK(q->score >= q->own_score);
+    CHECK(q->first_source != NULL);
+}
+
+static int is_png(const char *path)
+{
+    mann_image im;
+    const int ok = mann_image_read(&im, path, NULL) == MANN_OK && im.width > 100;
+    mann_image_clear(&im);
+    return ok;
+}
+
+static void told(void)
+{
+    const char *set = in_dir("set");
+    mann_eval_config c;
+    mann_search how;
+    mann_dataset *d;
+    mann_error e;
+    draw_set(set, 20, 4);
+    mann_gallery *g = gallery_of("a.mann", 0, set, 2);
+    CHECK_OK(mann_dataset_open(&d, set, NULL, NULL));
+    for (uint32_t way = 0; way < 3; way++) /* the gallery; 2 references; strangers too */
+        for (uint32_t how_to = MANN_AGGREGATE_MAX; how_to <= MANN_AGGREGATE_PROTOTYPE;
+             how_to++) {
+            mann_scores r = { .struct_size = sizeof r };
+            tally t = { 0 };
+            mann_eval_config_fill(&c, sizeof c);
+            mann_search_fill(&how, sizeof how, 5);
+            how.aggregate = how_to;
+            c.refs = way ? 2 : 0;
+            c.open_set = way == 2;
+            c.each = count;
+            c.user = &t;
+            c.sheet_path = in_dir("worst.png");
+            if (way == 2) c.curve_path = in_dir("curve.png");
+            CHECK_FINE(mann_evaluate(g, d, &c, &how, NULL, NULL, &r, &e), e);
+            CHECK_EQ(t.n, r.n_queries);
+            CHECK_EQ(t.n, way == 0 ? 80 : way == 1 ? 40 : 20);
+            CHECK_EQ(t.strangers, r.n_strangers);
+            CHECK_EQ(t.strangers, way == 2 ? 40 : 0);
+            CHECK_NEAR((double)t.right / (double)t.n, r.top1, 1e-12);
+            CHECK(r.top1_low <= r.top1 && r.top1 <= r.top1_high);
+            CHECK(r.top1_low > 0 && r.top1_low < r.top1_high);
+            CHECK_NEAR(r.model_error, 1 - r.top1, 1e-12);
+            if (way == 0 && how_to == MANN_AGGREGATE_MAX) CHECK(r.index_error == 0);
+            if (way == 2) CHECK_NEAR((double)t.accepted / 40, r.fpir, 1e-12);
+            if (way == 2) CHECK(r.fpir_low <= r.fpir && r.fpir <= r.fpir_high);
+            CHECK(is_png(c.sheet_path));
+            if (c.curve_path) CHECK(is_png(c.curve_path));
+        }
+    c.curve_path = in_dir("none.png"); /* no strangers, no curve */
+    c.open_set = 0;
+    mann_scores r = { .struct_size = sizeof r };
+    CHECK_IS(mann_evaluate(g, d, &c, &how, NULL, NULL, &r, &e), MANN_E_NOT_FOUND);
+    mann_dataset_free(d);
+    mann_gallery_free(g);
+}
+
+/* The evaluation's prototype is that of identify: leave nothing out, and ask. */
+static void same_prototype(void)
+{
+    enum { CLASSES = 9, ROWS = 3 };
+    const char *set = in_dir("set");
+    mann_search how;
+    mann_hit hits[CLASSES];
+    mann_answer answer;
+    static float rows[CLASSES * ROWS * 768];
+    seen s = { rows, 0 };
+    draw_set(set, CLASSES, ROWS);
+    mann_gallery *g = gallery_of("a.mann", 0, set, 1);
+    CHECK_OK(mann_gallery_each(g, keep_vector, &s, NULL));
+    mann_search_fill(&how, sizeof how, CLASSES);
+    how.aggregate = MANN_AGGREGATE_PROTOTYPE;
+    const mann_matrix q = { rows + 4 * 768, 1, 768, 0 };
+    CHECK_OK(mann_gallery_identify(g, q, &how, NULL, hits, &answer, NULL));
+    CHECK_EQ(answer.n_hits, CLASSES);
+    for (uint32_t h = 0; h < CLASSES; h++) {
+        double sum[768] = { 0 };
+        for (int i = 0; i < ROWS; i++)
+            for (int j = 0; j < 768; j++)
+                sum[j] += (double)rows[(hits[h].klass * ROWS + (uint32_t)i) * 768 +
+                                       (uint32_t)j];
+        CHECK_NEAR(hits[h].score,
+                   mni_prototype_score(MANN_COSINE, q.data, sum, NULL, ROWS, 768), 1e-6);
+        if (h) CHECK(hits[h].score <= hits[h - 1].score);
+    }
+    mann_gallery_free(g);
+}
+
+const test_case views_tests[] = {
+    { "counts_and_windows", counts_and_windows, 0 },
+    { "means", means, 0 },
+    { "prototypes", prototypes, 0 },
+    { "bootstrap", bootstrap, 0 },
+    { "kept_in_the_gallery", kept_in_the_gallery, 0 },
+    { "told", told, 0 },
+    { "same_prototype", same_prototype, 0 },
+    { NULL, NULL, 0 },
+};
