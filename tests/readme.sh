@@ -43,7 +43,7 @@ check 'in C' which_works
 
 # The store of one's own in src/train/README.md, with the library that was installed above.
 a_store_works() {
-    awk '/^```c$/ { on = 1; next } /^```/ { on = 0 } on' src/train/README.md > "$work/store.c" &&
+    awk '/^```c$/ { on = 1; next } /^```/ { on = 0 } on' "$root/src/train/README.md" > "$work/store.c" &&
     ${CC:-cc} -Wall -Wextra -I"$work/root/usr/include" "$work/store.c" -L"$work/root/usr/lib" -lmetricann \
         -lpthread -lm -o "$work/store" &&
     "$work/store" > "$work/answer" && cat "$work/answer" && grep -qx '2 classes, 3 photos' "$work/answer"
