@@ -286,6 +286,7 @@ static void told(void)
         }
     c.curve_path = in_dir("none.png"); /* no strangers, no curve */
     c.open_set = 0;
+    c.each = NULL;
     mann_scores r = { .struct_size = sizeof r };
     CHECK_IS(mann_evaluate(g, d, &c, &how, NULL, NULL, &r, &e), MANN_E_NOT_FOUND);
     mann_dataset_free(d);
