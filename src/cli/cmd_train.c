@@ -239,10 +239,12 @@ int mni_cmd_train(mni_cli *c)
     take_sizes(o, &t);
     if (t.classes_per_batch < 2) return mni_cli_usage(c, "%s", too_small);
     t.validation = mni_opt_text(o, MNI_OPT_VAL);
-    if (t.validation && mni_cli_same_file(t.validation, o->files[0]))
-        return mni_cli_usage(c, "--val %s is the training set: its classes would be "
+    for (size_t i = 0; t.validation && i < o->n_files; i++) {
+        if (!mni_cli_same_file(t.validation, o->files[i])) continue;
+        return mni_cli_usage(c, "--val %s is a training set: its classes would be "
                                 "known already. Without --val some classes are held out",
                              t.validation);
+    }
     t.checkpoint_dir = mni_opt_text(o, MNI_OPT_CKPT_DIR);
     mni_path_join(&log, t.checkpoint_dir, "train_log.jsonl");
     mni_path_join(&curves, t.checkpoint_dir, "curves.png");
