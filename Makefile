@@ -133,7 +133,7 @@ TRAIN = src/train/dataset.c src/train/cache.c src/train/sampler.c src/train/augm
 RECOG = src/recog/stable.c src/recog/state.c src/recog/base_file.c src/recog/base_write.c src/recog/lockfile.c src/recog/gallery.c \
 	src/recog/ask.c src/recog/keys.c src/recog/change.c src/recog/add.c src/recog/relabel.c \
 	src/recog/sync.c src/recog/merge.c src/recog/replay.c \
-	src/recog/compact.c src/recog/derived.c src/recog/salvage.c src/recog/mend.c src/recog/search.c src/recog/within.c \
+	src/recog/compact.c src/recog/derived.c src/recog/salvage.c src/recog/mend.c src/recog/search.c src/recog/verdict.c src/recog/within.c \
 	src/recog/knob.c src/recog/recall.c src/recog/identify.c src/recog/views.c src/recog/embed.c src/recog/photos.c src/recog/enrol.c \
 	src/recog/evaluate.c src/recog/eval_ask.c src/recog/eval_tell.c src/recog/eval_draw.c \
 	src/recog/verify.c src/recog/sheet.c src/recog/sheet_html.c \
@@ -177,7 +177,7 @@ TEST_TRAIN = tests/train_set.c tests/train_world.c tests/test_augment.c tests/te
 TEST_RECOG = tests/crash_world.c tests/test_crash.c tests/test_crash_sites.c tests/test_crash_whole.c tests/test_damage.c tests/test_costs.c \
 	tests/gallery_help.c tests/test_gallery.c tests/test_gallery_files.c \
 	tests/test_gallery_order.c tests/test_keys.c tests/test_round.c tests/test_lazy.c tests/test_lock.c tests/test_sync.c tests/test_whole.c \
-	tests/test_salvage.c tests/golden_make.c tests/test_golden.c tests/test_recall.c tests/test_readers.c
+	tests/test_salvage.c tests/golden_make.c tests/test_golden.c tests/test_recall.c tests/test_tight.c tests/test_readers.c
 FUZZ_TEST = tests/forge.c tests/ann_forge.c tests/fuzz/fuzz_container.c tests/fuzz/fuzz_journal.c \
 	tests/fuzz/fuzz_npy.c tests/fuzz/fuzz_index.c tests/fuzz/fuzz_gallery.c tests/fuzz/fuzz_model.c \
 	tests/fuzz/fuzz_json.c tests/fuzz/fuzz_dataset.c tests/fuzz/fuzz_pack.c

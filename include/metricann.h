@@ -554,6 +554,9 @@ typedef struct mann_search {
     /* nonzero keeps; thread-safe; klass may be NULL */
     int    (*filter)(void *user, uint64_t id, const char *klass);
     void    *filter_user;
+    /* 1: known needs also that the photo is nearer to the row it was known by than that
+     * row's nearest one of another class is. Verdicts only become stricter. Default 0. */
+    uint32_t tighten;
 } mann_search;
 void mann_search_fill(mann_search *s, size_t size, uint32_t k);
 /* distance: L2 squared | -inner product | 1 - cosine: small is near. score: higher is
@@ -570,7 +573,9 @@ typedef struct mann_answer {
     mann_verdict verdict;
     uint32_t n_hits;         /* of this query; the rest of its k slots is {~0, ~0, ...} */
     float margin;                 /* score of the first minus score of the second class */
-    /* of this gallery now; NaN where there is no calibration */
+    /* of this gallery now; NaN where there is no calibration. With `tighten`, threshold
+     * is that of this answer: higher where the row that would be known has a
+     * look-alike */
     float threshold, unsure_above;
 } mann_answer;
 /* Best k rows / best k distinct classes for each query: hits is rows x k, nearest first;

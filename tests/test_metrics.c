@@ -300,6 +300,11 @@ static void open_set_by_hand(void)
     CHECK(p[2].threshold == 0.9f && p[2].fpir == 0.25 && p[2].fnir == 0.75);
     mni_open_point at = mni_open_at(strangers, 4, members, 3, 1, 2.0f);
     CHECK(at.fpir == 0 && at.fnir == 1);
+    /* Two who are refused whatever the threshold: they count, and never come in. */
+    float some[] = { -INFINITY, 0.3f }, others[] = { 0.4f, -INFINITY };
+    mni_open_curve(some, 2, others, 2, 0, p, 3);
+    CHECK(p[0].threshold == -INFINITY && p[0].fpir == 0.5 && p[0].fnir == 0.5);
+    CHECK(p[2].threshold == 0.3f && p[2].fpir == 0.5 && p[2].fnir == 0.5);
     at = mni_open_at(strangers, 0, members, 0, 0, 0.5f);
     CHECK(isnan(at.fpir) && isnan(at.fnir));
 }

@@ -122,7 +122,7 @@ static const char *in_dir(const char *name)
     return p;
 }
 
-static void draw_set(const char *root, int classes, int views)
+static void draw_views(const char *root, int classes, int first, int views)
 {
     char path[600];
     mann_synth_config c;
@@ -136,10 +136,15 @@ static void draw_set(const char *root, int classes, int views)
             snprintf(path, sizeof path, "%s/k%02d", root, k);
             if (v == 0) CHECK(mkdir(path, 0777) == 0);
             snprintf(path, sizeof path, "%s/k%02d/%d.png", root, k, v);
-            CHECK_OK(mann_synth_draw(&im, &c, (uint64_t)k, (uint64_t)v, NULL));
+            CHECK_OK(mann_synth_draw(&im, &c, (uint64_t)k, (uint64_t)(first + v), NULL));
             CHECK_OK(mann_image_write_png(path, &im, NULL));
             mann_image_clear(&im);
         }
+}
+
+static void draw_set(const char *root, int classes, int views)
+{
+    draw_views(root, classes, 0, views);
 }
 
 static mann_gallery *gallery_of(const char *name, uint32_t views, const char *set,
@@ -293,6 +298,59 @@ static void told(void)
     mann_gallery_free(g);
 }
 
+typedef struct compared { mann_gallery *g; mann_search how; size_t n, known; } compared;
+
+static void ask_too(void *user, const mann_eval_query *q)
+{
+    compared *c = user;
+    mann_image im;
+    mann_hit hits[5];
+    mann_answer a;
+    float v[768];
+    char path[600];
+    snprintf(path, sizeof path, "%s/%s", in_dir("asked"), q->path);
+    CHECK_OK(mann_image_read(&im, path, NULL));
+    CHECK_OK(mann_gallery_embed(c->g, &im, 1, NULL, v, NULL));
+    mann_image_clear(&im);
+    CHECK_OK(mann_gallery_identify(c->g, (mann_matrix){ v, 1, 768, 0 }, &c->how, NULL,
+                                   hits, &a, NULL));
+    CHECK_EQ(q->known, a.verdict == MANN_KNOWN);
+    c->n++;
+    c->known += q->known != 0;
+}
+
+/* The verdicts of an evaluation are those of identify, also when they are tightened. */
+static void same_verdicts(void)
+{
+    compared c[2] = { { 0 }, { 0 } };
+    mann_eval_config config;
+    mann_dataset *d;
+    mann_error e;
+    draw_set(in_dir("set"), 20, 2);
+    draw_views(in_dir("asked"), 40, 2, 3);      /* other photos; half are strangers */
+    mann_gallery *g = gallery_of("a.mann", 0, in_dir("set"), 2);
+    CHECK_OK(mann_dataset_open(&d, in_dir("asked"), NULL, NULL));
+    for (uint32_t tight = 0; tight < 2; tight++) {
+        mann_scores r = { .struct_size = sizeof r };
+        c[tight].g = g;
+        mann_search_fill(&c[tight].how, sizeof c[tight].how, 5);
+        c[tight].how.false_accept = 0.3f;
+        c[tight].how.tighten = tight;
+        mann_eval_config_fill(&config, sizeof config);
+        config.each = ask_too;
+        config.user = &c[tight];
+        config.curve_path = in_dir("curve.png");
+        CHECK_FINE(mann_evaluate(g, d, &config, &c[tight].how, NULL, NULL, &r, &e), e);
+        CHECK_EQ(r.n_queries + r.n_strangers, 120);
+        CHECK_EQ(c[tight].n, 120);
+        CHECK(is_png(config.curve_path));
+    }
+    printf("        known of 120: %zu, tightened %zu\n", c[0].known, c[1].known);
+    CHECK(c[1].known > 0 && c[1].known < c[0].known);
+    mann_dataset_free(d);
+    mann_gallery_free(g);
+}
+
 /* The evaluation's prototype is that of identify: leave nothing out, and ask. */
 static void same_prototype(void)
 {
@@ -331,6 +389,7 @@ const test_case views_tests[] = {
     { "bootstrap", bootstrap, 0 },
     { "kept_in_the_gallery", kept_in_the_gallery, 0 },
     { "told", told, 0 },
+    { "same_verdicts", same_verdicts, 0 },
     { "same_prototype", same_prototype, 0 },
     { NULL, NULL, 0 },
 };

@@ -354,6 +354,9 @@ mann_status mni_take_search(mann_search *mine, const mann_search *s, const char 
     if (mine->aggregate > MANN_AGGREGATE_PROTOTYPE)
         return mni_fail(err, MANN_E_ARG, "%s: aggregation %u is not known", call,
                         (unsigned)mine->aggregate);
+    if (mine->tighten > 1)
+        return mni_fail(err, MANN_E_ARG, "%s: tighten is %u, wanted 0 or 1", call,
+                        (unsigned)mine->tighten);
     if (mine->best_m > 1024)
         return mni_fail(err, MANN_E_LIMIT, "%s: best_m is %u, at most 1024", call,
                         (unsigned)mine->best_m);

@@ -222,6 +222,7 @@ void mni_cli_search(const mni_cli *c, mann_search *s)
     s->best_m = mni_opt_u32(o, MNI_OPT_BEST_M);
     s->false_accept = (float)mni_opt_float(o, MNI_OPT_FAR);
     s->min_margin = (float)mni_opt_float(o, MNI_OPT_MARGIN);
+    s->tighten = (uint32_t)mni_opt_flag(o, MNI_OPT_TIGHTEN);
 }
 
 mann_status mni_cli_ids(mni_cli *c, const char *path, uint64_t **ids, size_t *n)

@@ -221,6 +221,10 @@ OPTION(BEST_M, "best-m", 0, U32, "N", "", 1, 1000000, C(SEARCH) | C(EVAL), "best
     "mean: of the best N rows of a class; vote: of the N nearest rows")
 OPTION(MARGIN, "margin", 0, FLOAT, "X", "0.01", 0, 2, C(SEARCH) | C(EVAL), "min-margin",
     "'known' needs this lead over the second class")
+OPTION(TIGHTEN, "tighten", 0, FLAG, "", "no", 0, 0, C(SEARCH) | C(EVAL),
+    "tight strict look-alikes lookalikes",
+    "'known' needs also to be nearer to the reference than its look-alike of another "
+    "class is; stricter, never laxer")
 OPTION_AGAIN(MARGIN, "margin", 0, FLOAT, "X", "", 1e-6, 2, C(TRAIN), "triplet-margin",
     "how much farther the unlike must be than the like; default the loss's own: 0.2, "
     "contrastive 1, arcface 0.3 (radians), proxy-anchor 0.1")

@@ -12,13 +12,13 @@ static int descending(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
-/* How many of a descending list are >= t. */
+/* How many of a descending list are >= t, and anything at all. */
 static size_t n_reaching(const float *sorted, size_t n, float t)
 {
     size_t low = 0, high = n;
     while (low < high) {
         size_t mid = low + (high - low) / 2;
-        if (sorted[mid] >= t) low = mid + 1;
+        if (sorted[mid] >= t && sorted[mid] > -INFINITY) low = mid + 1;
         else high = mid;
     }
     return low;

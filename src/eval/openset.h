@@ -8,7 +8,7 @@
 /* One threshold t, the same for all queries; a query is accepted when its best score is
  * >= t. fpir: share of strangers accepted. fnir: share of members that are not answered
  * with their own class: refused, or their best class is a wrong one. NaN where there are
- * no strangers (members). */
+ * no strangers (members). A score of -infinity is refused at any threshold. */
 typedef struct mni_open_point { float threshold; double fpir, fnir; } mni_open_point;
 
 /* strangers: best score of each query whose class is not there. members: best score of

@@ -9,6 +9,7 @@
 #include "os/try.h"
 #include "recog/exam.h"
 #include "recog/prototype.h"
+#include "recog/query.h"
 
 /* Queries of a chunk share each block of rows while it is in the cache; the index is
  * measured on every n-th query, at most so many: exact search is what costs. */
@@ -19,6 +20,7 @@ enum {
 
 typedef struct desk {           /* one thread's work space */
     float *distances;           /* QUERIES_A_CHUNK x n_rows */
+    float *from_row;            /* tighten: n_rows distances from a row, not a query */
     const float *distance;      /* of the present query */
     float *best;                /* nearest distance per class */
     uint32_t *row;              /* and whose it is */
@@ -30,16 +32,15 @@ typedef struct desk {           /* one thread's work space */
 } desk;
 
 static void scan_block(const mni_exam_sheet *e, const mni_rows *rows, uint32_t from,
-                       size_t begin, size_t end, float *out)
+                       const float *queries, size_t n, float *out)
 {
     uint32_t to = rows->n - from < ROWS_A_BLOCK ? rows->n : from + ROWS_A_BLOCK;
-    for (size_t q = begin; q < end; q++)
-        mni_rows_scan(rows, e->queries + q * e->dim, from, to,
-                      out + (q - begin) * e->n_rows + from);
+    for (size_t q = 0; q < n; q++)
+        mni_rows_scan(rows, queries + q * e->dim, from, to, out + q * e->n_rows + from);
 }
 
-/* Exact distances of queries [begin, end) to all references, n_rows floats each. */
-static void scan_all(const mni_exam_sheet *e, size_t begin, size_t end, float *out)
+/* Exact distances of n queries to all references, n_rows floats each. */
+static void scan_all(const mni_exam_sheet *e, const float *queries, size_t n, float *out)
 {
     mni_rows own = { .data = e->rows,
                      .n = (uint32_t)e->n_rows,
@@ -48,11 +49,11 @@ static void scan_all(const mni_exam_sheet *e, size_t begin, size_t end, float *o
                      .metric = e->metric };
     const mni_rows *rows = e->state ? &e->state->base->rows : &own;
     for (uint32_t from = 0; from < rows->n; from += ROWS_A_BLOCK)
-        scan_block(e, rows, from, begin, end, out);
+        scan_block(e, rows, from, queries, n, out);
     if (!e->state) return;
-    for (size_t q = begin; q < end; q++) {
-        float *mine = out + (q - begin) * e->n_rows;
-        mni_state_scan_tail(e->state, e->queries + q * e->dim, mine + rows->n);
+    for (size_t q = 0; q < n; q++) {
+        float *mine = out + q * e->n_rows;
+        mni_state_scan_tail(e->state, queries + q * e->dim, mine + rows->n);
         for (uint32_t row = 0; e->state->dead && row < e->n_rows; row++)
             if (!mni_state_alive(e->state, row)) mine[row] = INFINITY;
     }
@@ -116,6 +117,23 @@ static float class_score(const mni_exam_sheet *e, size_t q, uint32_t self, uint3
     return mni_score(e->metric, d->best[k]);
 }
 
+/* Is the query nearer to the first row than the nearest row of another class is? As
+ * verdict.c has it; the query's own row is not there. */
+static int is_shadowed(const mni_exam_sheet *e, uint32_t self, desk *d,
+                       const mni_outcome *o)
+{
+    float rival = INFINITY;
+    row_of(e, o->first_row, d->vector);
+    scan_all(e, d->vector, 1, d->from_row);
+    for (size_t i = 0; i < e->n_rows; i++)
+        if (e->row_labels[i] < e->n_classes && e->row_labels[i] != o->first &&
+            i != self && d->from_row[i] < rival)
+            rival = d->from_row[i];
+    if (isinf(rival)) return 0;
+    return mni_score(e->metric, d->best[o->first]) <
+               mni_above(mni_score(e->metric, rival)) || !(o->margin > 0);
+}
+
 /* Best class, its lead, the place of the right one, and what the verdict would be. */
 static void judge(const mni_exam_sheet *e, size_t q, desk *d, mni_outcome *o)
 {
@@ -145,9 +163,12 @@ static void judge(const mni_exam_sheet *e, size_t q, desk *d, mni_outcome *o)
     if (o->scores.n_relevant && e->search->aggregate != MANN_AGGREGATE_MAX &&
         e->search->aggregate != MANN_AGGREGATE_VOTE)
         o->scores.class_rank = rank;
-    if (isnan(e->threshold)) return;
     const float near = mni_score(e->metric, d->best[o->first]);
-    if (near < e->threshold ||
+    /* whoever is refused anyway needs no look-alikes, unless all thresholds are drawn */
+    if (e->search->tighten && (near >= e->threshold || e->config->curve_path))
+        o->shadowed = (uint8_t)is_shadowed(e, self, d, o);
+    if (isnan(e->threshold)) return;
+    if (near < e->threshold || o->shadowed ||
         o->margin < (e->metric == MANN_COSINE ? e->min_margin : 0))
         return;
     o->verdict = o->first == own ? MNI_ACCEPTED_RIGHT : MNI_ACCEPTED_WRONG;
@@ -225,15 +246,18 @@ static mann_status ask_range(void *ctx, size_t begin, size_t end, size_t chunk,
     d.best = mni_alloc((size_t)e->n_classes + 1, sizeof *d.best);
     d.row = mni_alloc((size_t)e->n_classes + 1, sizeof *d.row);
     d.vector = mni_alloc(e->dim, sizeof *d.vector);
+    d.from_row = mni_alloc(e->search->tighten ? e->n_rows + 1 : 1, sizeof *d.from_row);
     d.m = e->search->best_m ? e->search->best_m : DEFAULT_BEST_M;
     const int mean = e->search->aggregate == MANN_AGGREGATE_MEAN;
     d.top = mean ? mni_alloc((size_t)e->n_classes + 1, d.m * sizeof *d.top) : NULL;
     d.scratch = mni_alloc(mni_metrics_scratch_bytes(e->n_rows, e->n_classes), 1);
     mann_status s =
-        d.distances && d.best && d.scratch && d.row && d.vector && (d.top || !mean)
+        d.distances && d.best && d.scratch && d.row && d.vector && d.from_row &&
+                (d.top || !mean)
             ? mni_scratch_new(&d.ann, err)
             : mni_fail(err, MANN_E_NOMEM, "eval: distances to %zu rows", e->n_rows);
-    if (s == MANN_OK) scan_all(e, begin, end, d.distances);
+    if (s == MANN_OK)
+        scan_all(e, e->queries + begin * e->dim, end - begin, d.distances);
     for (size_t q = begin; q < end && s == MANN_OK; q++) {
         d.distance = d.distances + (q - begin) * e->n_rows;
         s = ask(e, q, &d, err);
@@ -242,6 +266,7 @@ static mann_status ask_range(void *ctx, size_t begin, size_t end, size_t chunk,
     mni_free(d.best);
     mni_free(d.row);
     mni_free(d.vector);
+    mni_free(d.from_row);
     mni_free(d.top);
     mni_free(d.scratch);
     mni_scratch_free(d.ann);

@@ -226,9 +226,10 @@ mann_status mni_exam_curve(const mni_exam_sheet *e, const char *path, mann_error
     if (!strangers) return mni_fail(err, MANN_E_NOMEM, "eval: scores");
     for (size_t q = 0; q < e->n_queries; q++) {
         const mni_outcome *o = &e->outcome[q];
-        if (e->truth[q] == MANN_NO_CLASS) strangers[n_strangers++] = o->score;
+        const float score = o->shadowed ? -INFINITY : o->score;
+        if (e->truth[q] == MANN_NO_CLASS) strangers[n_strangers++] = score;
         else if (!o->scores.n_relevant) continue;
-        else if (o->first == e->truth[q]) members[n_members++] = o->score;
+        else if (o->first == e->truth[q]) members[n_members++] = score;
         else n_wrong++;
     }
     if (!n_strangers || !(n_members + n_wrong)) {

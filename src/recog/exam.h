@@ -21,6 +21,7 @@ typedef struct mni_outcome {
     uint32_t own_row;           /* nearest row of the right class, or MNI_NO_ROW */
     float score, margin, own_score;
     uint8_t verdict;
+    uint8_t shadowed;           /* tighten: nearest row has a look-alike as near to it */
     uint8_t looked_up;          /* 1: the index was asked too: */
     uint8_t found;              /*    of the exact 10 nearest, how many it found */
     uint8_t index_right;        /*    its nearest row is of the right class */

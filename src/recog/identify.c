@@ -14,8 +14,8 @@
  *
  *   prototype   the score of the mean of the class's rows; candidates as for mean.
  *
- * The verdict is always about the best row of the first class: that is what the
- * calibration was measured on. SPDX-License-Identifier: MIT */
+ * The verdict (verdict.c) is always about the best row of the first class: that is what
+ * the calibration was measured on. SPDX-License-Identifier: MIT */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -233,23 +233,20 @@ typedef struct job {
     mann_answer *answers;
 } job;
 
-static void write_answer(const judge *j, const mni_query_view *v, mann_hit *hits,
-                         mann_answer *answer)
+static mann_status write_answer(judge *j, const mni_query_view *v, mann_hit *hits,
+                                mann_answer *answer, mann_error *err)
 {
     size_t k = v->search->k, n = j->n < k ? j->n : k;
     for (size_t i = 0; i < k; i++) {
         hits[i] = i < n ? mni_query_hit(v, j->list[i].best) : mni_no_hit;
         if (i < n) hits[i].score = j->list[i].score;
     }
-    if (!answer) return;
+    if (!answer) return MANN_OK;
     *answer = (mann_answer){ MANN_UNKNOWN, (uint32_t)n, INFINITY, v->known_above,
                              v->unsure_above };
     if (j->n > 1) answer->margin = j->list[0].score - j->list[1].score;
-    if (j->n > 0) {
-        mann_metric metric = (mann_metric)v->state->base->meta.metric;
-        answer->verdict = mni_query_verdict(
-            v, mni_score(metric, j->list[0].best.distance), answer->margin);
-    }
+    if (j->n == 0) return MANN_OK;
+    return mni_query_verdict(&j->asker, v, j->list[0].best, answer, err);
 }
 
 static mann_status identify_range(void *ctx, size_t begin, size_t end, size_t chunk,
@@ -263,8 +260,8 @@ static mann_status identify_range(void *ctx, size_t begin, size_t end, size_t ch
     for (size_t q = begin; q < end && s == MANN_OK; q++) {
         s = judge_query(&j, v, v->queries + q * v->dim, err);
         if (s != MANN_OK) break;
-        write_answer(&j, v, work->hits + q * v->search->k,
-                     work->answers ? &work->answers[q] : NULL);
+        s = write_answer(&j, v, work->hits + q * v->search->k,
+                         work->answers ? &work->answers[q] : NULL, err);
     }
     mni_asker_fini(&j.asker);
     mni_idmap_fini(&j.seen);

@@ -4,6 +4,8 @@
 #ifndef MNI_RECOG_QUERY_H
 #define MNI_RECOG_QUERY_H
 
+#include <math.h>
+
 #include "recog/gallery.h"
 
 typedef struct mni_query_view {
@@ -27,7 +29,8 @@ typedef struct mni_asker {
     float *tail;                        /* distances to the tail, of `tail_query` */
     const float *tail_query;
     mni_near *near, *merged;
-    size_t near_cap, merged_cap;
+    float *row;                         /* (verdict.c) one stored row as a query */
+    size_t near_cap, merged_cap, row_cap;
 } mni_asker;
 mann_status mni_asker_init(mni_asker *a, const mni_query_view *v, mann_error *err);
 void mni_asker_fini(mni_asker *a);
@@ -42,7 +45,14 @@ mann_status mni_asker_nearest(mni_asker *a, const mni_query_view *v, const float
 mni_ann_params mni_query_params(const mni_query_view *v, size_t k);
 mann_hit mni_query_hit(const mni_query_view *v, mni_near near);
 extern const mann_hit mni_no_hit;
-/* Verdict from the best row's score and the lead over the second class. */
-mann_verdict mni_query_verdict(const mni_query_view *v, float score, float margin);
+
+/* (verdict.c) Verdict, and threshold if it was tightened, into *answer, where the rest
+ * is: from the nearest row of the class that is answered, and the lead. What the asker
+ * handed out before is gone. */
+mann_status mni_query_verdict(mni_asker *a, const mni_query_view *v, mni_near best,
+                              mann_answer *answer, mann_error *err);
+
+/* Who must be nearer than a look-alike of this score needs at least so much. */
+static inline float mni_above(float score) { return nextafterf(score, INFINITY); }
 
 #endif

@@ -71,17 +71,6 @@ mann_hit mni_query_hit(const mni_query_view *v, mni_near near)
                        mni_score(metric, near.distance), near.distance };
 }
 
-mann_verdict mni_query_verdict(const mni_query_view *v, float score, float margin)
-{
-    /* nobody knows how near strangers come */
-    if (isnan(v->known_above)) return MANN_UNSURE;
-    /* The lead is in units of the score: stated for cosine; elsewhere any lead will
-     * do. */
-    float lead = v->state->base->meta.metric == MANN_COSINE ? v->search->min_margin : 0;
-    if (score >= v->known_above) return margin >= lead ? MANN_KNOWN : MANN_UNSURE;
-    return score >= v->unsure_above ? MANN_UNSURE : MANN_UNKNOWN;
-}
-
 mni_ann_params mni_query_params(const mni_query_view *v, size_t k)
 {
     const mni_state *s = v->state;
@@ -115,6 +104,7 @@ void mni_asker_fini(mni_asker *a)
     mni_free(a->tail);
     mni_free(a->near);
     mni_free(a->merged);
+    mni_free(a->row);
     *a = (mni_asker){ 0 };
 }
 
@@ -196,10 +186,10 @@ static mann_status search_range(void *ctx, size_t begin, size_t end, size_t chun
         for (size_t i = 0; i < k; i++)
             hits[i] = i < n ? mni_query_hit(v, rows[i]) : mni_no_hit;
         if (!j->answers) continue;
-        float margin = margin_of(hits, n);
-        j->answers[q] =
-            (mann_answer){ n ? mni_query_verdict(v, hits[0].score, margin) : MANN_UNKNOWN,
-                           (uint32_t)n, margin, v->known_above, v->unsure_above };
+        mann_answer *answer = &j->answers[q];
+        *answer = (mann_answer){ MANN_UNKNOWN, (uint32_t)n, margin_of(hits, n),
+                                 v->known_above, v->unsure_above };
+        if (n) s = mni_query_verdict(&a, v, rows[0], answer, err);
     }
     mni_asker_fini(&a);
     return s;
