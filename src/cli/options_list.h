@@ -327,7 +327,7 @@ OPTION(VAL, "val", 0, PATH, "DATASET", "", 0, 0, C(TRAIN),
 OPTION(VAL_SHARE, "val-share", 0, FLOAT, "X", "0.1", 0.001, 0.9, C(TRAIN),
     "val-split validation-split",
     "share of the classes that is held out; at least 8 classes, at most half of them")
-OPTION(BACKBONE, "backbone", 0, CHOICE, "micro|mini|resnet18|resnet34|resnet50",
+OPTION(BACKBONE, "backbone", 0, CHOICE, "micro|mini|small|resnet18|resnet34|resnet50",
        "mini", 0, 0,
     C(TRAIN) | C(PLAN), "arch architecture network",
     "the network to train; plan: say what training it would take")
