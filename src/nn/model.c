@@ -218,8 +218,10 @@ static mni_attachment *find_attached(const mni_model *m, const char tag[4])
 
 static void drop_attached(mni_model *m, mni_attachment *a)
 {
+    mni_attachment *last = &m->attached[--m->n_attached];
     mni_free(a->bytes);
-    *a = m->attached[--m->n_attached];
+    *a = *last;
+    *last = (mni_attachment){ .bytes = NULL }; /* attach frees what its place holds */
 }
 
 mann_status mni_model_attach(mni_model *m, const char tag[4], const void *bytes,
