@@ -59,10 +59,8 @@ mann_status mann_model_store_as(mann_model *m, uint32_t store, mann_error *err)
 static mann_status measure_on_toys(mann_model *m, mann_error *err)
 {
     enum { TOYS = 32, VIEWS = 2, SIDE = 96 };
-    size_t n_bytes;
     mni_recipe recipe;
-    const void *prep = mni_model_attached(m, MNI_RECIPE_TAG, &n_bytes);
-    MNI_TRY(mni_recipe_decode(&recipe, prep, n_bytes, err));
+    MNI_TRY(mni_model_recipe(m, &recipe, err));
     const size_t floats = mni_input_floats(m);
     float *input = mni_alloc_aligned(TOYS, floats * sizeof *input, 0);
     if (!input) return mni_fail(err, MANN_E_NOMEM, "model: %d pictures", TOYS);
@@ -115,14 +113,12 @@ static mann_status check_images(const mann_image *images, size_t n, const char *
 mann_status mann_model_embed(const mann_model *m, const mann_image *images, size_t n,
                              mann_pool *p, float *out, mann_error *err)
 {
-    size_t n_bytes;
     mni_recipe recipe;
     MNI_NEED(m, "mann_model_embed");
     MNI_TRY(check_images(images, n, "mann_model_embed", err));
     if (n == 0) return MANN_OK;
     MNI_NEED(out, "mann_model_embed");
-    const void *prep = mni_model_attached(m, MNI_RECIPE_TAG, &n_bytes);
-    MNI_TRY(mni_recipe_decode(&recipe, prep, n_bytes, err));
+    MNI_TRY(mni_model_recipe(m, &recipe, err));
     return mni_embed_images(m, &recipe, 0, images, n, p, out, err);
 }
 
