@@ -266,7 +266,8 @@ mann_status mann_model_open(mann_model **out, const char *path, mann_error *err)
 mann_status mann_model_save(const mann_model *m, const char *path, mann_error *err);
 void        mann_model_free(mann_model *m);
 /* How save keeps the weights (MANN_STORE_*): f32, or f16 at half the size. f16 rounds
- * them at once: the model becomes another one, with a fingerprint of its own. */
+ * them at once: the model becomes another one, with a fingerprint of its own. Golden
+ * vectors are made anew, or for the first time (mann_model_selftest). */
 mann_status mann_model_store_as(mann_model *m, uint32_t store, mann_error *err);
 /* What the network computes with. int8 is more than twice as fast as f32 where the CPU
  * has AVX-512 VNNI; bf16 needs half of the memory for weights, and has half of the speed
@@ -290,6 +291,7 @@ typedef struct mann_model_info {
     float val_recall;               /* Recall@1 of it, leave one out; NaN: not examined */
     uint32_t precision;             /* MANN_PRECISION_* */
     uint32_t measured;              /* 1: its training measured what int8 wants to know */
+    uint32_t n_golden;              /* pictures that mann_model_selftest compares */
 } mann_model_info;
 mann_status mann_model_describe(const mann_model *m, mann_model_info *info,
                                 mann_error *err);
@@ -837,6 +839,17 @@ mann_status mann_sheet_write(mann_gallery *g, const mann_sheet_row *rows, size_t
  * image -> golden vector, save -> open -> search, CRC): one note each; MANN_E_MISMATCH
  * naming the first that failed. */
 mann_status mann_selftest(const mann_hooks *h, mann_error *err);
+/* Does the model still answer as it did when it was finished? mann_train (and
+ * mann_model_store_as, whose rounding changes the answers) keeps with a model what its
+ * network made, in f32, of four pictures that anybody can draw again; they are drawn and
+ * asked here. Least cosine: 0.9999 in f32, whatever the weights are stored as; a bf16
+ * model, at its own precision, 0.999, an int8 model 0.98 (and both 0.9999 in f32). One
+ * note per precision. MANN_E_MISMATCH names the first picture that is further away;
+ * MANN_E_FORMAT, MANN_E_VERSION: what the file holds for it is damaged, or newer than
+ * this library. MANN_OK and a note if there is nothing to compare (pixels; a model made
+ * before there were golden vectors): mann_model_info.n_golden is 0 then. */
+mann_status mann_model_selftest(const mann_model *m, const mann_hooks *h,
+                                mann_error *err);
 
 #ifdef __cplusplus
 }

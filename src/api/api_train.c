@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "api/api.h"
+#include "api/golden.h"
 #include "train/trainer.h"
 
 void mann_train_config_fill(mann_train_config *c, size_t size)
@@ -103,6 +104,7 @@ mann_status mann_train(mann_model *m, const mann_dataset *set, const mann_train_
     MNI_TRY(whole("head_copies", mine.head_copies, 0, 1000, err));
     MNI_TRY(mine.freeze ? mni_train_head(m, set, &mine, p, h, &r, err)
                         : mni_train(m, set, &mine, mni_vfs_posix(), p, h, &r, err));
+    MNI_TRY(mni_golden_attach(m, p, err));
     return report ? mni_give_sized(report, &r, sizeof r, "mann_train", err) : MANN_OK;
 }
 

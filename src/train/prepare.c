@@ -277,13 +277,7 @@ static mann_status check_model(mni_trainer *t, mann_error *err)
                         "training: model %s has nothing to train", shape.architecture);
     const void *prep = mni_model_attached(t->start, MNI_RECIPE_TAG, &n);
     MNI_TRY(mni_recipe_decode(&t->recipe, prep, n, err));
-    if (shape.input_channels == 3 && shape.input_size == t->recipe.size) return MANN_OK;
-    return mni_fail(
-        err, MANN_E_MISMATCH,
-        "training: the model's input is %u x %u x %u, its preprocessing makes "
-        "3 x %u x %u",
-        (unsigned)shape.input_channels, (unsigned)shape.input_size,
-        (unsigned)shape.input_size, (unsigned)t->recipe.size, (unsigned)t->recipe.size);
+    return mni_recipe_fits(&t->recipe, shape.input_channels, shape.input_size, err);
 }
 
 mann_status mni_trainer_init(mni_trainer *t, const mni_model *m, const mni_dataset *set,
