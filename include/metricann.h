@@ -318,7 +318,8 @@ typedef struct mann_train_config {
     uint32_t patience;         /* stop after so many epochs without progress; ~0: never */
     uint32_t classes_per_batch, images_per_class;           /* 24 x 4 */
     uint32_t loss, miner, soft_margin;          /* triplet, semi-hard, 0 */
-    /* all; 0: 1 makes three more classes of each by quarter turns */
+    /* all; 0: 1 makes three more classes of each by quarter turns, 2 seven more by
+     * quarter turns of it and of its mirror image */
     uint32_t augment, rotations_as_classes;
     uint32_t monitor;                           /* what "best" means; recall */
     uint32_t warmup_steps;                      /* 200, but at most a tenth of all */

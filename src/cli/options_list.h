@@ -412,6 +412,8 @@ OPTION_AGAIN(FROM, "from", 0, PATH, "MODEL", "", 0, 0, C(TRAIN),
     "go on from the weights of this model, in place of --backbone, --size and --dim")
 OPTION(ROTATIONS, "rotations", 0, FLAG, "", "no", 0, 0, C(TRAIN), "",
     "the quarter turns of a class are three more classes")
+OPTION(MIRRORS, "mirrors", 0, FLAG, "", "no", 0, 0, C(TRAIN), "",
+    "the same of its mirror image: --rotations, and four more classes")
 OPTION(CKPT_DIR, "ckpt-dir", 0, PATH, "DIR", "checkpoints", 0, 0, C(TRAIN),
     "checkpoint-dir checkpoints save-dir",
     "folder of ckpt_epoch*.mann, best_model.mann, train_log.jsonl and curves.png")
