@@ -165,7 +165,7 @@ static void proxies_matter(void)
     }
 }
 
-/* 12 of 20 classes teach: with their quarter turns, and with those of the mirror image. */
+/* 12 of 20 classes teach: with their quarter turns, and with mirror images of all. */
 static void mirrors_are_classes(void)
 {
     for (uint32_t way = 0; way <= 2; way++) {
