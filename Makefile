@@ -140,7 +140,7 @@ RECOG = src/recog/stable.c src/recog/state.c src/recog/base_file.c src/recog/bas
 	src/recog/sources.c src/recog/thumbs.c
 
 # --- L5 api: the bodies of metricann.h -----------------------------------------------------------------------------------------
-API = src/api/bridge.c src/api/api_data.c src/api/api_augment.c src/api/api_model.c src/api/api_train.c src/api/api_gallery.c \
+API = src/api/bridge.c src/api/api_data.c src/api/api_augment.c src/api/golden.c src/api/api_model.c src/api/api_train.c src/api/api_gallery.c \
 	src/api/api_set.c src/api/api_eval.c src/api/api_retrieval.c src/api/api_index.c src/api/selftest.c
 
 # --- L6 cli: the program --------------------------------------------------------------------------------------------------------
@@ -182,7 +182,7 @@ FUZZ_TEST = tests/forge.c tests/ann_forge.c tests/fuzz/fuzz_container.c tests/fu
 	tests/fuzz/fuzz_npy.c tests/fuzz/fuzz_index.c tests/fuzz/fuzz_gallery.c tests/fuzz/fuzz_model.c \
 	tests/fuzz/fuzz_json.c tests/fuzz/fuzz_dataset.c tests/fuzz/fuzz_pack.c
 TEST_FUZZ = $(FUZZ_TEST) tests/test_corpus.c
-TEST_API = tests/test_api.c tests/test_storage.c tests/test_thumbs.c
+TEST_API = tests/test_api.c tests/test_selftest.c tests/test_storage.c tests/test_thumbs.c
 TEST_CLI = tests/test_cli.c $(CLI_PARTS)
 
 # --- bench ------------------------------------------------------------------------------------------------------------------------

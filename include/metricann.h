@@ -114,6 +114,8 @@ mann_status mann_image_decode_with(mann_image *out, const void *bytes, size_t n_
  * RGBA. */
 mann_status mann_image_resize(mann_image *out, const mann_image *in, uint32_t width,
                               uint32_t height, mann_error *err);
+/* Under a name of their own and then renamed: never half a picture under `path`, but the
+ * disk is not waited for. */
 mann_status mann_image_write_png(const char *path, const mann_image *im, mann_error *err);
 /* Baseline JPEG; quality 1..100 (below 90 with colour at half the size); alpha over
  * white. */
@@ -256,15 +258,16 @@ mann_status mann_dataset_describe(const mann_dataset *d, mann_dataset_info *info
 /* --- 5. models: photo -> vector ----------------------------------------------------- */
 typedef struct mann_model mann_model;
 /* architecture: "pixels" (16x16 RGB, mean removed, normalised: the baseline every model
- * must beat), or a network to be trained: "micro", "mini", "resnet18", "resnet34",
- * "resnet50"; "mini@32": for input of 32 x 32. */
+ * must beat), or a network to be trained: "micro", "mini", "small" (of the weights that
+ * ship), "resnet18", "resnet34", "resnet50"; "mini@32": for input of 32 x 32. */
 mann_status mann_model_new(mann_model **out, const char *architecture, uint32_t dim,
                            uint64_t seed, mann_error *err);
 mann_status mann_model_open(mann_model **out, const char *path, mann_error *err);
 mann_status mann_model_save(const mann_model *m, const char *path, mann_error *err);
 void        mann_model_free(mann_model *m);
 /* How save keeps the weights (MANN_STORE_*): f32, or f16 at half the size. f16 rounds
- * them at once: the model becomes another one, with a fingerprint of its own. */
+ * them at once: the model becomes another one, with a fingerprint of its own. Golden
+ * vectors are made anew, or for the first time (mann_model_selftest). */
 mann_status mann_model_store_as(mann_model *m, uint32_t store, mann_error *err);
 /* What the network computes with. int8 is more than twice as fast as f32 where the CPU
  * has AVX-512 VNNI; bf16 needs half of the memory for weights, and has half of the speed
@@ -288,6 +291,7 @@ typedef struct mann_model_info {
     float val_recall;               /* Recall@1 of it, leave one out; NaN: not examined */
     uint32_t precision;             /* MANN_PRECISION_* */
     uint32_t measured;              /* 1: its training measured what int8 wants to know */
+    uint32_t n_golden;              /* pictures that mann_model_selftest compares */
 } mann_model_info;
 mann_status mann_model_describe(const mann_model *m, mann_model_info *info,
                                 mann_error *err);
@@ -314,7 +318,8 @@ typedef struct mann_train_config {
     uint32_t patience;         /* stop after so many epochs without progress; ~0: never */
     uint32_t classes_per_batch, images_per_class;           /* 24 x 4 */
     uint32_t loss, miner, soft_margin;          /* triplet, semi-hard, 0 */
-    /* all; 0: 1 makes three more classes of each by quarter turns */
+    /* all; 0: 1 makes three more classes of each by quarter turns, 2 seven more by
+     * quarter turns of it and of its mirror image */
     uint32_t augment, rotations_as_classes;
     uint32_t monitor;                           /* what "best" means; recall */
     uint32_t warmup_steps;                      /* 200, but at most a tenth of all */
@@ -840,6 +845,17 @@ mann_status mann_sheet_write(mann_gallery *g, const mann_sheet_row *rows, size_t
  * image -> golden vector, save -> open -> search, CRC): one note each; MANN_E_MISMATCH
  * naming the first that failed. */
 mann_status mann_selftest(const mann_hooks *h, mann_error *err);
+/* Does the model still answer as it did when it was finished? mann_train (and
+ * mann_model_store_as, whose rounding changes the answers) keeps with a model what its
+ * network made, in f32, of four pictures that anybody can draw again; they are drawn and
+ * asked here. Least cosine: 0.9999 in f32, whatever the weights are stored as; a bf16
+ * model, at its own precision, 0.999, an int8 model 0.98 (and both 0.9999 in f32). One
+ * note per precision. MANN_E_MISMATCH names the first picture that is further away;
+ * MANN_E_FORMAT, MANN_E_VERSION: what the file holds for it is damaged, or newer than
+ * this library. MANN_OK and a note if there is nothing to compare (pixels; a model made
+ * before there were golden vectors): mann_model_info.n_golden is 0 then. */
+mann_status mann_model_selftest(const mann_model *m, const mann_hooks *h,
+                                mann_error *err);
 
 #ifdef __cplusplus
 }

@@ -220,6 +220,27 @@ static void bad_files(void)
     }
 }
 
+/* Put in, replaced, taken out, in an order in which places are used again. */
+static void attachments(void)
+{
+    static const char tags[5][5] = { "AAAA", "BBBB", "CCCC", "BBBB", "DDDD" };
+    mni_model *m = model_of(0);
+    size_t n;
+    for (int i = 0; i < 5; i++) {
+        CHECK_OK(mni_model_attach(m, tags[i], tags[i], 4, NULL));
+        CHECK_OK(mni_model_attach(m, tags[i], tags[i], 3, NULL));
+        if (i == 2) CHECK_OK(mni_model_attach(m, "AAAA", NULL, 0, NULL));
+        if (i == 3) CHECK_OK(mni_model_attach(m, "BBBB", NULL, 0, NULL));
+    }
+    CHECK(!mni_model_attached(m, "AAAA", &n) && n == 0);
+    CHECK(!mni_model_attached(m, "BBBB", &n));
+    const char *c = mni_model_attached(m, "CCCC", &n);
+    CHECK(c && n == 3 && memcmp(c, "CCC", 3) == 0);
+    const char *d = mni_model_attached(m, "DDDD", &n);
+    CHECK(d && n == 3 && memcmp(d, "DDD", 3) == 0);
+    mni_model_free(m);
+}
+
 /* --- what changes ------------------------------------------------------------------- */
 
 static void refuses(void)
@@ -318,6 +339,7 @@ const test_case nn_low_tests[] = {
     { "int8_is_the_same_at_every_level", int8_is_the_same_at_every_level, 0 },
     { "travels_in_its_file", travels_in_its_file, 0 },
     { "bad_files", bad_files, 0 },
+    { "attachments", attachments, 0 },
     { "refuses", refuses, 0 },
     { "new_weights", new_weights, 0 },
     { "measuring_twice", measuring_twice, 0 },

@@ -1,5 +1,6 @@
 /* api_model.c - metricann.h, chapter 5: models. SPDX-License-Identifier: MIT */
 #include "api/api.h"
+#include "api/golden.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -52,17 +53,22 @@ mann_status mann_model_store_as(mann_model *m, uint32_t store, mann_error *err)
     if (store != MANN_STORE_F32 && store != MANN_STORE_F16)
         return mni_fail(err, MANN_E_ARG, "mann_model_store_as: %u, wanted f32 or f16",
                         (unsigned)store);
-    return mni_model_store_as(m, store == MANN_STORE_F16 ? MNI_F16 : MNI_F32, err);
+    MNI_TRY(mni_model_store_as(m, store == MANN_STORE_F16 ? MNI_F16 : MNI_F32, err));
+    return mni_golden_attach(m, NULL, err);
+}
+
+mann_status mann_model_selftest(const mann_model *m, const mann_hooks *h, mann_error *err)
+{
+    MNI_NEED(m, "mann_model_selftest");
+    return mni_golden_check(m, h, err);
 }
 
 /* What no training measured is measured on toys: drawn alike on every machine. */
 static mann_status measure_on_toys(mann_model *m, mann_error *err)
 {
     enum { TOYS = 32, VIEWS = 2, SIDE = 96 };
-    size_t n_bytes;
     mni_recipe recipe;
-    const void *prep = mni_model_attached(m, MNI_RECIPE_TAG, &n_bytes);
-    MNI_TRY(mni_recipe_decode(&recipe, prep, n_bytes, err));
+    MNI_TRY(mni_model_recipe(m, &recipe, err));
     const size_t floats = mni_input_floats(m);
     float *input = mni_alloc_aligned(TOYS, floats * sizeof *input, 0);
     if (!input) return mni_fail(err, MANN_E_NOMEM, "model: %d pictures", TOYS);
@@ -70,13 +76,8 @@ static mann_status measure_on_toys(mann_model *m, mann_error *err)
     mann_synth_config_fill(&c, sizeof c);
     c.size = SIDE;
     mann_status s = MANN_OK;
-    for (uint64_t i = 0; s == MANN_OK && i < TOYS; i++) {
-        mann_image im;
-        s = mann_synth_draw(&im, &c, i / VIEWS, i % VIEWS, err);
-        if (s != MANN_OK) break;
-        s = mni_prep_run(&recipe, &im, input + i * floats, err);
-        mann_image_clear(&im);
-    }
+    for (uint64_t i = 0; s == MANN_OK && i < TOYS; i++)
+        s = mni_toy_input(&recipe, &c, i / VIEWS, i % VIEWS, input + i * floats, err);
     if (s == MANN_OK) s = mni_model_measure(m, input, TOYS, err);
     mni_free(input);
     return s;
@@ -115,14 +116,12 @@ static mann_status check_images(const mann_image *images, size_t n, const char *
 mann_status mann_model_embed(const mann_model *m, const mann_image *images, size_t n,
                              mann_pool *p, float *out, mann_error *err)
 {
-    size_t n_bytes;
     mni_recipe recipe;
     MNI_NEED(m, "mann_model_embed");
     MNI_TRY(check_images(images, n, "mann_model_embed", err));
     if (n == 0) return MANN_OK;
     MNI_NEED(out, "mann_model_embed");
-    const void *prep = mni_model_attached(m, MNI_RECIPE_TAG, &n_bytes);
-    MNI_TRY(mni_recipe_decode(&recipe, prep, n_bytes, err));
+    MNI_TRY(mni_model_recipe(m, &recipe, err));
     return mni_embed_images(m, &recipe, 0, images, n, p, out, err);
 }
 
@@ -180,6 +179,7 @@ mann_status mann_model_describe(const mann_model *m, mann_model_info *info,
     take_validation(m, &i);
     i.precision = (uint32_t)mni_model_precision(m);
     i.measured = (uint32_t)mni_model_measured(m);
+    i.n_golden = mni_golden_count(m);
     i.calibrated = mni_model_attached(m, MNI_CALIB_TAG, &n) != NULL;
     snprintf(i.architecture, sizeof i.architecture, "%s", shape.architecture);
     return mni_give_sized(info, &i, sizeof i, "mann_model_describe", err);

@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "api/api.h"
+#include "api/golden.h"
 #include "train/trainer.h"
 
 void mann_train_config_fill(mann_train_config *c, size_t size)
@@ -52,6 +53,7 @@ static mann_status check(const mann_train_config *c, mann_error *err)
     MNI_TRY(whole("loss", c->loss, MANN_LOSS_TRIPLET, MANN_LOSS_PROXY_ANCHOR, err));
     MNI_TRY(whole("miner", c->miner, MANN_MINE_HARD, MANN_MINE_RANDOM, err));
     MNI_TRY(whole("augment", c->augment, MANN_AUGMENT_NONE, MANN_AUGMENT_STRONG, err));
+    MNI_TRY(whole("rotations_as_classes", c->rotations_as_classes, 0, 2, err));
     MNI_TRY(whole("monitor", c->monitor, MANN_MONITOR_RECALL, MANN_MONITOR_LOSS, err));
     MNI_TRY(real("learning_rate", c->learning_rate, 1e-9f, 1e3f, err));
     MNI_TRY(real("momentum", c->momentum, 0, 0.9999f, err));
@@ -103,6 +105,7 @@ mann_status mann_train(mann_model *m, const mann_dataset *set, const mann_train_
     MNI_TRY(whole("head_copies", mine.head_copies, 0, 1000, err));
     MNI_TRY(mine.freeze ? mni_train_head(m, set, &mine, p, h, &r, err)
                         : mni_train(m, set, &mine, mni_vfs_posix(), p, h, &r, err));
+    MNI_TRY(mni_golden_attach(m, p, err));
     return report ? mni_give_sized(report, &r, sizeof r, "mann_train", err) : MANN_OK;
 }
 

@@ -92,8 +92,79 @@ int mni_cmd_verify(mni_cli *c)
     return verdict(c, "gallery", path, measured ? &found : NULL, s);
 }
 
+/* --- selftest ----------------------------------------------------------------------- */
+
+/* One model, as a line or an element of "models". */
+static void tell_model(mni_cli *c, mni_json *j, const char *path, uint32_t n_golden,
+                       mann_status s)
+{
+    if (mni_cli_json(c)) {
+        mni_json_object(j);
+        mni_json_key(j, "model");
+        mni_json_string(j, path);
+        mni_json_key(j, "good");
+        mni_json_bool(j, s == MANN_OK);
+        mni_json_key(j, "error");
+        mni_json_string(j, s == MANN_OK ? NULL : c->err.text);
+        mni_json_key(j, "golden_pictures");
+        mni_json_u64(j, n_golden);
+        mni_json_end(j);
+    } else if (s == MANN_OK && !mni_cli_quiet(c)) {
+        mni_out_name(&c->out, path);
+        if (n_golden)
+            mni_text_f(&c->out, ": good, %u golden picture%s\n", (unsigned)n_golden,
+                       mni_s(n_golden));
+        else
+            mni_text_add(&c->out, ": can be read, but has no golden vectors to be "
+                                  "compared with\n");
+    }
+}
+
+/* All of them, also after one that failed; the exit status is that of the first. */
+static int selftest_models(mni_cli *c, mni_json *j)
+{
+    int code = MNI_EXIT_OK;
+    for (size_t i = 0; i < c->options.n_files; i++) {
+        const char *path = c->options.files[i];
+        mann_model *m = NULL;
+        mann_model_info info = { .struct_size = sizeof info };
+        mann_status s = mni_cli_model(c, path, &m);
+        if (s == MANN_OK) s = mann_model_describe(m, &info, &c->err);
+        if (s == MANN_OK) {
+            s = mann_model_selftest(m, &c->hooks, &c->err);
+            if (s != MANN_OK) mni_fail_prefix(&c->err, s, "%s", path);
+        }
+        mann_model_free(m);
+        tell_model(c, j, path, info.n_golden, s);
+        const int now = s == MANN_OK ? MNI_EXIT_OK : mni_cli_fail(c, MNI_FROM_CHECK, s);
+        if (code == MNI_EXIT_OK) code = now;
+    }
+    return code;
+}
+
 int mni_cmd_selftest(mni_cli *c)
 {
     const mann_status s = mann_selftest(&c->hooks, &c->err);
-    return verdict(c, "selftest", mann_simd_name(), NULL, s);
+    if (c->options.n_files == 0 || s != MANN_OK)
+        return verdict(c, "selftest", mann_simd_name(), NULL, s);
+    mni_json j;
+    if (!mni_cli_json(c)) {
+        verdict(c, "selftest", mann_simd_name(), NULL, s);
+        return selftest_models(c, NULL);
+    }
+    mni_out_json(c, &j);
+    mni_json_object(&j);
+    mni_json_key(&j, "selftest");
+    mni_json_string(&j, mann_simd_name());
+    mni_json_key(&j, "good");
+    mni_json_bool(&j, 1);
+    mni_json_key(&j, "error");
+    mni_json_string(&j, NULL);
+    mni_json_key(&j, "models");
+    mni_json_array(&j);
+    const int code = selftest_models(c, &j);
+    mni_json_end(&j);
+    mni_json_end(&j);
+    mni_text_char(&c->out, '\n');
+    return code;
 }

@@ -112,6 +112,17 @@ mann_status mni_recipe_decode(mni_recipe *r, const void *bytes, size_t n_bytes,
     return MANN_OK;
 }
 
+mann_status mni_recipe_fits(const mni_recipe *r, uint32_t channels, uint32_t size,
+                            mann_error *err)
+{
+    if (channels == 3 && size == r->size) return MANN_OK;
+    return mni_fail(err, MANN_E_MISMATCH,
+                    "recipe: the model's input is %u x %u x %u, its preprocessing makes "
+                    "3 x %u x %u",
+                    (unsigned)channels, (unsigned)size, (unsigned)size,
+                    (unsigned)r->size, (unsigned)r->size);
+}
+
 void mni_recipe_decode_opts(const mni_recipe *r, mni_decode_opts *out)
 {
     mni_decode_opts_fill(out);

@@ -27,6 +27,10 @@ void mni_recipe_fill(mni_recipe *r, uint32_t size);    /* stretch, white, mean 0
 void mni_recipe_encode(const mni_recipe *r, uint8_t out[MNI_RECIPE_BYTES]);
 mann_status mni_recipe_decode(mni_recipe *r, const void *bytes, size_t n_bytes,
                               mann_error *err);
+/* Does the recipe make what a network of this input takes? A file may say otherwise:
+ * MANN_E_MISMATCH. */
+mann_status mni_recipe_fits(const mni_recipe *r, uint32_t channels, uint32_t size,
+                            mann_error *err);
 
 /* How to decode a photo for this recipe: alpha on its background, and no larger than it
  * needs (mni_decode_opts.min_side): a JPEG whose shorter side stays at least `size` at

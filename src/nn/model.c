@@ -10,7 +10,9 @@
  *   ATTA  bytes     attachments one after another: tag (4 letters), u32 0, u64 length,
  *                   bytes. Two are the model's own: "PREC", u32 mni_precision (absent:
  *                   f32), and "RANG", u64 hash of the weights that were measured and f32
- *                   of mni_low_n_ranges
+ *                   of mni_low_n_ranges. The others' are laid out where they are made:
+ *                   "PREP" image/prep.c, "CALB" eval/calib_use.c, "VALI" train/loop.c,
+ *                   "GOLD" api/golden.c
  *
  * pixels has neither RNET nor WGHT nor STAT.
  *
@@ -115,7 +117,8 @@ mann_status mni_model_new(mni_model **out, const char *architecture, uint32_t di
         return mni_fail(
             err, MANN_E_UNSUPPORTED,
             "model: architecture \"%s\" is not known; known: pixels, "
-            "micro, mini, resnet18, resnet34, resnet50, and mini@32 for another size",
+            "micro, mini, small, resnet18, resnet34, resnet50, and mini@32 for another "
+            "size",
             architecture);
     uint64_t size = c.input_size;
     if (architecture[n] == '@' &&
@@ -148,6 +151,12 @@ mann_status mni_model_forward(const mni_model *m, const float *input, size_t n,
                               mni_pool *pool, float *out, mann_error *err)
 {
     if (m->low) return mni_low_forward(m->low, input, n, pool, out, err);
+    return mni_model_forward_f32(m, input, n, pool, out, err);
+}
+
+mann_status mni_model_forward_f32(const mni_model *m, const float *input, size_t n,
+                                  mni_pool *pool, float *out, mann_error *err)
+{
     if (m->is_resnet) return mni_infer_forward(&m->infer, input, n, pool, out, err);
     mni_pixels_forward(input, n, pool, out);
     return MANN_OK;
@@ -218,8 +227,10 @@ static mni_attachment *find_attached(const mni_model *m, const char tag[4])
 
 static void drop_attached(mni_model *m, mni_attachment *a)
 {
+    mni_attachment *last = &m->attached[--m->n_attached];
     mni_free(a->bytes);
-    *a = m->attached[--m->n_attached];
+    *a = *last;
+    *last = (mni_attachment){ .bytes = NULL }; /* attach frees what its place holds */
 }
 
 mann_status mni_model_attach(mni_model *m, const char tag[4], const void *bytes,

@@ -3,8 +3,8 @@
  *
  * Knows nothing of images: the input is n x channels x size x size floats that somebody
  * prepared. What the model carries for others (preprocessing recipe "PREP", calibration
- * "CALB", validation "VALI") are attachments: tagged bytes that are saved and opened with
- * it. SPDX-License-Identifier: MIT */
+ * "CALB", validation "VALI", golden vectors "GOLD") are attachments: tagged bytes that
+ * are saved and opened with it. SPDX-License-Identifier: MIT */
 #ifndef MNI_NN_MODEL_H
 #define MNI_NN_MODEL_H
 
@@ -38,6 +38,10 @@ mni_model_shape mni_model_shape_of(const mni_model *m);
  * not depend on n or on the pool. */
 mann_status mni_model_forward(const mni_model *m, const float *input, size_t n,
                               mni_pool *pool, float *out, mann_error *err);
+
+/* The same in f32, whatever the model's own precision is. */
+mann_status mni_model_forward_f32(const mni_model *m, const float *input, size_t n,
+                                  mni_pool *pool, float *out, mann_error *err);
 
 /* What a ResNet takes, and beside it a forward in f32 of n images. */
 size_t mni_model_bytes(const mni_model *m, size_t n, size_t threads);

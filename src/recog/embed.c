@@ -32,6 +32,15 @@ size_t mni_input_floats(const mni_model *m)
     return (size_t)s.input_channels * s.input_size * s.input_size;
 }
 
+mann_status mni_model_recipe(const mni_model *m, mni_recipe *out, mann_error *err)
+{
+    size_t n;
+    const mni_model_shape s = mni_model_shape_of(m);
+    const void *prep = mni_model_attached(m, MNI_RECIPE_TAG, &n);
+    MNI_TRY(mni_recipe_decode(out, prep, n, err));
+    return mni_recipe_fits(out, s.input_channels, s.input_size, err);
+}
+
 enum { IMAGES_AT_ONCE = 64 };
 
 mann_status mni_embed_images(const mni_model *m, const mni_recipe *recipe,

@@ -5,6 +5,8 @@
 #include "recog/gallery.h"
 
 size_t mni_input_floats(const mni_model *m);
+/* What the model carries as "PREP", if it makes what the network takes. */
+mann_status mni_model_recipe(const mni_model *m, mni_recipe *out, mann_error *err);
 /* out: n x dim. The bits of a vector depend on its image, the model and the views
  * (MANN_VIEW_*) alone. */
 mann_status mni_embed_images(const mni_model *m, const mni_recipe *recipe,

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "recog/embed.h"
 
 /* --- state -------------------------------------------------------------------------- */
 
@@ -148,8 +149,7 @@ static mann_status adopt_model(mni_gallery *g, mni_model *m, mann_error *err)
                         (unsigned)wanted, (unsigned)makes);
     mni_recipe recipe;
     mni_calib calib = { 0 };
-    const void *prep = mni_model_attached(m, MNI_RECIPE_TAG, &n);
-    MNI_TRY(mni_recipe_decode(&recipe, prep, n, err));
+    MNI_TRY(mni_model_recipe(m, &recipe, err));
     const void *tails = mni_model_attached(m, MNI_CALIB_TAG, &n);
     if (tails) MNI_TRY(mni_calib_decode(&calib, tails, n, err));
     mni_mutex_lock(&g->lock);

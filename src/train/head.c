@@ -265,7 +265,9 @@ static mann_status init(head *h, const mni_dataset *set, mann_error *err)
         return mni_fail(err, MANN_E_ARG,
                         "training of the last layer alone: takes a loss of pairs, and no "
                         "other validation set, no quarter turns and no checkpoints");
+    const mni_model_shape shape = mni_model_shape_of(h->m);
     MNI_TRY(mni_recipe_decode(&h->recipe, prep, n, err));
+    MNI_TRY(mni_recipe_fits(&h->recipe, shape.input_channels, shape.input_size, err));
     MNI_TRY(make_body(h, err));
     MNI_TRY(mni_cache_init(&h->cache, set, &h->recipe, h->c.cache_bytes, h->pool,
                            h->hooks, err));

@@ -1,9 +1,10 @@
 /* fuzz_model.c - bytes as the sections of a model file (forge.h): opened, and what is
- * attached to it read (recipe, calibration). A model that was believed makes an embedding
- * of finite length and can be written and read again with the same fingerprint.
- * SPDX-License-Identifier: MIT */
+ * attached to it read (recipe, calibration, golden vectors). A model that was believed
+ * makes an embedding of finite length and can be written and read again with the same
+ * fingerprint. SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "api/golden.h"
 #include "base/mem.h"
 #include "eval/calib.h"
 #include "../forge.h"
@@ -19,6 +20,7 @@ static void read_attached(const mni_model *m)
     mann_error e = { MANN_OK, "" };
     const void *prep = mni_model_attached(m, MNI_RECIPE_TAG, &n);
     if (prep && mni_recipe_decode(&recipe, prep, n, &e) != MANN_OK) FUZZ_CHECK(e.text[0]);
+    FUZZ_CHECK(mni_golden_count(m) <= 64);
     const void *tails = mni_model_attached(m, MNI_CALIB_TAG, &n);
     if (!tails || mni_calib_decode(&calib, tails, n, &e) != MANN_OK) return;
     for (uint32_t classes = 1; classes < 1000000; classes *= 10) {
