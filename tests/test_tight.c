@@ -193,7 +193,7 @@ static void many_rows_of_its_own_class(void)
     mni_vfs_mem *mem;
     mann_error e = { MANN_OK, "" };
     mni_gallery *g = crowd(&mem, MANN_COSINE, MANN_STORE_F32);
-    fold(g, "Flat");                    /* what is measured, before there are look-alikes */
+    fold(g, "Flat"); /* measured before there are look-alikes */
     scene_make(&s, 4);
     put(g, "b", s.b);
     for (uint32_t i = 0; i < 150; i++) {
