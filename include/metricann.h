@@ -114,6 +114,8 @@ mann_status mann_image_decode_with(mann_image *out, const void *bytes, size_t n_
  * RGBA. */
 mann_status mann_image_resize(mann_image *out, const mann_image *in, uint32_t width,
                               uint32_t height, mann_error *err);
+/* Under a name of their own and then renamed: never half a picture under `path`, but the
+ * disk is not waited for. */
 mann_status mann_image_write_png(const char *path, const mann_image *im, mann_error *err);
 /* Baseline JPEG; quality 1..100 (below 90 with colour at half the size); alpha over
  * white. */
@@ -256,8 +258,8 @@ mann_status mann_dataset_describe(const mann_dataset *d, mann_dataset_info *info
 /* --- 5. models: photo -> vector ----------------------------------------------------- */
 typedef struct mann_model mann_model;
 /* architecture: "pixels" (16x16 RGB, mean removed, normalised: the baseline every model
- * must beat), or a network to be trained: "micro", "mini", "resnet18", "resnet34",
- * "resnet50"; "mini@32": for input of 32 x 32. */
+ * must beat), or a network to be trained: "micro", "mini", "small" (of the weights that
+ * ship), "resnet18", "resnet34", "resnet50"; "mini@32": for input of 32 x 32. */
 mann_status mann_model_new(mann_model **out, const char *architecture, uint32_t dim,
                            uint64_t seed, mann_error *err);
 mann_status mann_model_open(mann_model **out, const char *path, mann_error *err);
@@ -316,7 +318,8 @@ typedef struct mann_train_config {
     uint32_t patience;         /* stop after so many epochs without progress; ~0: never */
     uint32_t classes_per_batch, images_per_class;           /* 24 x 4 */
     uint32_t loss, miner, soft_margin;          /* triplet, semi-hard, 0 */
-    /* all; 0: 1 makes three more classes of each by quarter turns */
+    /* all; 0: 1 makes three more classes of each by quarter turns, 2 seven more by
+     * quarter turns of it and of its mirror image */
     uint32_t augment, rotations_as_classes;
     uint32_t monitor;                           /* what "best" means; recall */
     uint32_t warmup_steps;                      /* 200, but at most a tenth of all */

@@ -235,8 +235,8 @@ static size_t least(const mni_plan *p, const unsigned char *is_front, int front)
 
 static void smallest_arena(void)
 {
-    static const char *const names[] = { "micro", "mini", "resnet18", "resnet34",
-                                         "resnet50" };
+    static const char *const names[] = { "micro",    "mini",     "small",
+                                         "resnet18", "resnet34", "resnet50" };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         mni_resnet_config c;
         mni_infer f;

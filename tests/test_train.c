@@ -55,12 +55,12 @@ static void batches(void)
     enum { CLASSES = 23, MOST = 7, P = 5, K = 3 };
     mni_class_list l;
     list_make(&l, CLASSES, MOST);
-    for (uint32_t turns = 1; turns <= 4; turns += 3) {
+    for (uint32_t turns = 1; turns <= 8; turns += turns == 1 ? 3 : 4) {
         const mni_sampler s = { &l, test_seed(), P, K, turns, 0 };
         const uint64_t per_pass = CLASSES * turns / P;
         uint32_t uses[CLASSES * MOST] = { 0 };
         for (uint64_t pass = 0; pass < 60; pass++) {
-            uint8_t seen[CLASSES * 4] = { 0 };
+            uint8_t seen[CLASSES * 8] = { 0 };
             for (uint64_t step = pass * per_pass; step < (pass + 1) * per_pass; step++)
                 for (uint32_t p = 0; p < P; p++) {
                     mni_pick got[K];
@@ -101,13 +101,13 @@ static void capped(void)
     list_make(&l, ALL, 3);
     l.n_sets = 2;
     l.set_at = set_at;
-    for (uint32_t turns = 1; turns <= 4; turns += 3) {
+    for (uint32_t turns = 1; turns <= 8; turns += turns == 1 ? 3 : 4) {
         const mni_sampler s = { &l, test_seed(), 7, 2, turns, CAP };
         uint32_t uses[ALL] = { 0 }, images[3 * ALL] = { 0 }, n_small = 0, n = 0;
         CHECK_EQ(mni_sampler_n_shown(&s), (CAP + SMALL) * turns);
         CHECK_EQ(mni_sampler_n_labels(&s), ALL * turns);
         for (uint64_t pass = 0; pass < PASSES; pass++) {
-            uint8_t seen[4 * ALL] = { 0 };
+            uint8_t seen[8 * ALL] = { 0 };
             for (uint64_t step = pass * 3 * turns; step < (pass + 1) * 3 * turns; step++)
                 for (uint32_t slot = 0; slot < 14; slot++) {
                     const mni_pick p = mni_sampler_at(&s, step, slot);
@@ -370,14 +370,14 @@ static void augmentations(void)
                     CHECK(a[k] >= -1e-5f && a[k] <= 1 + 1e-5f);
             }
     }
-    /* Quarter turns are exact: to the left. */
+    /* Quarter turns are exact: to the left; 4 more: the mirror image of that. */
     const mni_augment none = { 0 };
     augmented(&w, &none, 0, 0, 0, a);
-    for (uint32_t turn = 1; turn <= 4; turn++) {
+    for (uint32_t turn = 1; turn < 8; turn++) {
         augmented(&w, &none, 0, turn, 0, b);
         for (int y = 0; y < SIDE; y++)
             for (int x = 0; x < SIDE; x++) {
-                int sx = x, sy = y;
+                int sx = turn < 4 ? x : SIDE - 1 - x, sy = y;
                 for (uint32_t q = 0; q < turn % 4; q++) {
                     int t = sx;
                     sx = SIDE - 1 - sy;

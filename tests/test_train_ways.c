@@ -165,6 +165,23 @@ static void proxies_matter(void)
     }
 }
 
+/* 12 of 20 classes teach: with their quarter turns, and with mirror images of all. */
+static void mirrors_are_classes(void)
+{
+    for (uint32_t way = 0; way <= 2; way++) {
+        train_world w;
+        mann_error e;
+        mann_train_report r;
+        train_world_new(&w, 20, 3);
+        w.c.rotations_as_classes = way;
+        mni_model *m = train_world_model(1);
+        CHECK_FINE(train_world_run(&w, m, 1, &r, &e), e);
+        CHECK_EQ(r.n_classes, way == 2 ? 96 : way == 1 ? 48 : 12);
+        mni_model_free(m);
+        train_world_free(&w);
+    }
+}
+
 /* Counted before the first picture is decoded: too many classes for the memory allowed
  * are refused, a sample does not help (all rows are kept), and plan says the same. */
 static void proxies_count(void)
@@ -346,6 +363,7 @@ const test_case train_ways_tests[] = {
     { "ema_is_the_formula", ema_is_the_formula, 0 },
     { "ema_is_kept", ema_is_kept, 0 },
     { "proxies_matter", proxies_matter, 0 },
+    { "mirrors_are_classes", mirrors_are_classes, 0 },
     { "proxies_count", proxies_count, 0 },
     { NULL, NULL, 0 }
 };

@@ -389,6 +389,25 @@ static void replace_file_survives_every_fault(void)
         }
 }
 
+/* put_file waits for no disk: there is no sync that could fail. A file in the way is old
+ * or new all the same. */
+static void put_file_does_not_wait(void)
+{
+    for (long n = 0;; n++) {
+        mni_vfs_mem *m;
+        mni_vfs_faulty f;
+        CHECK_OK(mni_vfs_mem_new(&m, NULL));
+        const mni_vfs *v = mni_vfs_mem_vfs(m);
+        CHECK_OK(mni_put_file(v, "g", "old", 3, NULL));
+        mni_vfs_faulty_init(&f, v);
+        f.fail_in = n;
+        const mann_status s = mni_put_file(&f.vfs, "g", "new", 3, NULL);
+        CHECK(holds(v, "g", s == MANN_OK ? "new" : "old"));
+        mni_vfs_mem_free(m);
+        if (s == MANN_OK) { CHECK(n == 4); break; } /* open write close rename */
+    }
+}
+
 static void faults_count_what_is_masked(void)
 {
     mni_vfs_mem *m;
@@ -506,6 +525,7 @@ const test_case vfs_tests[] = {
     { "cut_frees_locks", cut_frees_locks, 0 },
     { "mem_list_may_call_back", mem_list_may_call_back, 0 },
     { "replace_file_survives_every_fault", replace_file_survives_every_fault, 0 },
+    { "put_file_does_not_wait", put_file_does_not_wait, 0 },
     { "faults_count_what_is_masked", faults_count_what_is_masked, 0 },
     { "memory_runs_out", memory_runs_out, 0 },
     { NULL, NULL, 0 }

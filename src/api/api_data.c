@@ -163,7 +163,7 @@ mann_status mann_image_write_png(const char *path, const mann_image *im, mann_er
     MNI_TRY(check_image(im, "mann_image_write_png", err));
     mann_status s = mni_png_encode(&buf, im, err);
     if (s == MANN_OK)
-        s = mni_replace_file(mni_vfs_posix(), path, buf.bytes, buf.n_bytes, err);
+        s = mni_put_file(mni_vfs_posix(), path, buf.bytes, buf.n_bytes, err);
     mni_buf_fini(&buf);
     return s;
 }
@@ -176,7 +176,7 @@ mann_status mann_image_write_jpeg(const char *path, const mann_image *im, int qu
     MNI_TRY(check_image(im, "mann_image_write_jpeg", err));
     mann_status s = mni_jpeg_encode(&buf, im, quality, err);
     if (s == MANN_OK)
-        s = mni_replace_file(mni_vfs_posix(), path, buf.bytes, buf.n_bytes, err);
+        s = mni_put_file(mni_vfs_posix(), path, buf.bytes, buf.n_bytes, err);
     mni_buf_fini(&buf);
     return s;
 }

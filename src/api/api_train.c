@@ -53,6 +53,7 @@ static mann_status check(const mann_train_config *c, mann_error *err)
     MNI_TRY(whole("loss", c->loss, MANN_LOSS_TRIPLET, MANN_LOSS_PROXY_ANCHOR, err));
     MNI_TRY(whole("miner", c->miner, MANN_MINE_HARD, MANN_MINE_RANDOM, err));
     MNI_TRY(whole("augment", c->augment, MANN_AUGMENT_NONE, MANN_AUGMENT_STRONG, err));
+    MNI_TRY(whole("rotations_as_classes", c->rotations_as_classes, 0, 2, err));
     MNI_TRY(whole("monitor", c->monitor, MANN_MONITOR_RECALL, MANN_MONITOR_LOSS, err));
     MNI_TRY(real("learning_rate", c->learning_rate, 1e-9f, 1e3f, err));
     MNI_TRY(real("momentum", c->momentum, 0, 0.9999f, err));

@@ -156,7 +156,7 @@ static mann_status load(const job *w, original *p)
     mann_status s =
         mann_image_decode_with(&p->image, bytes, n_bytes, &o, &p->problem);
     if (s == MANN_OK) s = shrink(w, &p->image, &p->problem);
-    if (s == MANN_OK) s = mni_replace_file(v, p->to, bytes, n_bytes, &p->problem);
+    if (s == MANN_OK) s = mni_put_file(v, p->to, bytes, n_bytes, &p->problem);
     mni_free(bytes);
     return s;
 }

@@ -26,7 +26,9 @@ static void take_choices(const mni_options *o, mann_train_config *t)
     t->augment = choice(o, MNI_OPT_AUGMENT, augments);
     t->monitor = choice(o, MNI_OPT_MONITOR, monitors);
     t->soft_margin = (uint32_t)mni_opt_flag(o, MNI_OPT_SOFT_MARGIN);
-    t->rotations_as_classes = (uint32_t)mni_opt_flag(o, MNI_OPT_ROTATIONS);
+    t->rotations_as_classes = mni_opt_flag(o, MNI_OPT_MIRRORS)     ? 2
+                              : mni_opt_flag(o, MNI_OPT_ROTATIONS) ? 1
+                                                                   : 0;
     t->resume = mni_opt_flag(o, MNI_OPT_RESUME)   ? MANN_TRAIN_RESUME
                 : mni_opt_flag(o, MNI_OPT_AFRESH) ? MANN_TRAIN_AFRESH
                                                   : MANN_TRAIN_KEEP;

@@ -332,7 +332,7 @@ OPTION(VAL, "val", 0, PATH, "DATASET", "", 0, 0, C(TRAIN),
 OPTION(VAL_SHARE, "val-share", 0, FLOAT, "X", "0.1", 0.001, 0.9, C(TRAIN),
     "val-split validation-split",
     "share of the classes that is held out; at least 8 classes, at most half of them")
-OPTION(BACKBONE, "backbone", 0, CHOICE, "micro|mini|resnet18|resnet34|resnet50",
+OPTION(BACKBONE, "backbone", 0, CHOICE, "micro|mini|small|resnet18|resnet34|resnet50",
        "mini", 0, 0,
     C(TRAIN) | C(PLAN), "arch architecture network",
     "the network to train; plan: say what training it would take")
@@ -417,6 +417,8 @@ OPTION_AGAIN(FROM, "from", 0, PATH, "MODEL", "", 0, 0, C(TRAIN),
     "go on from the weights of this model, in place of --backbone, --size and --dim")
 OPTION(ROTATIONS, "rotations", 0, FLAG, "", "no", 0, 0, C(TRAIN), "",
     "the quarter turns of a class are three more classes")
+OPTION(MIRRORS, "mirrors", 0, FLAG, "", "no", 0, 0, C(TRAIN), "",
+    "the same of its mirror image: --rotations, and four more classes")
 OPTION(CKPT_DIR, "ckpt-dir", 0, PATH, "DIR", "checkpoints", 0, 0, C(TRAIN),
     "checkpoint-dir checkpoints save-dir",
     "folder of ckpt_epoch*.mann, best_model.mann, train_log.jsonl and curves.png")

@@ -117,7 +117,8 @@ mann_status mni_model_new(mni_model **out, const char *architecture, uint32_t di
         return mni_fail(
             err, MANN_E_UNSUPPORTED,
             "model: architecture \"%s\" is not known; known: pixels, "
-            "micro, mini, resnet18, resnet34, resnet50, and mini@32 for another size",
+            "micro, mini, small, resnet18, resnet34, resnet50, and mini@32 for another "
+            "size",
             architecture);
     uint64_t size = c.input_size;
     if (architecture[n] == '@' &&

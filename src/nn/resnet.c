@@ -23,6 +23,7 @@ enum { EXPANSION = 4 }; /* how much wider a bottleneck ends than it is inside */
 static const struct { const char *name; mni_resnet_config config; } presets[] = {
     { "micro",    {  48, 3, 0, 0, 4, { 16, 32, 64, 128 },   { 1, 1, 1, 1 }, 64 } },
     { "mini",     {  64, 3, 0, 0, 4, { 32, 64, 128, 256 },  { 1, 1, 1, 1 }, 128 } },
+    { "small",    {  96, 3, 1, 0, 4, { 48, 96, 192, 256 },  { 1, 1, 1, 1 }, 128 } },
     { "resnet18", { 224, 3, 1, 0, 4, { 64, 128, 256, 512 }, { 2, 2, 2, 2 }, 512 } },
     { "resnet34", { 224, 3, 1, 0, 4, { 64, 128, 256, 512 }, { 3, 4, 6, 3 }, 512 } },
     { "resnet50", { 224, 3, 1, 1, 4, { 64, 128, 256, 512 }, { 3, 4, 6, 3 }, 0 } },

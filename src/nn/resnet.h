@@ -32,9 +32,10 @@ typedef struct mni_resnet_config {
     uint32_t dim; /* of the linear head; 0: none, the pooled features are it */
 } mni_resnet_config;
 
-/* "micro" (48x48, 64-d: under 1 MB as f16), "mini" (64x64, 128-d), "resnet18", "resnet34"
- * (224x224, 512-d), "resnet50" (224x224, no head: 2048-d). 1 if the name is known. The
- * caller may then change input_size and dim. */
+/* "micro" (48x48, 64-d: under 1 MB as f16), "mini" (64x64, 128-d), "small" (96x96, 128-d:
+ * one block a stage behind the big stem), "resnet18", "resnet34" (224x224, 512-d),
+ * "resnet50" (224x224, no head: 2048-d). 1 if the name is known. The caller may then
+ * change input_size and dim. */
 int         mni_resnet_preset(mni_resnet_config *c, const char *name);
 mann_status mni_resnet_check(const mni_resnet_config *c,
                              mann_error *err); /* are all numbers in range? */

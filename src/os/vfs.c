@@ -104,8 +104,8 @@ mann_status mni_path_absolute(const char *folder, const char *path, char *out,
     return MANN_OK;
 }
 
-mann_status mni_replace_file(const mni_vfs *v, const char *path, const void *bytes,
-                             size_t n_bytes, mann_error *err)
+static mann_status put_file(const mni_vfs *v, const char *path, const void *bytes,
+                            size_t n_bytes, int wait, mann_error *err)
 {
     char temp[4096];
     mni_file *f;
@@ -119,10 +119,22 @@ mann_status mni_replace_file(const mni_vfs *v, const char *path, const void *byt
     }
     if (s != MANN_OK) return s;
     s = mni_write(f, bytes, n_bytes, 0, err);
-    if (s == MANN_OK) s = mni_sync(f, err);
+    if (s == MANN_OK && wait) s = mni_sync(f, err);
     mann_status closed = mni_close(f, s == MANN_OK ? err : NULL);
     if (s == MANN_OK) s = closed;
     if (s == MANN_OK) s = v->ops->replace(v, temp, path, err);
     if (s != MANN_OK) { v->ops->remove(v, temp, NULL); return s; }
-    return mni_sync_dir_of(v, path, err);
+    return wait ? mni_sync_dir_of(v, path, err) : MANN_OK;
+}
+
+mann_status mni_replace_file(const mni_vfs *v, const char *path, const void *bytes,
+                             size_t n_bytes, mann_error *err)
+{
+    return put_file(v, path, bytes, n_bytes, 1, err);
+}
+
+mann_status mni_put_file(const mni_vfs *v, const char *path, const void *bytes,
+                         size_t n_bytes, mann_error *err)
+{
+    return put_file(v, path, bytes, n_bytes, 0, err);
 }

@@ -100,6 +100,10 @@ mann_status mni_read_file(const mni_vfs *v, const char *path, uint64_t limit,
  * new content is there at any instant, never a mixture. */
 mann_status mni_replace_file(const mni_vfs *v, const char *path, const void *bytes,
                              size_t n_bytes, mann_error *err);
+/* The same without waiting for the disk: for the thousands of files that one command
+ * makes and can make again. After a power cut one of them may be empty or gone. */
+mann_status mni_put_file(const mni_vfs *v, const char *path, const void *bytes,
+                         size_t n_bytes, mann_error *err);
 /* The temp name of `path` that replace_file and the store's writer use: PATH.tmp.PID-N */
 mann_status mni_temp_name(const char *path, char *out, size_t size, mann_error *err);
 mann_status mni_sync_dir_of(const mni_vfs *v, const char *path, mann_error *err);

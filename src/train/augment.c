@@ -132,6 +132,7 @@ static float cosine(float x)
     return 1 - z / 2 * (1 - z / 12 * (1 - z / 30 * (1 - z / 56)));
 }
 
+/* turn: the quarter turns to the left; 4 more: the mirror image of what they give. */
 static affine draw_affine(const mni_augment *a, uint32_t turn, const mni_scene *in,
                           mni_rng *r)
 {
@@ -145,7 +146,12 @@ static affine draw_affine(const mni_augment *a, uint32_t turn, const mni_scene *
     const float dy = mni_rng_range(r, -a->shift, a->shift) * (float)in->height;
     const float flip = mni_rng_unit(r) < a->flip ? -1.0f : 1.0f;
     const float co = cosine(angle) * scale, si = sine(angle) * scale;
-    const affine m = { co * stretch * flip, -si, si * stretch * flip, co, dx, dy };
+    affine m = { co * stretch * flip, -si, si * stretch * flip, co, dx, dy };
+    if (turn & 4) {
+        m.a = -m.a;
+        m.b = -m.b;
+        m.dx = -m.dx;
+    }
     const float qc = quarter[turn & 3][0], qs = quarter[turn & 3][1];
     return (affine){ qc * m.a - qs * m.c, qc * m.b - qs * m.d,   qs * m.a + qc * m.c,
                      qs * m.b + qc * m.d, qc * m.dx - qs * m.dy, qs * m.dx + qc * m.dy };

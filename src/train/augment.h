@@ -48,9 +48,10 @@ typedef struct mni_scene {
     const uint8_t *background;
 } mni_scene;
 
-/* out: three planes of width x height floats, 0..255. turn: quarter turns to the left,
- * exact, before anything else; 0 where the picture is not square. room: width * height *
- * 3 bytes. MANN_E_NOMEM with jpeg alone: the rest takes no memory. */
+/* out: three planes of width x height floats, 0..255. turn: 0..3 quarter turns to the
+ * left, 4 more: the mirror image of that; exact, before anything else; 0 where the
+ * picture is not square. room: width * height * 3 bytes. MANN_E_NOMEM with jpeg alone:
+ * the rest takes no memory. */
 mann_status mni_augment_planes(const mni_augment *a, const mni_scene *in, uint32_t turn,
                                mni_rng r, uint8_t *room, float *out, mann_error *err);
 /* The same for the network: a square, (pixel / 255 - mean) / std. */

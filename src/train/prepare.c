@@ -57,13 +57,19 @@ static mann_status open_parts(mni_trainer *t, const mni_dataset *set, mann_error
     return mni_dataset_open(&t->val_part, t->vfs, t->config.validation, t->hooks, err);
 }
 
+static uint32_t turns_of(const mann_train_config *c)
+{
+    static const uint32_t turns[] = { 1, 4, 8 };
+    return turns[c->rotations_as_classes];
+}
+
 /* Says what is needed before a picture is decoded; of the classes some will be held
  * out. */
 static mann_status count_cost(mni_trainer *t, const mni_dataset *set, mann_error *err)
 {
     mann_train_config *c = &t->config;
     const mni_dataset *from = t->train_part ? t->train_part : set;
-    const uint32_t turns = c->rotations_as_classes ? 4 : 1;
+    const uint32_t turns = turns_of(c);
     c->n_classes = mni_dataset_n_classes(from) * turns;
     mann_train_config most = *c;
     if (most.steps_per_epoch == 0) {
@@ -149,7 +155,7 @@ static mann_status choose_steps(mni_trainer *t, mann_error *err)
                                 c->seed,
                                 c->classes_per_batch,
                                 c->images_per_class,
-                                c->rotations_as_classes ? 4 : 1,
+                                turns_of(c),
                                 c->cap_set };
     const uint64_t n_images = epoch_images(t);
     if (t->sampler.classes > mni_sampler_n_shown(&t->sampler))

@@ -35,14 +35,15 @@ typedef struct mni_sampler {
     const mni_class_list *list;
     uint64_t seed;
     uint32_t classes, images; /* P, K; P <= n_classes * turns */
-    uint32_t turns; /* 1; 4: quarter turns are classes too: c + turn * n_classes */
+    uint32_t turns; /* 1; 4: quarter turns are classes too: c + turn * n_classes; 8: and
+                     * those of the mirror image */
     uint32_t cap_set; /* a set counts as at most so many classes; 0: as it has */
 } mni_sampler;
 
 typedef struct mni_pick {
     uint64_t image;
     uint32_t label;
-    uint32_t turn; /* quarter turns to apply, 0..3 */
+    uint32_t turn; /* quarter turns to apply, 0..3; 4 more: and mirrored */
 } mni_pick;
 
 static inline uint32_t mni_sampler_n_labels(const mni_sampler *s)

@@ -184,7 +184,9 @@ void mni_train_summary(mni_trainer *t)
         "%u classes%s, %llu images to learn from; %u classes, %llu images to examine "
         "with; %zu images left out",
         (unsigned)mni_sampler_n_labels(&t->sampler),
-        t->sampler.turns > 1 ? " (quarter turns counted)" : "",
+        t->sampler.turns == 8  ? " (quarter turns and mirror images counted)"
+        : t->sampler.turns > 1 ? " (quarter turns counted)"
+                               : "",
         (unsigned long long)mni_class_list_images(&t->list),
         (unsigned)t->exam.list.n_classes,
         (unsigned long long)mni_class_list_images(&t->exam.list),
