@@ -46,6 +46,8 @@ static void take_sizes(const mni_options *o, mann_train_config *t)
     t->classes_per_batch =
         batch ? batch / t->images_per_class : mni_opt_u32(o, MNI_OPT_CLASSES_PER_BATCH);
     t->mem_bytes = mni_opt_u64(o, MNI_OPT_MEM);
+    t->cache_bytes = mni_opt_u64(o, MNI_OPT_CACHE);
+    if (t->cache_bytes == 0) t->cache_bytes = 1;     /* no photo fits; 0: the default */
     t->loss = choice(o, MNI_OPT_LOSS, losses);
     t->proxies = mni_opt_u32(o, MNI_OPT_PROXIES);
 }

@@ -146,6 +146,11 @@ OPTION_AGAIN(MEM, "mem", 0, SIZE, "SIZE", "0", 0, 0, C(TRAIN),
     "memory mem-limit max-memory ram",
     "memory that training may take (512M, 2G): fewer decoded photos are kept, and a "
     "batch that cannot fit is refused with exit status 6; 0: any")
+OPTION(CACHE, "cache", 0, SIZE, "SIZE", "1G", 0, 0, C(TRAIN) | C(PLAN),
+    "cache-size cache-mem",
+    "decoded photos that training keeps in memory (256M, 8G); those beyond are decoded "
+    "again each time, which changes no result; of --freeze body all features must fit; "
+    "0: none")
 OPTION(COUNT, "count", 0, U64, "N", "0", 0, 2147483647, C(PLAN), "n-rows num-rows",
     "plan for so many rows")
 OPTION(RECALL, "recall", 0, FLOAT, "SHARE", "0.95", 0.01, 1, C(TUNE), "target-recall",

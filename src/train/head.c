@@ -279,9 +279,10 @@ static mann_status init(head *h, const mni_dataset *set, mann_error *err)
     if (bytes > h->c.cache_bytes)
         return mni_fail(err, MANN_E_BUDGET,
                         "training: %llu copies of each of %llu photos are %llu MiB of "
-                        "features; fewer copies need less",
+                        "features, the cache may hold %llu; fewer copies need less",
                         (unsigned long long)h->copies, (unsigned long long)n_in,
-                        (unsigned long long)(bytes >> 20));
+                        (unsigned long long)(bytes >> 20),
+                        (unsigned long long)(h->c.cache_bytes >> 20));
     const size_t batch = (size_t)h->c.classes_per_batch * h->c.images_per_class;
     h->seen = mni_alloc((size_t)n_in * h->copies, h->width * sizeof *h->seen);
     h->asked = mni_alloc((size_t)n_out + 1, h->width * sizeof *h->asked);
