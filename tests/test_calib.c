@@ -93,7 +93,7 @@ static void measured_over_stated(uint32_t dim, uint32_t inner, uint32_t n_calib,
         float *best = mni_alloc(4 * strangers.n, sizeof *best);
         mni_calib c;
         CHECK_OK(mni_calib_measure(&c, gallery.rows, gallery.labels,
-                                   (size_t)n_calib * VIEWS, dim, n_calib, MANN_COSINE, 0,
+                                   (size_t)n_calib * VIEWS, dim, n_calib, MANN_COSINE, 0, 0,
                                    1, NULL, NULL));
         best_scores(&gallery, &strangers, dim, VIEWS, sizes, best);
         for (int s = 0; s < 4; s++) {
@@ -152,7 +152,7 @@ static void strangers_are_not_alike(void)
         labels[i] = i / 2;
         rows[i] = i / 2 < CORNER ? 0.001f * (float)(i / 2) : 100.0f * (float)(i / 2);
     }
-    CHECK_OK(mni_calib_measure(&c, rows, labels, N, 1, CLASSES, MANN_L2, 0, 1, NULL,
+    CHECK_OK(mni_calib_measure(&c, rows, labels, N, 1, CLASSES, MANN_L2, 0, 0, 1, NULL,
                                NULL));
     /* below 12.5 % the threshold is in the corner, above it is not */
     CHECK(mni_calib_threshold(&c, 64, 0.10f) > -0.01f);
@@ -175,7 +175,8 @@ static void known_distances(void)
         rows[i] = (float)(i * i);
         labels[i] = i;
     }
-    CHECK_OK(mni_calib_measure(&c, rows, labels, N, 1, N, MANN_L2, 0, 1, NULL, NULL));
+    CHECK_OK(mni_calib_measure(&c, rows, labels, N, 1, N, MANN_L2, 0, 0, 1, NULL,
+                               NULL));
     CHECK(c.n_sizes == 7 && c.n_queries == N && c.n_classes == N && c.n_genuine == 0 &&
           c.metric == MANN_L2);
     /* half of the classes are nearer than 2 * 32 - 1 or so to their neighbour */
@@ -195,7 +196,8 @@ static void genuine_side(void)
         rows[2 * i] = (float)(i / 2) * 100;
         rows[2 * i + 1] = i % 2 ? 0.1f * (float)(i / 2 + 1) : 0;
     }
-    CHECK_OK(mni_calib_measure(&c, rows, labels, N, 2, 10, MANN_L2, 0, 1, NULL, NULL));
+    CHECK_OK(mni_calib_measure(&c, rows, labels, N, 2, 10, MANN_L2, 0, 0, 1, NULL,
+                               NULL));
     CHECK_EQ(c.n_genuine, N);
     CHECK_NEAR(c.genuine[0], -1.0, 1e-4);
     CHECK_NEAR(c.genuine[20], -0.01, 1e-5);
@@ -210,7 +212,7 @@ static void thresholds_rise(void)
     sample s = draw_classes(&w, 0, 90, 3);
     for (int m = 0; m < 3; m++) {
         mni_calib c;
-        CHECK_OK(mni_calib_measure(&c, s.rows, s.labels, s.n, 16, 90, metrics[m], 0, 1,
+        CHECK_OK(mni_calib_measure(&c, s.rows, s.labels, s.n, 16, 90, metrics[m], 0, 0, 1,
                                    NULL, NULL));
         CHECK_EQ(c.n_sizes, 8);         /* 1, 2, 4, ..., 64, 89 */
         for (float rate = 0.4f; rate > 0.0005f; rate /= 1.7f) {
@@ -239,12 +241,14 @@ static void equal_classes(void)
         labels[i] = i;
         rows[i] = i < 20 ? 1 : (float)i;
     }
-    CHECK_OK(mni_calib_measure(&c, rows, labels, 40, 1, 40, MANN_L2, 0, 1, NULL, NULL));
+    CHECK_OK(mni_calib_measure(&c, rows, labels, 40, 1, 40, MANN_L2, 0, 0, 1, NULL,
+                               NULL));
     float t = mni_calib_threshold(&c, 1000000, 0.001f);
     CHECK(isfinite(t) && t <= 0);
     for (int i = 0; i < 40; i++) rows[i] = 1;
     CHECK_OK(
-        mni_calib_measure(&c, rows, labels, 40, 1, 40, MANN_COSINE, 0, 1, NULL, NULL));
+        mni_calib_measure(&c, rows, labels, 40, 1, 40, MANN_COSINE, 0, 0, 1, NULL,
+                               NULL));
     CHECK_NEAR(mni_calib_threshold(&c, 5, 0.01f), 1, 1e-6);
 }
 
@@ -255,15 +259,15 @@ static void same_on_any_threads(void)
     uint8_t *one = mni_alloc(mni_calib_bytes(), 1),
             *got = mni_alloc(mni_calib_bytes(), 1);
     mni_calib c, d;
-    CHECK_OK(mni_calib_measure(&c, s.rows, s.labels, s.n, 24, 120, MANN_COSINE, 100, 1,
+    CHECK_OK(mni_calib_measure(&c, s.rows, s.labels, s.n, 24, 120, MANN_COSINE, 0, 100, 1,
                                NULL, NULL));
     CHECK_EQ(c.n_queries, 100);
     mni_calib_encode(&c, one);
     for (uint32_t threads = 1; threads <= 7; threads += 3) {
         mann_pool *pool;
         CHECK_OK(mann_pool_new(&pool, threads, NULL));
-        CHECK_OK(mni_calib_measure(&d, s.rows, s.labels, s.n, 24, 120, MANN_COSINE, 100,
-                                   1, pool, NULL));
+        CHECK_OK(mni_calib_measure(&d, s.rows, s.labels, s.n, 24, 120, MANN_COSINE, 0,
+                                   100, 1, pool, NULL));
         mni_calib_encode(&d, got);
         CHECK(memcmp(one, got, mni_calib_bytes()) == 0);
         mann_pool_free(pool);
@@ -279,12 +283,12 @@ static void few_classes_are_refused(void)
     uint32_t labels[8] = { 0, 1, 2, 3, 4, 5, 6, 6 };
     mni_calib c;
     mann_error e;
-    CHECK_IS(mni_calib_measure(&c, rows, labels, 8, 1, 9, MANN_L2, 0, 1, NULL, &e),
+    CHECK_IS(mni_calib_measure(&c, rows, labels, 8, 1, 9, MANN_L2, 0, 0, 1, NULL, &e),
              MANN_E_ARG);
     CHECK_STR(e.text, "calibration: 7 classes, wanted 8 or more");
     CHECK(isnan(mni_calib_threshold(&c, 10, 0.01f)));
     labels[7] = 8;
-    CHECK_OK(mni_calib_measure(&c, rows, labels, 8, 1, 9, MANN_L2, 0, 1, NULL, &e));
+    CHECK_OK(mni_calib_measure(&c, rows, labels, 8, 1, 9, MANN_L2, 0, 0, 1, NULL, &e));
     CHECK(isfinite(mni_calib_threshold(&c, 10, 0.01f)));
 }
 
@@ -295,8 +299,8 @@ static void bytes_and_back(void)
     size_t n = mni_calib_bytes();
     uint8_t *bytes = mni_alloc(n, 1), *again = mni_alloc(n, 1);
     mni_calib c, d;
-    CHECK_OK(mni_calib_measure(&c, s.rows, s.labels, s.n, 16, 50, MANN_COSINE, 0, 1, NULL,
-                               NULL));
+    CHECK_OK(mni_calib_measure(&c, s.rows, s.labels, s.n, 16, 50, MANN_COSINE, 0, 0, 1,
+                               NULL, NULL));
     mni_calib_encode(&c, bytes);
     CHECK_OK(mni_calib_decode(&d, bytes, n, NULL));
     mni_calib_encode(&d, again);
@@ -326,7 +330,7 @@ static mann_status measure_once(void *ctx)
 {
     const sample *s = ctx;
     mni_calib c;
-    return mni_calib_measure(&c, s->rows, s->labels, s->n, 16, 12, MANN_COSINE, 0, 1,
+    return mni_calib_measure(&c, s->rows, s->labels, s->n, 16, 12, MANN_COSINE, 0, 0, 1,
                              NULL, NULL);
 }
 
@@ -339,6 +343,41 @@ static void survives_no_memory(void)
 }
 
 const test_case calib_tests[];
+/* 40 classes of 20 rows on a line, a class every 10, its rows 0, 0.1, ... 1.9 beyond
+ * that. Where one row of each can be met, strangers stay further away, and so does the
+ * own class: up to 1.9 in place of 0.1. */
+static void few_of_each_class(void)
+{
+    enum { CLASSES = 40, EACH = 20, ROWS = CLASSES * EACH };
+    static float rows[ROWS];
+    static uint32_t labels[ROWS];
+    mni_calib all, few;
+    for (uint32_t i = 0; i < ROWS; i++) {
+        labels[i] = i / EACH;
+        rows[i] = 10.0f * (float)labels[i] + 0.1f * (float)(i % EACH);
+    }
+    CHECK_OK(mni_calib_measure(&all, rows, labels, ROWS, 1, CLASSES, MANN_L2, 0, 0, 1,
+                               NULL, NULL));
+    CHECK_OK(mni_calib_measure(&few, rows, labels, ROWS, 1, CLASSES, MANN_L2, 1, 0, 1,
+                               NULL, NULL));
+    CHECK_EQ(few.n_queries, ROWS);
+    CHECK_EQ(few.n_classes, CLASSES);
+    /* all but the first row of a class, which is not asked for itself */
+    CHECK_EQ(few.n_genuine, ROWS - CLASSES);
+    CHECK_EQ(all.n_genuine, ROWS);
+    for (uint32_t s = 0; s < few.n_sizes; s++)
+        for (int r = 0; r < 4; r++) /* stricter rates are extrapolated */
+            CHECK(few.impostor[s][r] <= all.impostor[s][r]);
+    /* the nearest of the next class's twenty is 8.1 to 10 away, its first 8.1 to 11.9 */
+    const uint32_t last = few.n_sizes - 1;
+    CHECK(few.impostor[last][0] < all.impostor[last][0]);
+    CHECK(few.genuine[10] < all.genuine[10]);
+    CHECK_EQ(mni_calib_crowd(100, 100), 100);
+    CHECK_EQ(mni_calib_crowd(100, 300), 100);
+    CHECK_EQ(mni_calib_crowd(100, 301), 101);
+    CHECK_EQ(mni_calib_crowd(100, 2000), 667);
+}
+
 const test_case calib_tests[] = {
     { "stated_rate_is_kept", stated_rate_is_kept, 0 },
     { "stated_rate_is_kept_up_to_ten_thousand", stated_rate_is_kept_up_to_ten_thousand,
@@ -352,5 +391,6 @@ const test_case calib_tests[] = {
     { "few_classes_are_refused", few_classes_are_refused, 0 },
     { "bytes_and_back", bytes_and_back, 0 },
     { "survives_no_memory", survives_no_memory, 0 },
+    { "few_of_each_class", few_of_each_class, 0 },
     { 0 }
 };

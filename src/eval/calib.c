@@ -57,6 +57,7 @@ typedef struct measure {
     uint32_t size[MNI_CALIB_SIZES];
     uint32_t *circle;           /* the classes in random order */
     uint32_t *query;            /* rows that are asked */
+    uint8_t *met;               /* n: can this row be met? */
     float *y;                   /* n_sizes x (n_queries x STARTS) */
     float *genuine;             /* y of the own class's nearest other row; +inf: none */
     mann_status *status;        /* per chunk */
@@ -81,7 +82,8 @@ static void nearest_of_classes(const measure *m, const uint32_t *query, size_t n
             for (size_t i = 0; i < n; i++) {
                 uint32_t c = m->labels[at + i];
                 float d = factor * sum[i];
-                if (c < m->n_labels && at + i != query[q] && d < nearest[c])
+                if (c < m->n_labels && m->met[at + i] && at + i != query[q] &&
+                    d < nearest[c])
                     nearest[c] = d;
             }
         }
@@ -197,21 +199,25 @@ static void measure_fini(measure *m)
 {
     mni_free(m->circle);
     mni_free(m->query);
+    mni_free(m->met);
     mni_free(m->y);
     mni_free(m->genuine);
     mni_free(m->status);
 }
 
-/* Lists the classes that have rows, in random order, and the rows that are asked. */
-static mann_status choose(measure *m, size_t max_queries, mann_error *err)
+/* Lists the classes that have rows, in random order, the rows that are asked, and those
+ * that can be met. */
+static mann_status choose(measure *m, uint32_t per_class, size_t max_queries,
+                          mann_error *err)
 {
     mni_rng r = mni_rng_at(m->seed, MNI_FOR_CALIBRATION, 0, 0, 0);
-    uint8_t *met = mni_alloc(m->n_labels, 1);
+    uint32_t *n_met = mni_alloc(m->n_labels, sizeof *n_met);
     size_t n_rows = 0;
     m->circle = mni_alloc(m->n_labels, sizeof *m->circle);
     m->query = mni_alloc(m->n, sizeof *m->query);
-    if (!met || !m->circle || !m->query) {
-        mni_free(met);
+    m->met = mni_alloc(m->n, 1);
+    if (!n_met || !m->circle || !m->query || !m->met) {
+        mni_free(n_met);
         return mni_fail(err, MANN_E_NOMEM, "calibration: lists of %llu rows",
                         (unsigned long long)m->n);
     }
@@ -219,10 +225,10 @@ static mann_status choose(measure *m, size_t max_queries, mann_error *err)
         uint32_t c = m->labels[i];
         if (c >= m->n_labels) continue;
         m->query[n_rows++] = (uint32_t)i;
-        if (!met[c]) m->circle[m->n_classes++] = c;
-        met[c] = 1;
+        if (n_met[c]++ == 0) m->circle[m->n_classes++] = c;
+        m->met[i] = per_class == 0 || n_met[c] <= per_class;
     }
-    mni_free(met);
+    mni_free(n_met);
     if (m->n_classes < MIN_CLASSES)
         return mni_fail(err, MANN_E_ARG, "calibration: %u classes, wanted %d or more",
                         (unsigned)m->n_classes, MIN_CLASSES);
@@ -266,8 +272,9 @@ static mann_status take_samples(measure *m, mni_pool *pool, mann_error *err)
 
 mann_status mni_calib_measure(mni_calib *c, const float *rows, const uint32_t *labels,
                               size_t n, uint32_t dim, uint32_t n_classes,
-                              mann_metric metric, size_t max_queries, uint64_t seed,
-                              mni_pool *pool, mann_error *err)
+                              mann_metric metric, uint32_t per_class,
+                              size_t max_queries, uint64_t seed, mni_pool *pool,
+                              mann_error *err)
 {
     const mni_kern_dist *k = mni_kern_dist_best();
     measure m = { .rows = rows,
@@ -279,7 +286,7 @@ mann_status mni_calib_measure(mni_calib *c, const float *rows, const uint32_t *l
                   .seed = seed,
                   .kernel = metric == MANN_INNER ? k->ip_rows : k->l2_rows };
     *c = (mni_calib){ 0 };
-    mann_status s = choose(&m, max_queries, err);
+    mann_status s = choose(&m, per_class, max_queries, err);
     if (s == MANN_OK) s = take_samples(&m, pool, err);
     if (s == MANN_OK) {
         fill_table(&m, c);

@@ -16,6 +16,10 @@
 #include "os/pool.h"
 
 enum { MNI_CALIB_SIZES = 20, MNI_CALIB_RATES = 8, MNI_CALIB_GENUINE = 21 };
+/* A class is known from one to three photos. Held-out classes have twenty: a stranger's
+ * nearest of twenty is nearer than the nearest of three, so a model is measured with so
+ * many of each. */
+enum { MNI_CALIB_PHOTOS = 3 };
 #define MNI_CALIB_TAG "CALB"
 
 typedef struct mni_calib {
@@ -36,13 +40,22 @@ extern const float mni_calib_rates[MNI_CALIB_RATES];
 
 /* Measures on rows (n x dim, prepared for `metric`) with labels 0..n_classes-1: every row
  * in turn is the query, other classes are its impostors, other rows of its class its
- * genuines. Blockwise: memory O(n). More than max_queries rows: that many are drawn by
+ * genuines. per_class: so many rows of each class (the first) can be met, all can ask; 0:
+ * all. Blockwise: memory O(n). More than max_queries rows: that many are drawn by
  * seed (0: 4096). Needs >= 8 classes. Distances that are not finite (the vectors are, but
  * larger than 1e18) say nothing: n_sizes is 0 then, as without a calibration. */
 mann_status mni_calib_measure(mni_calib *c, const float *rows, const uint32_t *labels,
                               size_t n, uint32_t dim, uint32_t n_classes,
-                              mann_metric metric, size_t max_queries, uint64_t seed,
-                              mni_pool *pool, mann_error *err);
+                              mann_metric metric, uint32_t per_class,
+                              size_t max_queries, uint64_t seed, mni_pool *pool,
+                              mann_error *err);
+/* As how many classes a gallery counts for a table that was measured with
+ * MNI_CALIB_PHOTOS of each: one with more photos than that crowds like more classes. */
+static inline uint64_t mni_calib_crowd(uint64_t n_classes, uint64_t n_rows)
+{
+    const uint64_t n = (n_rows + MNI_CALIB_PHOTOS - 1) / MNI_CALIB_PHOTOS;
+    return n > n_classes ? n : n_classes;
+}
 
 /* Share of genuine scores below `threshold`: members refused. NaN: not known. */
 float mni_calib_fnmr(const mni_calib *c, float threshold);

@@ -124,7 +124,7 @@ static mann_status calibrate(mni_base_plan *p, mni_pool *pool, mann_error *err)
     }
     if (s == MANN_OK)
         s = mni_calib_measure(&p->calib, rows, labels, n, p->meta.dim, p->meta.n_classes,
-                              (mann_metric)p->meta.metric, CALIBRATE_QUERIES,
+                              (mann_metric)p->meta.metric, 0, CALIBRATE_QUERIES,
                               p->meta.seed, pool, err);
     if (s == MANN_OK) p->meta.n_calibrated_rows = p->calib.n_sizes ? n : 0;
     mni_free(rows);

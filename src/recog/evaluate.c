@@ -253,19 +253,21 @@ static mann_status from_split(mni_gallery *g, const mni_labelled *set, const vec
     split p = { 0 };
     /* a model that was measured looking once says nothing of several views */
     mni_calib calib = mni_gallery_views(g) ? (mni_calib){ 0 } : g->model_calib;
+    const int own = !calib.n_sizes;
     mann_status s = make_split(&p, v, set->n_classes, c, err);
     if (s == MANN_OK && p.n_queries == 0)
         s = mni_fail(err, MANN_E_NOT_FOUND,
                      "eval: with %u references a class no photo is left to ask",
                      (unsigned)c->refs);
-    if (s == MANN_OK && !calib.n_sizes && p.n_known >= 8)
+    if (s == MANN_OK && own && p.n_known >= 8)
         s = mni_calib_measure(&calib, p.refs, p.ref_labels, p.n_refs, (uint32_t)v->dim,
-                              p.n_known, v->metric, 0, c->seed, pool, err);
+                              p.n_known, v->metric, 0, 0, c->seed, pool, err);
     if (s == MANN_OK) {
         mni_state *state = mni_gallery_state(g);
         float rate = search->false_accept > 0 ? search->false_accept
                                               : state->base->meta.false_accept;
         mni_state_release(state);
+        const uint64_t crowd = own ? p.n_known : mni_calib_crowd(p.n_known, p.n_refs);
         mni_exam_sheet e = { .queries = p.queries,
                    .truth = p.truth,
                    .row_labels = p.ref_labels,
@@ -273,7 +275,7 @@ static mann_status from_split(mni_gallery *g, const mni_labelled *set, const vec
                    .n_rows = p.n_refs,
                    .dim = v->dim,
                    .n_classes = p.n_known,
-                   .threshold = mni_calib_threshold(&calib, p.n_known, rate),
+                   .threshold = mni_calib_threshold(&calib, crowd, rate),
                    .min_margin = search->min_margin,
                    .metric = v->metric,
                    .rows = p.refs,

@@ -53,9 +53,11 @@ void mni_gallery_thresholds(mni_gallery *g, const mni_state *s, float false_acce
     mni_mutex_unlock(&g->lock);
     if (false_accept <= 0) false_accept = s->base->meta.false_accept;
     float lax = 5 * false_accept < 0.5f ? 5 * false_accept : 0.5f;
-    *known = mni_calib_threshold(&c, s->n_live_classes, false_accept);
+    const uint64_t n = own ? s->n_live_classes
+                           : mni_calib_crowd(s->n_live_classes, s->n_live);
+    *known = mni_calib_threshold(&c, n, false_accept);
     if (lax < false_accept) lax = false_accept;
-    *unsure = mni_calib_threshold(&c, s->n_live_classes, lax);
+    *unsure = mni_calib_threshold(&c, n, lax);
 }
 
 uint32_t mni_gallery_views(mni_gallery *g)

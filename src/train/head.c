@@ -397,7 +397,7 @@ static mann_status calibrate(head *h, mni_model *to, mann_error *err)
         for (size_t i = h->out.first[k]; i < h->out.first[k + 1]; i++) labels[i] = k;
     if (s == MANN_OK)
         s = mni_calib_measure(&calib, h->rows, labels, n, h->dim, h->out.n_classes,
-                              MANN_COSINE, 0, h->c.seed, h->pool, err);
+                              MANN_COSINE, MNI_CALIB_PHOTOS, 0, h->c.seed, h->pool, err);
     if (s == MANN_OK) {
         mni_calib_encode(&calib, bytes);
         s = mni_model_attach(to, MNI_CALIB_TAG, bytes, mni_calib_bytes(), err);

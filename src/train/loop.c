@@ -154,13 +154,14 @@ static int asked_to_stop(const mni_trainer *t, const mni_loss_result *r)
 
 /* --- the end of an epoch ---------------------------------------------------------- */
 
-/* Is `a` better than `b`? Equal recall: the lower loss. */
-static int better(const mni_trainer *t, const mni_epoch *a, const mni_epoch *b)
+int mni_epoch_better(const mni_epoch *a, const mni_epoch *b, uint32_t monitor,
+                     uint64_t n_images)
 {
     if (isnan(a->val_recall))
         return 1; /* nothing to examine with: the last is the best */
-    if (t->config.monitor == MANN_MONITOR_RECALL && a->val_recall != b->val_recall)
-        return a->val_recall > b->val_recall;
+    const double p = b->val_recall, off = a->val_recall - p;
+    if (monitor == MANN_MONITOR_RECALL && off * off > p * (1 - p) / (double)n_images)
+        return off > 0;
     return a->val_loss < b->val_loss;
 }
 
@@ -207,7 +208,9 @@ static mann_status keep_if_best(mni_trainer *t, mann_error *err)
     mni_train_state *st = &t->state;
     const mni_epoch *now = &st->epochs[st->n_epochs - 1];
     uint8_t key[8];
-    if (st->best_epoch && !better(t, now, &st->epochs[st->best_epoch - 1])) {
+    if (st->best_epoch &&
+        !mni_epoch_better(now, &st->epochs[st->best_epoch - 1], t->config.monitor,
+                          mni_class_list_images(&t->exam.list))) {
         st->n_stale++;
         return MANN_OK;
     }
@@ -320,8 +323,8 @@ static mann_status calibrate(mni_trainer *t, mann_error *err)
                          t->pool, &grade, err));
     MNI_TRY(mni_calib_measure(&calib, t->exam.rows, t->exam.labels,
                               (size_t)mni_class_list_images(&t->exam.list), t->exam.dim,
-                              t->exam.list.n_classes, MANN_COSINE, 0, t->config.seed,
-                              t->pool, err));
+                              t->exam.list.n_classes, MANN_COSINE, MNI_CALIB_PHOTOS, 0,
+                              t->config.seed, t->pool, err));
     uint8_t *bytes = mni_alloc(mni_calib_bytes(), 1);
     if (!bytes) return mni_fail(err, MANN_E_NOMEM, "training: calibration");
     mni_calib_encode(&calib, bytes);

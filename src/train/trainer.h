@@ -54,6 +54,12 @@ typedef struct mni_epoch {       /* one finished epoch */
     double val_loss, val_recall; /* NaN: no validation */
     double rate;                 /* of its last step */
 } mni_epoch;
+/* Is `a` better than `b`? Recall is a share of n_images pictures: what lies within one
+ * standard error, sqrt(p (1 - p) / n), counts as equal, and the lower loss decides.
+ * Without that the luckiest of twenty good epochs wins, often one in the middle, where
+ * the rate was still high (README.md, "How good is it?"). */
+int mni_epoch_better(const mni_epoch *a, const mni_epoch *b, uint32_t monitor,
+                     uint64_t n_images);
 
 /* All that is remembered from one step to the next, besides the network's four blocks. */
 typedef struct mni_train_state {
