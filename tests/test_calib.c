@@ -93,8 +93,8 @@ static void measured_over_stated(uint32_t dim, uint32_t inner, uint32_t n_calib,
         float *best = mni_alloc(4 * strangers.n, sizeof *best);
         mni_calib c;
         CHECK_OK(mni_calib_measure(&c, gallery.rows, gallery.labels,
-                                   (size_t)n_calib * VIEWS, dim, n_calib, MANN_COSINE, 0, 0,
-                                   1, NULL, NULL));
+                                   (size_t)n_calib * VIEWS, dim, n_calib, MANN_COSINE, 0,
+                                   0, 1, NULL, NULL));
         best_scores(&gallery, &strangers, dim, VIEWS, sizes, best);
         for (int s = 0; s < 4; s++) {
             float t = mni_calib_threshold(&c, sizes[s], 0.01f);
