@@ -102,9 +102,25 @@ typedef struct neighbours {
 
 static uint32_t asked_for(uint32_t group) { return 2 * group + 1; }
 
-static mann_status find_neighbours(const float *means, uint32_t n, uint32_t dim,
-                                   uint64_t seed, mni_pool *pool, neighbours *out,
-                                   mni_lookalike_report *report, mann_error *err)
+/* A class that looks like itself turned or mirrored (an O, an X) would always meet
+ * itself, and be taught that it is not what it is. Labels of one class are n_classes
+ * apart. */
+static void forget_own_turns(neighbours *to, uint32_t n, uint32_t n_classes)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        mni_near *mine = to->near + (size_t)i * to->k;
+        size_t kept = 0;
+        for (size_t j = 0; j < to->n_near[i]; j++)
+            if (mine[j].row == i || mine[j].row % n_classes != i % n_classes)
+                mine[kept++] = mine[j];
+        to->n_near[i] = kept;
+    }
+}
+
+static mann_status find_neighbours(const float *means, uint32_t n, uint32_t n_classes,
+                                   uint32_t dim, uint64_t seed, mni_pool *pool,
+                                   neighbours *out, mni_lookalike_report *report,
+                                   mann_error *err)
 {
     const mni_rows rows = { means, NULL, n, dim, MNI_F32, MANN_COSINE };
     const mni_ann_job job = { .rows = &rows, .seed = seed, .pool = pool };
@@ -117,6 +133,7 @@ static mann_status find_neighbours(const float *means, uint32_t n, uint32_t dim,
                                                out->near, out->n_near, err);
     mni_ann_free(index);
     if (s != MANN_OK) return s;
+    forget_own_turns(out, n, n_classes);
     for (uint32_t i = 0; i < n; i++)
         for (size_t j = 0; j < out->n_near[i]; j++) {
             const mni_near *other = &out->near[(size_t)i * out->k + j];
@@ -185,6 +202,7 @@ static double share_met(const mni_batch_plan *p, const stock *k, const neighbour
     for (uint64_t i = 0; i < n; i++) {
         const uint32_t label = k->label[p->places[i]];
         const mni_near *mine = near->near + (size_t)label * near->k;
+        if (near->n_near[label] == 0) continue;
         const int second = mine[0].row == label && near->n_near[label] > 1;
         n_met += (uint64_t)in_batch(k, p->places + i / classes * classes, classes,
                                     mine[second].row);
@@ -250,7 +268,8 @@ mann_status mni_lookalike_plan(mni_batch_plan *p, const mni_sampler *s,
         st = mni_fail(err, MANN_E_NOMEM, "look-alikes: %u classes", (unsigned)n);
     if (st == MANN_OK) st = embed_labels(s, c, m, seed, pool, means, err);
     if (st == MANN_OK)
-        st = find_neighbours(means, n, dim, seed, pool, &near, report, err);
+        st = find_neighbours(means, n, s->list->n_classes, dim, seed, pool, &near, report,
+                             err);
     if (st == MANN_OK) st = make_batches(p, s, &near, group, report, err);
     mni_free(means);
     mni_free(near.near);
