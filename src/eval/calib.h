@@ -20,6 +20,9 @@ enum { MNI_CALIB_SIZES = 20, MNI_CALIB_RATES = 8, MNI_CALIB_GENUINE = 21 };
  * nearest of twenty is nearer than the nearest of three, so a model is measured with so
  * many of each. */
 enum { MNI_CALIB_PHOTOS = 3 };
+/* A gallery of so many classes is measured itself: how near its kind of stranger comes, a
+ * model that held out other kinds cannot know. Fewer say less than the model does. */
+enum { MNI_CALIB_OWN = 100 };
 #define MNI_CALIB_TAG "CALB"
 
 typedef struct mni_calib {

@@ -250,7 +250,8 @@ static mann_status make_plan(mni_gallery *g, mni_base_plan *p, const char *spec,
     mni_mutex_lock(&g->lock);
     const int model_knows = g->model_calib.n_sizes != 0;
     mni_mutex_unlock(&g->lock);
-    if ((model_knows && !old->meta.views) || p->state->n_live_classes == 0) due = 0;
+    const int few = p->state->n_live_classes < MNI_CALIB_OWN;
+    if ((model_knows && few && !old->meta.views) || p->state->n_live_classes == 0) due = 0;
     if (due && p->state->n_live_classes >= CALIBRATE_CLASSES)
         MNI_TRY(calibrate(p, pool, err));
     else if (due && !p->calib.n_sizes)

@@ -251,10 +251,11 @@ static mann_status from_split(mni_gallery *g, const mni_labelled *set, const vec
                               mni_pool *pool, mann_scores *out, mann_error *err)
 {
     split p = { 0 };
-    /* a model that was measured looking once says nothing of several views */
-    mni_calib calib = mni_gallery_views(g) ? (mni_calib){ 0 } : g->model_calib;
-    const int own = !calib.n_sizes;
     mann_status s = make_split(&p, v, set->n_classes, c, err);
+    /* as for a gallery; a model that was measured looking once says nothing of views */
+    const int own = !g->model_calib.n_sizes || mni_gallery_views(g) ||
+                    p.n_known >= MNI_CALIB_OWN;
+    mni_calib calib = own ? (mni_calib){ 0 } : g->model_calib;
     if (s == MANN_OK && p.n_queries == 0)
         s = mni_fail(err, MANN_E_NOT_FOUND,
                      "eval: with %u references a class no photo is left to ask",

@@ -40,15 +40,16 @@ void mni_gallery_give_scratch(mni_gallery *g, mni_scratch *s)
     mni_scratch_free(s);
 }
 
-/* The model's calibration, measured on many held-out classes, comes before the gallery's
- * own. */
+/* The model's calibration, measured on held-out classes, comes before the gallery's own
+ * where that was measured on few. */
 void mni_gallery_thresholds(mni_gallery *g, const mni_state *s, float false_accept,
                             float *known, float *unsure)
 {
     mni_mutex_lock(&g->lock);
     /* The model was measured looking once: what was measured here looks as we do. */
     const int own = !g->model_calib.n_sizes ||
-                    (s->base->meta.views && s->base->calib.n_sizes);
+                    (s->base->meta.views && s->base->calib.n_sizes) ||
+                    s->base->calib.n_classes >= MNI_CALIB_OWN;
     mni_calib c = own ? s->base->calib : g->model_calib;
     mni_mutex_unlock(&g->lock);
     if (false_accept <= 0) false_accept = s->base->meta.false_accept;
