@@ -251,7 +251,8 @@ static mann_status make_plan(mni_gallery *g, mni_base_plan *p, const char *spec,
     const int model_knows = g->model_calib.n_sizes != 0;
     mni_mutex_unlock(&g->lock);
     const int few = p->state->n_live_classes < MNI_CALIB_OWN;
-    if ((model_knows && few && !old->meta.views) || p->state->n_live_classes == 0) due = 0;
+    const int by_model = model_knows && few && !old->meta.views;
+    if (by_model || p->state->n_live_classes == 0) due = 0;
     if (due && p->state->n_live_classes >= CALIBRATE_CLASSES)
         MNI_TRY(calibrate(p, pool, err));
     else if (due && !p->calib.n_sizes)
