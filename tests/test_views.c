@@ -8,8 +8,11 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "eval/bootstrap.h"
+#include "eval/calib.h"
 #include "harness.h"
 #include "image/image.h"
+#include "index/rows.h"
+#include "nn/model.h"
 #include "recog/prototype.h"
 #include "recog/views.h"
 
@@ -147,16 +150,14 @@ static void draw_set(const char *root, int classes, int views)
     draw_views(root, classes, 0, views);
 }
 
-static mann_gallery *gallery_of(const char *name, uint32_t views, const char *set,
-                                uint32_t threads)
+static mann_gallery *gallery_by(mann_model *m, const char *name, uint32_t views,
+                                const char *set, uint32_t threads)
 {
     mann_gallery_config c;
     mann_gallery *g;
-    mann_model *m;
     mann_dataset *d;
     mann_pool *p;
     mann_error e;
-    CHECK_OK(mann_model_new(&m, "pixels", 0, 0, NULL));
     mann_gallery_config_fill(&c, sizeof c);
     c.model = m;
     c.views = views;
@@ -167,8 +168,74 @@ static mann_gallery *gallery_of(const char *name, uint32_t views, const char *se
     CHECK_FINE(mann_gallery_build(g, NULL, "Flat", p, NULL, &e), e);
     mann_dataset_free(d);
     mann_pool_free(p);
+    return g;
+}
+
+static mann_gallery *gallery_of(const char *name, uint32_t views, const char *set,
+                                uint32_t threads)
+{
+    mann_model *m;
+    CHECK_OK(mann_model_new(&m, "pixels", 0, 0, NULL));
+    mann_gallery *g = gallery_by(m, name, views, set, threads);
     mann_model_free(m);
     return g;
+}
+
+/* A model whose held-out classes were all but one point: nobody would be known. */
+static mann_model *model_of_twins(void)
+{
+    enum { CLASSES = 12, ROWS = 2 * CLASSES };
+    float rows[2 * ROWS];
+    uint32_t labels[ROWS];
+    mann_model *m;
+    mni_calib c;
+    for (uint32_t i = 0; i < ROWS; i++) {
+        rows[2 * i] = 1;
+        rows[2 * i + 1] = 1e-3f * (float)(i + 1);
+        labels[i] = i / 2;
+        CHECK_OK(mni_rows_prepare(MANN_COSINE, rows + 2 * i, 2, "row", i, NULL));
+    }
+    CHECK_OK(mni_calib_measure(&c, rows, labels, ROWS, 2, CLASSES, MANN_COSINE, 0, 0, 1,
+                               NULL, NULL));
+    uint8_t *bytes = mni_alloc(mni_calib_bytes(), 1);
+    CHECK(bytes);
+    mni_calib_encode(&c, bytes);
+    CHECK_OK(mann_model_new(&m, "pixels", 0, 0, NULL));
+    CHECK_OK(mni_model_attach(m, MNI_CALIB_TAG, bytes, mni_calib_bytes(), NULL));
+    mni_free(bytes);
+    return m;
+}
+
+/* Of 99 classes the model knows more than the gallery, of 100 the gallery does; an
+ * evaluation goes by the same rule. */
+static void calibrated_on_itself(void)
+{
+    for (int classes = 99; classes <= 100; classes++) {
+        const char *set = in_dir(classes == 99 ? "few" : "many");
+        float v[768] = { 1 };
+        mann_hit hit;
+        mann_answer a;
+        mann_search s;
+        mann_eval_config c;
+        mann_scores r = { .struct_size = sizeof r };
+        draw_set(set, classes, 3);
+        mann_model *m = model_of_twins();
+        const char *name = classes == 99 ? "few.mann" : "many.mann";
+        mann_gallery *g = gallery_by(m, name, 0, set, 1);
+        mann_search_fill(&s, sizeof s, 1);
+        CHECK_OK(mann_gallery_identify(g, (mann_matrix){ v, 1, 768, 0 }, &s, NULL, &hit,
+                                       &a, NULL));
+        CHECK((a.threshold > 0.9999f) == (classes == 99));
+        mann_dataset *d;
+        CHECK_OK(mann_dataset_open(&d, set, NULL, NULL));
+        mann_eval_config_fill(&c, sizeof c);
+        c.refs = 2;
+        CHECK_OK(mann_evaluate(g, d, &c, NULL, NULL, NULL, &r, NULL));
+        CHECK((r.fnir == 1) == (classes == 99));
+        mann_dataset_free(d);
+        mann_gallery_free(g);
+        mann_model_free(m);
+    }
 }
 
 typedef struct seen { float *rows; size_t n; } seen;
@@ -385,6 +452,7 @@ static void same_prototype(void)
 }
 
 const test_case views_tests[] = {
+    { "calibrated_on_itself", calibrated_on_itself, 0 },
     { "counts_and_windows", counts_and_windows, 0 },
     { "means", means, 0 },
     { "prototypes", prototypes, 0 },
