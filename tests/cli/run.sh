@@ -25,7 +25,8 @@ trap 'exit 130' INT
 mkdir "$work/bin" && ln -s "$program" "$work/bin/metricann"
 PATH=$work/bin:$PATH
 LC_ALL=C
-export PATH LC_ALL
+TREE=$here/../..
+export PATH LC_ALL TREE
 unset NO_COLOR METRICANN_SIMD 2> /dev/null
 passed=0 failed=0 skipped=0
 
