@@ -10,12 +10,13 @@
 #include "os/pool.h"
 #include "os/vfs.h"
 
-enum { GROUP = 8, JPEG_QUALITY = 95, MOST_PARENTS = 64 };
+enum { GROUP = 8, JPEG_QUALITY = 95, MOST_PARENTS = 64, LEAST_SIDE = 8 };
 #define MAX_PHOTO_FILE (1ull << 30)
 
 typedef struct original {
     char *from, *to;        /* paths; owned */
-    mann_image image;       /* pixels NULL: could not be read */
+    mann_image image;       /* pixels NULL: could not be read, or is too small */
+    int tiny;               /* too small to be changed: goes along without copies */
     mann_error problem;
 } original;
 
@@ -26,7 +27,7 @@ typedef struct job {
     int in_is_folder;
     mann_augment_config config;
     uint32_t copies, side;      /* most pixels a side; 0: as they are */
-    uint64_t first, n, n_bad;
+    uint64_t first, n, n_bad, n_tiny;
     mni_idmap names;            /* hash of a photo's path in OUT -> 1 */
     original group[GROUP];
     mann_error *problems;       /* of the group's copies */
@@ -158,6 +159,13 @@ static mann_status load(const job *w, original *p)
     if (s == MANN_OK) s = shrink(w, &p->image, &p->problem);
     if (s == MANN_OK) s = mni_put_file(v, p->to, bytes, n_bytes, &p->problem);
     mni_free(bytes);
+    p->tiny = s == MANN_OK &&
+              (p->image.width < LEAST_SIDE || p->image.height < LEAST_SIDE);
+    if (!p->tiny) return s;
+    s = mni_fail(&p->problem, MANN_E_FORMAT, "%u x %u pixels, wanted %d x %d to change it",
+                 (unsigned)p->image.width, (unsigned)p->image.height, LEAST_SIDE,
+                 LEAST_SIDE);
+    mann_image_clear(&p->image);
     return s;
 }
 
@@ -236,8 +244,8 @@ static void clear_group(job *w)
     }
 }
 
-/* A photo that cannot be read is told and left out; a file that cannot be written ends
- * the whole. */
+/* A photo that cannot be read is told and left out, a tiny one goes along without copies;
+ * a file that cannot be written ends the whole. */
 static mann_status run_group(job *w, mann_pool *pool, size_t n)
 {
     MNI_TRY(prepare_group(w, n));
@@ -249,9 +257,9 @@ static mann_status run_group(job *w, mann_pool *pool, size_t n)
             w->c->err = p->problem;
             return p->problem.code;
         }
-        w->n_bad++;
-        mni_talk_say(&w->c->talk, MANN_NOTE_WARNING, "%s: left out: %s", p->from,
-                     p->problem.text);
+        *(p->tiny ? &w->n_tiny : &w->n_bad) += 1;
+        mni_talk_say(&w->c->talk, MANN_NOTE_WARNING, "%s: %s: %s", p->from,
+                     p->tiny ? "no copies" : "left out", p->problem.text);
     }
     mni_parallel_for(pool, n * w->copies, 1, copy_range, w);
     for (size_t i = 0; i < n * w->copies; i++)
@@ -314,7 +322,7 @@ static mann_status check_apart(const job *w, mann_error *err)
 static void report(const job *w)
 {
     mni_cli *c = w->c;
-    const uint64_t good = w->n - w->n_bad, copies = good * w->copies;
+    const uint64_t good = w->n - w->n_bad, copies = (good - w->n_tiny) * w->copies;
     if (mni_cli_json(c)) {
         mni_json j;
         mni_out_json(c, &j);
