@@ -162,7 +162,8 @@ static mann_status load(const job *w, original *p)
     p->tiny = s == MANN_OK &&
               (p->image.width < LEAST_SIDE || p->image.height < LEAST_SIDE);
     if (!p->tiny) return s;
-    s = mni_fail(&p->problem, MANN_E_FORMAT, "%u x %u pixels, wanted %d x %d to change it",
+    s = mni_fail(&p->problem, MANN_E_FORMAT,
+                 "%u x %u pixels, wanted %d x %d to change it",
                  (unsigned)p->image.width, (unsigned)p->image.height, LEAST_SIDE,
                  LEAST_SIDE);
     mann_image_clear(&p->image);
