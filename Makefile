@@ -133,7 +133,7 @@ TRAIN = src/train/dataset.c src/train/cache.c src/train/sampler.c src/train/augm
 RECOG = src/recog/stable.c src/recog/state.c src/recog/base_file.c src/recog/base_write.c src/recog/lockfile.c src/recog/gallery.c \
 	src/recog/ask.c src/recog/keys.c src/recog/change.c src/recog/add.c src/recog/relabel.c \
 	src/recog/sync.c src/recog/merge.c src/recog/replay.c \
-	src/recog/compact.c src/recog/derived.c src/recog/salvage.c src/recog/mend.c src/recog/search.c src/recog/verdict.c src/recog/within.c \
+	src/recog/compact.c src/recog/derived.c src/recog/salvage.c src/recog/mend.c src/recog/search.c src/recog/prototype.c src/recog/verdict.c src/recog/within.c \
 	src/recog/knob.c src/recog/recall.c src/recog/identify.c src/recog/views.c src/recog/embed.c src/recog/photos.c src/recog/enrol.c \
 	src/recog/evaluate.c src/recog/eval_ask.c src/recog/eval_tell.c src/recog/eval_draw.c \
 	src/recog/verify.c src/recog/sheet.c src/recog/sheet_html.c \

@@ -544,14 +544,16 @@ mann_status mann_gallery_repair(const char *path, const char *to, const char *in
                                 mann_repair_report *report, mann_error *err);
 
 /* The nearest row; the mean score of the best m; votes; the score of the mean of all rows
- * of the class, its prototype (cosine: brought to unit length). */
+ * of the class, its prototype (cosine: brought to unit length); half the nearest row and
+ * half the prototype, which found more than either (src/recog/README.md). BLEND is MAX
+ * where the metric is not cosine, and for a class of one row. */
 enum {
     MANN_AGGREGATE_MAX = 1, MANN_AGGREGATE_MEAN, MANN_AGGREGATE_VOTE,
-    MANN_AGGREGATE_PROTOTYPE
+    MANN_AGGREGATE_PROTOTYPE, MANN_AGGREGATE_BLEND
 };
 typedef struct mann_search {
     uint32_t struct_size, k, ef, nprobe;
-    uint32_t aggregate;        /* identify: how rows speak for their class; default max */
+    uint32_t aggregate;      /* identify: how rows speak for their class; default BLEND */
     /* MEAN: of the best m rows of a class; VOTE: of the m nearest rows */
     uint32_t best_m;
     float    false_accept;                      /* 0: the gallery's */

@@ -1,6 +1,7 @@
 /* test_calib.c - thresholds: do strangers come in at the stated rate?
  * SPDX-License-Identifier: MIT */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -57,24 +58,34 @@ static void drop(sample *s)
     mni_free(s->labels);
 }
 
-/* Best cosine of each stranger among the first sizes[i] classes of the gallery; out is 4
- * x n strangers. */
+/* Best class score of each stranger among the first sizes[i] classes of the gallery, half
+ * of it the nearer of two rows and half their mean; out is 4 x n strangers. */
 static void best_scores(const sample *gallery, const sample *strangers, uint32_t dim,
-                        uint32_t views, const uint32_t sizes[4], float *out)
+                        const uint32_t sizes[4], float *out)
 {
     const mni_kern_dist *k = mni_kern_dist_best();
-    float *d = mni_alloc(gallery->n, sizeof *d);
+    float *d = mni_alloc(gallery->n, sizeof *d), between;
+    float *length = mni_alloc(gallery->n, sizeof *length);
+    for (size_t i = 0; i + 1 < gallery->n; i += 2) {
+        const float *row = gallery->rows + i * dim;
+        k->ip_rows(row, row + dim, 1, dim, dim, &between);
+        length[i] = sqrtf(2 + 2 * between);
+    }
     for (size_t q = 0; q < strangers->n; q++) {
-        float best = INFINITY;
+        float best = -1;
         size_t at = 0;
         k->l2_rows(strangers->rows + q * dim, gallery->rows, gallery->n, dim, dim, d);
         for (int s = 0; s < 4; s++) {
-            for (; at < (size_t)sizes[s] * views; at++)
-                if (d[at] < best) best = d[at];
-            out[s * strangers->n + q] = 1 - best / 2;
+            for (; at < (size_t)sizes[s] * 2; at += 2) {
+                const float near = 1 - fminf(d[at], d[at + 1]) / 2,
+                            mean = (2 - (d[at] + d[at + 1]) / 2) / length[at];
+                best = fmaxf(best, (near + mean) / 2);
+            }
+            out[s * strangers->n + q] = best;
         }
     }
     mni_free(d);
+    mni_free(length);
 }
 
 /* Geometric mean over a few worlds of measured / stated false-accept rate at each of four
@@ -95,7 +106,7 @@ static void measured_over_stated(uint32_t dim, uint32_t inner, uint32_t n_calib,
         CHECK_OK(mni_calib_measure(&c, gallery.rows, gallery.labels,
                                    (size_t)n_calib * VIEWS, dim, n_calib, MANN_COSINE, 0,
                                    0, 1, NULL, NULL));
-        best_scores(&gallery, &strangers, dim, VIEWS, sizes, best);
+        best_scores(&gallery, &strangers, dim, sizes, best);
         for (int s = 0; s < 4; s++) {
             float t = mni_calib_threshold(&c, sizes[s], 0.01f);
             size_t let_in = 0;
@@ -378,7 +389,69 @@ static void few_of_each_class(void)
     CHECK_EQ(mni_calib_crowd(100, 2000), 667);
 }
 
+/* Score of class c for row q by the blend, from the definition; q is in no class. */
+static double blended(const float rows[][8], int q, int c)
+{
+    double sum[8] = { 0 }, near = -1, dot = 0, length = 0;
+    for (int i = 3 * c; i < 3 * c + 3; i++) {
+        double d = 0;
+        if (i == q) continue;
+        for (int j = 0; j < 8; j++) {
+            d += (double)rows[i][j] * (double)rows[q][j];
+            sum[j] += (double)rows[i][j];
+        }
+        near = fmax(near, d);
+    }
+    for (int j = 0; j < 8; j++) {
+        dot += sum[j] * (double)rows[q][j];
+        length += sum[j] * sum[j];
+    }
+    return (near + dot / sqrt(length)) / 2;
+}
+
+static int rising(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static void classes_are_measured_as_they_answer(void)
+{
+    enum { CLASSES = 10, N = 3 * CLASSES };
+    static float rows[N][8];
+    uint32_t labels[N];
+    double stranger[N], own[N];
+    mni_calib c;
+    for (int i = 0; i < N; i++) {
+        mni_rng r = mni_rng_at(test_seed(), MNI_FOR_TEST, 31, (uint64_t)i, 0),
+                mid = mni_rng_at(test_seed(), MNI_FOR_TEST, 32, (uint64_t)i / 3, 0);
+        double length = 0;
+        labels[i] = (uint32_t)i / 3;
+        for (int j = 0; j < 8; j++) {
+            rows[i][j] = mni_rng_normal(&mid) + mni_rng_normal(&r);
+            length += (double)rows[i][j] * (double)rows[i][j];
+        }
+        for (int j = 0; j < 8; j++) rows[i][j] /= (float)sqrt(length);
+    }
+    CHECK_OK(mni_calib_measure(&c, rows[0], labels, N, 8, CLASSES, MANN_COSINE, 0, 0, 1,
+                               NULL, NULL));
+    for (int q = 0; q < N; q++) {
+        stranger[q] = -1;
+        for (int k = 0; k < CLASSES; k++)
+            if (k != q / 3) stranger[q] = fmax(stranger[q], blended(rows, q, k));
+        own[q] = blended(rows, q, q / 3);
+    }
+    qsort(stranger, N, sizeof *stranger, rising);
+    qsort(own, N, sizeof *own, rising);
+    /* half of the strangers among the nine others reach it: middle of log(1 - score) */
+    CHECK_NEAR((double)c.impostor[c.n_sizes - 1][0],
+               1 - sqrt((1 - stranger[N / 2 - 1]) * (1 - stranger[N / 2])), 1e-4);
+    CHECK_NEAR((double)c.genuine[0], own[0], 1e-4);
+    CHECK_NEAR((double)c.genuine[MNI_CALIB_GENUINE - 1], own[N - 1], 1e-4);
+}
+
 const test_case calib_tests[] = {
+    { "classes_are_measured_as_they_answer", classes_are_measured_as_they_answer, 0 },
     { "stated_rate_is_kept", stated_rate_is_kept, 0 },
     { "stated_rate_is_kept_up_to_ten_thousand", stated_rate_is_kept_up_to_ten_thousand,
       1 },

@@ -77,6 +77,7 @@ static mann_search how_to(uint32_t tighten)
 {
     mann_search s;
     mann_search_fill(&s, sizeof s, 3);
+    s.aggregate = MANN_AGGREGATE_MAX;           /* the plain scan knows rows only */
     s.false_accept = 0.5f;
     s.min_margin = 0;
     s.tighten = tighten;

@@ -336,7 +336,7 @@ mann_status mann_gallery_repair(const char *path, const char *to, const char *in
 
 void mann_search_fill(mann_search *s, size_t size, uint32_t k)
 {
-    mann_search d = { .k = k, .aggregate = MANN_AGGREGATE_MAX, .min_margin = 0.01f };
+    mann_search d = { .k = k, .aggregate = MANN_AGGREGATE_BLEND, .min_margin = 0.01f };
     mni_fill_sized(s, size, &d, sizeof d);
 }
 
@@ -350,8 +350,8 @@ mann_status mni_take_search(mann_search *mine, const mann_search *s, const char 
     if (mine->k > MAX_K)
         return mni_fail(err, MANN_E_LIMIT, "%s: k is %u, at most %d", call,
                         (unsigned)mine->k, MAX_K);
-    if (mine->aggregate == 0) mine->aggregate = MANN_AGGREGATE_MAX;
-    if (mine->aggregate > MANN_AGGREGATE_PROTOTYPE)
+    if (mine->aggregate == 0) mine->aggregate = MANN_AGGREGATE_BLEND;
+    if (mine->aggregate > MANN_AGGREGATE_BLEND)
         return mni_fail(err, MANN_E_ARG, "%s: aggregation %u is not known", call,
                         (unsigned)mine->aggregate);
     if (mine->tighten > 1)

@@ -218,6 +218,7 @@ void mni_cli_search(const mni_cli *c, mann_search *s)
     s->aggregate = how[1] == 'a'   ? MANN_AGGREGATE_MAX
                    : how[0] == 'm' ? MANN_AGGREGATE_MEAN
                    : how[0] == 'p' ? MANN_AGGREGATE_PROTOTYPE
+                   : how[0] == 'b' ? MANN_AGGREGATE_BLEND
                                    : MANN_AGGREGATE_VOTE;
     s->best_m = mni_opt_u32(o, MNI_OPT_BEST_M);
     s->false_accept = (float)mni_opt_float(o, MNI_OPT_FAR);

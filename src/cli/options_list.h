@@ -219,9 +219,11 @@ OPTION(NPROBE, "nprobe", 0, U32, "N", "", 1, 16777216, C(SEARCH) | C(EVAL) | C(B
     "n-probe nprobes probes",
     "ivf: lists to look into; default measured at build time")
 OPTION(AGGREGATE, "aggregate", 0, CHOICE,
-    "max=best|mean=average=avg|vote=majority|prototype=centroid=proto",
-    "max", 0, 0,
-    C(SEARCH) | C(EVAL), "aggregation pooling", "how the rows of a class speak for it")
+    "blend|max=best|mean=average=avg|vote=majority|prototype=centroid=proto",
+    "blend", 0, 0,
+    C(SEARCH) | C(EVAL), "aggregation pooling",
+    "how the rows of a class speak for it; blend: half the nearest row, half their "
+    "mean")
 OPTION(BEST_M, "best-m", 0, U32, "N", "", 1, 1000000, C(SEARCH) | C(EVAL), "best",
     "mean: of the best N rows of a class; vote: of the N nearest rows")
 OPTION(MARGIN, "margin", 0, FLOAT, "X", "0.01", 0, 2, C(SEARCH) | C(EVAL), "min-margin",

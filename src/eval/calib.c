@@ -27,6 +27,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "base/rng.h"
@@ -58,8 +59,11 @@ typedef struct measure {
     uint32_t *circle;           /* the classes in random order */
     uint32_t *query;            /* rows that are asked */
     uint8_t *met;               /* n: can this row be met? */
+    float *sums;                /* cosine, n_labels x dim: of the rows that can be met */
+    float *scale;               /* n_labels: 1 / length of the sum */
+    uint32_t *n_met;            /* n_labels: rows of the sum */
     float *y;                   /* n_sizes x (n_queries x STARTS) */
-    float *genuine;             /* y of the own class's nearest other row; +inf: none */
+    float *genuine;             /* y of the own class's other rows; +inf: none */
     mann_status *status;        /* per chunk */
 } measure;
 
@@ -88,6 +92,34 @@ static void nearest_of_classes(const measure *m, const uint32_t *query, size_t n
             }
         }
     }
+}
+
+/* From the nearest row to the score of the class, half of which is its prototype's
+ * (recog/prototype.h): `nearest` holds distances 1 - score. Nobody is in his own sum. */
+static void blend(const measure *m, uint32_t query, float *nearest)
+{
+    const mni_kern_dist *k = mni_kern_dist_best();
+    const float *q = m->rows + (size_t)query * m->dim;
+    const uint32_t own = m->labels[query];
+    float dot[BLOCK];
+    for (uint32_t at = 0; at < m->n_labels; at += BLOCK) {
+        const uint32_t n = m->n_labels - at < BLOCK ? m->n_labels - at : BLOCK;
+        k->ip_rows(q, m->sums + (size_t)at * m->dim, n, m->dim, m->dim, dot);
+        for (uint32_t i = 0; i < n; i++)
+            if (at + i != own && m->n_met[at + i] > 1 && nearest[at + i] > 0)
+                nearest[at + i] = 0.5f * (nearest[at + i] +
+                                          fmaxf(1 - dot[i] * m->scale[at + i], 0));
+    }
+    const uint32_t others = m->n_met[own] - m->met[query];
+    double score = 0, length = 0;
+    if (others < 2 || !(nearest[own] > 0)) return;
+    for (uint32_t i = 0; i < m->dim; i++) {
+        const double x = m->sums[(size_t)own * m->dim + i] - (m->met[query] ? q[i] : 0);
+        score += x * q[i];
+        length += x * x;
+    }
+    if (length > 0) score /= sqrt(length);
+    nearest[own] = (float)(0.5 * (nearest[own] + fmax(1 - score, 0)));
 }
 
 /* The running best from STARTS places of the circle, noted at the sizes of the table. */
@@ -124,6 +156,7 @@ static void measure_chunk(void *ctx, size_t begin, size_t end, size_t chunk)
     for (size_t q = begin; q < end; q++) {
         const float *nearest = best + (q - begin) * m->n_labels;
         uint32_t own = m->labels[m->query[q]];
+        if (m->sums) blend(m, m->query[q], best + (q - begin) * m->n_labels);
         m->genuine[q] = nearest[own] < INFINITY ? mni_y_of(m->metric, nearest[own])
                                                 : INFINITY;
         walk_circle(m, q, own, nearest);
@@ -200,6 +233,9 @@ static void measure_fini(measure *m)
     mni_free(m->circle);
     mni_free(m->query);
     mni_free(m->met);
+    mni_free(m->sums);
+    mni_free(m->scale);
+    mni_free(m->n_met);
     mni_free(m->y);
     mni_free(m->genuine);
     mni_free(m->status);
@@ -253,6 +289,36 @@ static mann_status choose(measure *m, uint32_t per_class, size_t max_queries,
     return MANN_OK;
 }
 
+/* Cosine, and some class of two rows: sums of the classes. */
+static mann_status sum_classes(measure *m, mann_error *err)
+{
+    int several = 0;
+    m->n_met = mni_alloc(m->n_labels, sizeof *m->n_met);
+    if (!m->n_met) return mni_fail(err, MANN_E_NOMEM, "calibration: classes");
+    for (size_t i = 0; i < m->n; i++)
+        if (m->labels[i] < m->n_labels && m->met[i])
+            several |= m->n_met[m->labels[i]]++ > 0;
+    if (m->metric != MANN_COSINE || !several) return MANN_OK;
+    m->sums = mni_alloc_aligned((size_t)m->n_labels * m->dim, sizeof *m->sums, 0);
+    m->scale = mni_alloc(m->n_labels, sizeof *m->scale);
+    if (!m->sums || !m->scale)
+        return mni_fail(err, MANN_E_NOMEM, "calibration: means of %u classes",
+                        (unsigned)m->n_labels);
+    memset(m->sums, 0, (size_t)m->n_labels * m->dim * sizeof *m->sums);
+    for (size_t i = 0; i < m->n; i++)
+        for (uint32_t j = 0; m->labels[i] < m->n_labels && m->met[i] && j < m->dim; j++)
+            m->sums[(size_t)m->labels[i] * m->dim + j] += m->rows[i * m->dim + j];
+    for (uint32_t c = 0; c < m->n_labels; c++) {
+        double length = 0;
+        for (uint32_t j = 0; j < m->dim; j++) {
+            const double x = m->sums[(size_t)c * m->dim + j];
+            length += x * x;
+        }
+        m->scale[c] = length > 0 ? (float)(1 / sqrt(length)) : 0;
+    }
+    return MANN_OK;
+}
+
 static mann_status take_samples(measure *m, mni_pool *pool, mann_error *err)
 {
     const size_t n_chunks = mni_chunk_count(m->n_queries, GROUP);
@@ -287,6 +353,7 @@ mann_status mni_calib_measure(mni_calib *c, const float *rows, const uint32_t *l
                   .kernel = metric == MANN_INNER ? k->ip_rows : k->l2_rows };
     *c = (mni_calib){ 0 };
     mann_status s = choose(&m, per_class, max_queries, err);
+    if (s == MANN_OK) s = sum_classes(&m, err);
     if (s == MANN_OK) s = take_samples(&m, pool, err);
     if (s == MANN_OK) {
         fill_table(&m, c);

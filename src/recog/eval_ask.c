@@ -24,6 +24,7 @@ typedef struct desk {           /* one thread's work space */
     const float *distance;      /* of the present query */
     float *best;                /* nearest distance per class */
     uint32_t *row;              /* and whose it is */
+    float *prototype;           /* cosine: distance to the class's prototype */
     float *top;                 /* MEAN: n_classes x m nearest distances */
     uint32_t m;
     float *vector;              /* room for one row */
@@ -95,26 +96,35 @@ static void nearest_rows(const mni_exam_sheet *e, uint32_t self, desk *d)
     }
 }
 
-/* How well class k answers, as identify.c would have it: -inf where it has no row. */
+/* How well class k answers by one kind of aggregation, as identify.c would have it: -inf
+ * where it has no row. */
 static float class_score(const mni_exam_sheet *e, size_t q, uint32_t self, uint32_t k,
-                         const desk *d)
+                         uint32_t aggregate, const desk *d)
 {
+    const float near = mni_score(e->metric, d->best[k]);
     if (!isfinite(d->best[k])) return -INFINITY;
-    if (e->search->aggregate == MANN_AGGREGATE_MEAN) {
+    if (aggregate == MANN_AGGREGATE_MEAN) {
         const float *top = d->top + (size_t)k * d->m;
         double sum = 0;
         uint32_t n = 0;
         for (; n < d->m && isfinite(top[n]); n++) sum += mni_score(e->metric, top[n]);
         return (float)(sum / n);
     }
-    if (e->search->aggregate == MANN_AGGREGATE_PROTOTYPE) {
+    const int blend = aggregate == MANN_AGGREGATE_BLEND;
+    if (e->sums && (blend || aggregate == MANN_AGGREGATE_PROTOTYPE)) {
         const int mine = self != MNI_NO_ROW && e->row_labels[self] == k;
+        const uint32_t n = e->class_size[k] - (mine ? 1 : 0);
+        if (blend && (n < 2 || !mni_blends(e->metric))) return near;
         if (mine) row_of(e, self, d->vector);
-        return mni_prototype_score(e->metric, e->queries + q * e->dim,
-                                   e->sums + (size_t)k * e->dim, mine ? d->vector : NULL,
-                                   e->class_size[k] - (mine ? 1 : 0), e->dim);
+        const float prototype =
+            e->prototypes && !mine
+                ? mni_score(e->metric, d->prototype[k])
+                : mni_prototype_score(e->metric, e->queries + q * e->dim,
+                                      e->sums + (size_t)k * e->dim,
+                                      mine ? d->vector : NULL, n, e->dim);
+        return blend ? mni_blend_score(near, prototype, n) : prototype;
     }
-    return mni_score(e->metric, d->best[k]);
+    return near;
 }
 
 /* Is the query nearer to the first row than the nearest row of another class is? As
@@ -138,16 +148,23 @@ static int is_shadowed(const mni_exam_sheet *e, uint32_t self, desk *d,
 static void judge(const mni_exam_sheet *e, size_t q, desk *d, mni_outcome *o)
 {
     const uint32_t self = e->self ? e->self[q] : MNI_NO_ROW, own = e->truth[q];
+    const uint32_t how = e->search->aggregate;
     float second = -INFINITY;
     uint32_t rank = 1;
     nearest_rows(e, self, d);
+    if (e->prototypes) {
+        const mni_rows rows = { .data = e->prototypes, .n = e->n_classes,
+                                .dim = (uint32_t)e->dim, .dtype = MNI_F32,
+                                .metric = e->metric };
+        mni_rows_scan(&rows, e->queries + q * e->dim, 0, e->n_classes, d->prototype);
+    }
     o->first = MANN_NO_CLASS;
     o->first_row = o->own_row = MNI_NO_ROW;
-    o->score = -INFINITY;
-    o->own_score = own < e->n_classes ? class_score(e, q, self, own, d) : NAN;
+    o->score = o->judged = -INFINITY;
+    o->own_score = own < e->n_classes ? class_score(e, q, self, own, how, d) : NAN;
     if (own < e->n_classes) o->own_row = d->row[own];
     for (uint32_t k = 0; k < e->n_classes; k++) {
-        const float score = k == own ? o->own_score : class_score(e, q, self, k, d);
+        const float score = k == own ? o->own_score : class_score(e, q, self, k, how, d);
         if (score > o->score) {
             second = o->score;
             o->score = score;
@@ -163,7 +180,8 @@ static void judge(const mni_exam_sheet *e, size_t q, desk *d, mni_outcome *o)
     if (o->scores.n_relevant && e->search->aggregate != MANN_AGGREGATE_MAX &&
         e->search->aggregate != MANN_AGGREGATE_VOTE)
         o->scores.class_rank = rank;
-    const float near = mni_score(e->metric, d->best[o->first]);
+    const float near = class_score(e, q, self, o->first, MANN_AGGREGATE_BLEND, d);
+    o->judged = near;
     /* whoever is refused anyway needs no look-alikes, unless all thresholds are drawn */
     if (e->search->tighten && (near >= e->threshold || e->config->curve_path))
         o->shadowed = (uint8_t)is_shadowed(e, self, d, o);
@@ -210,6 +228,12 @@ static mann_status ask_index(const mni_exam_sheet *e, size_t q, desk *d, mni_out
     o->looked_up = 1;
     o->found = (uint8_t)(n_exact < NEAREST && n_found == n_exact ? NEAREST : n_found);
     mni_near near = { INFINITY, MNI_NO_ROW };
+    for (size_t i = 0; i < e->n_rows; i++)
+        if (i != self && e->row_labels[i] < e->n_classes &&
+            d->distance[i] < near.distance)
+            near = (mni_near){ d->distance[i], (uint32_t)i };
+    o->nearest_right = near.row != MNI_NO_ROW && e->row_labels[near.row] == e->truth[q];
+    near = (mni_near){ INFINITY, MNI_NO_ROW };
     for (size_t k = 0; k < n; k++)
         if (found[k].row != self && e->row_labels[found[k].row] < e->n_classes &&
             mni_nearer(found[k], near))
@@ -245,6 +269,7 @@ static mann_status ask_range(void *ctx, size_t begin, size_t end, size_t chunk,
         mni_alloc_aligned(e->n_rows + 1, QUERIES_A_CHUNK * sizeof *d.distances, 0);
     d.best = mni_alloc((size_t)e->n_classes + 1, sizeof *d.best);
     d.row = mni_alloc((size_t)e->n_classes + 1, sizeof *d.row);
+    d.prototype = mni_alloc((size_t)e->n_classes + 1, sizeof *d.prototype);
     d.vector = mni_alloc(e->dim, sizeof *d.vector);
     d.from_row = mni_alloc(e->search->tighten ? e->n_rows + 1 : 1, sizeof *d.from_row);
     d.m = e->search->best_m ? e->search->best_m : DEFAULT_BEST_M;
@@ -252,8 +277,8 @@ static mann_status ask_range(void *ctx, size_t begin, size_t end, size_t chunk,
     d.top = mean ? mni_alloc((size_t)e->n_classes + 1, d.m * sizeof *d.top) : NULL;
     d.scratch = mni_alloc(mni_metrics_scratch_bytes(e->n_rows, e->n_classes), 1);
     mann_status s =
-        d.distances && d.best && d.scratch && d.row && d.vector && d.from_row &&
-                (d.top || !mean)
+        d.distances && d.best && d.scratch && d.row && d.prototype && d.vector &&
+                d.from_row && (d.top || !mean)
             ? mni_scratch_new(&d.ann, err)
             : mni_fail(err, MANN_E_NOMEM, "eval: distances to %zu rows", e->n_rows);
     if (s == MANN_OK)
@@ -265,6 +290,7 @@ static mann_status ask_range(void *ctx, size_t begin, size_t end, size_t chunk,
     mni_free(d.distances);
     mni_free(d.best);
     mni_free(d.row);
+    mni_free(d.prototype);
     mni_free(d.vector);
     mni_free(d.from_row);
     mni_free(d.top);
@@ -276,7 +302,7 @@ static mann_status ask_range(void *ctx, size_t begin, size_t end, size_t chunk,
 
 /* --- all questions ------------------------------------------------------------------ */
 
-/* PROTOTYPE: the sums of all classes once; the query's own row is taken off again. */
+/* The sums of all classes once; a query's own row is taken off again. */
 static mann_status sum_classes(mni_exam_sheet *e, mann_error *err)
 {
     float *v = mni_alloc(e->dim, sizeof *v);
@@ -289,7 +315,15 @@ static mann_status sum_classes(mni_exam_sheet *e, mann_error *err)
         for (size_t j = 0; j < e->dim; j++) e->sums[(size_t)k * e->dim + j] += v[j];
         e->class_size[k]++;
     }
-    const int ok = v && e->sums && e->class_size;
+    int ok = v && e->sums && e->class_size;
+    if (ok && e->metric == MANN_COSINE) {
+        const size_t n = (size_t)e->n_classes * e->dim;
+        e->prototypes = mni_alloc_aligned(n + 1, sizeof *e->prototypes, 0);
+        ok = e->prototypes != NULL;
+        for (size_t i = 0; ok && i < n; i++) e->prototypes[i] = (float)e->sums[i];
+        for (uint32_t k = 0; ok && k < e->n_classes; k++)
+            mni_prototype_unit(e->prototypes + (size_t)k * e->dim, e->dim);
+    }
     mni_free(v);
     return ok ? MANN_OK : mni_fail(err, MANN_E_NOMEM, "eval: %u prototypes",
                                    (unsigned)e->n_classes);
@@ -299,10 +333,13 @@ mann_status mni_exam_ask(mni_exam_sheet *e, mni_pool *pool, mann_error *err)
 {
     mann_status s = MANN_OK;
     e->recall_step = e->n_queries / MOST_RECALL_QUERIES + 1;
-    if (e->search->aggregate == MANN_AGGREGATE_PROTOTYPE) s = sum_classes(e, err);
+    if (e->search->aggregate == MANN_AGGREGATE_PROTOTYPE ||
+        (mni_blends(e->metric) && e->n_rows > e->n_classes))
+        s = sum_classes(e, err);
     if (s == MANN_OK)
         s = mni_parallel_try(pool, e->n_queries, QUERIES_A_CHUNK, ask_range, e, err);
     mni_free(e->sums);
+    mni_free(e->prototypes);
     mni_free(e->class_size);
     return s;
 }

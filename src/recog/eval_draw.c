@@ -38,7 +38,7 @@ static float badness(const mni_exam_sheet *e, size_t q)
 {
     const mni_outcome *o = &e->outcome[q];
     if (e->truth[q] == MANN_NO_CLASS)
-        return o->verdict != MNI_REFUSED ? o->score - e->threshold : -1;
+        return o->verdict != MNI_REFUSED ? o->judged - e->threshold : -1;
     if (o->scores.n_relevant == 0 || o->scores.class_rank == 1) return -1;
     return o->score - o->own_score;
 }
@@ -226,7 +226,7 @@ mann_status mni_exam_curve(const mni_exam_sheet *e, const char *path, mann_error
     if (!strangers) return mni_fail(err, MANN_E_NOMEM, "eval: scores");
     for (size_t q = 0; q < e->n_queries; q++) {
         const mni_outcome *o = &e->outcome[q];
-        const float score = o->shadowed ? -INFINITY : o->score;
+        const float score = o->shadowed ? -INFINITY : o->judged;
         if (e->truth[q] == MANN_NO_CLASS) strangers[n_strangers++] = score;
         else if (!o->scores.n_relevant) continue;
         else if (o->first == e->truth[q]) members[n_members++] = score;

@@ -109,7 +109,7 @@ static void add_up(const mni_exam_sheet *e, mann_scores *out)
         out->n_self += e->self && e->self[q] != MNI_NO_ROW;
         refused += o->verdict == MNI_REFUSED;
         wrong += o->verdict == MNI_ACCEPTED_WRONG;
-        if (!o->looked_up || o->first != e->truth[q]) continue;
+        if (!o->looked_up || !o->nearest_right) continue;
         n_right++;
         lost += !o->index_right;
     }
@@ -124,8 +124,7 @@ static void add_up(const mni_exam_sheet *e, mann_scores *out)
     out->wrong_known = judged ? share_of(wrong, n_members) : NAN;
     out->ann_recall = share_of(found, sought);
     out->model_error = 1 - t.top1;
-    out->index_error = e->state && e->search->aggregate == MANN_AGGREGATE_MAX
-                           ? share_of(lost, n_right) : NAN;
+    out->index_error = e->state ? share_of(lost, n_right) : NAN;
 }
 
 static void tell_each(const mni_exam_sheet *e, char *name, char *source, size_t size)

@@ -20,11 +20,13 @@ typedef struct mni_outcome {
     uint32_t first, first_row;  /* best class, its nearest row; none: MANN_NO_CLASS */
     uint32_t own_row;           /* nearest row of the right class, or MNI_NO_ROW */
     float score, margin, own_score;
+    float judged;               /* blend of the first class: verdicts are about it */
     uint8_t verdict;
     uint8_t shadowed;           /* tighten: nearest row has a look-alike as near to it */
     uint8_t looked_up;          /* 1: the index was asked too: */
     uint8_t found;              /*    of the exact 10 nearest, how many it found */
-    uint8_t index_right;        /*    its nearest row is of the right class */
+    uint8_t nearest_right;      /*    the exact nearest row is of the right class, */
+    uint8_t index_right;        /*    and the one that it found */
 } mni_outcome;
 
 /* The references, however they came about. */
@@ -41,7 +43,8 @@ typedef struct mni_exam_sheet {
     const mni_state *state;     /* references are this gallery's rows ... */
     const float *rows;          /* ... or these (n_rows x dim) */
     const mann_search *search;
-    double *sums;               /* PROTOTYPE: n_classes x dim, sums of the rows */
+    double *sums;               /* n_classes x dim, of the rows; NULL: not wanted */
+    float *prototypes;          /* cosine: these at unit length */
     uint32_t *class_size;
     /* for those who are told: */
     mni_gallery *g;

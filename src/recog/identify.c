@@ -13,9 +13,11 @@
  *   distance.
  *
  *   prototype   the score of the mean of the class's rows; candidates as for mean.
+ *   blend       half the nearest row, half the prototype. Where no class has two rows it
+ *               is max, and costs as much.
  *
- * The verdict (verdict.c) is always about the best row of the first class: that is what
- * the calibration was measured on. SPDX-License-Identifier: MIT */
+ * The verdict (verdict.c) is always about the blend of the first class, whoever chose it:
+ * that is what the calibration was measured on. SPDX-License-Identifier: MIT */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,9 +42,9 @@ typedef struct judge {
     size_t n, cap;
     float *top;                 /* MEAN: n x m best distances, each sorted */
     size_t top_cap;
-    double *sums;               /* PROTOTYPE: n x dim */
-    float *row;                 /* one row as floats */
-    size_t sums_cap, row_cap;
+    uint32_t *klass, *count;    /* PROTOTYPE, BLEND: of all candidates */
+    float *score;
+    size_t klass_cap, count_cap, score_cap;
 } judge;
 
 static mann_status no_memory(mann_error *err)
@@ -131,47 +133,21 @@ static mann_status mean_of_best(judge *j, const mni_query_view *v, const float *
     return MANN_OK;
 }
 
-/* --- prototype ---------------------------------------------------------------------- */
-
-/* Takes one row into the sum of candidate `at`. */
-static void gather_row(judge *j, const mni_query_view *v, size_t at, uint32_t row)
-{
-    double *sum = j->sums + at * v->dim;
-    mni_state_vector(v->state, row, j->row);
-    for (size_t i = 0; i < v->dim; i++) sum[i] += (double)j->row[i];
-    j->list[at].n_best++;
-}
+/* --- prototype, blend --------------------------------------------------------------- */
 
 static mann_status score_prototypes(judge *j, const mni_query_view *v, const float *query,
-                                    mann_error *err)
+                                    int blend, mann_error *err)
 {
-    const mni_state *s = v->state;
-    const mni_base *b = s->base;
-    if (!mni_grow((void **)&j->sums, &j->sums_cap, j->n * v->dim + 1, sizeof *j->sums) ||
-        !mni_grow((void **)&j->row, &j->row_cap, v->dim, sizeof *j->row))
+    if (!mni_grow((void **)&j->klass, &j->klass_cap, j->n + 1, sizeof *j->klass) ||
+        !mni_grow((void **)&j->count, &j->count_cap, j->n + 1, sizeof *j->count) ||
+        !mni_grow((void **)&j->score, &j->score_cap, j->n + 1, sizeof *j->score))
         return no_memory(err);
-    memset(j->sums, 0, j->n * v->dim * sizeof *j->sums);
-    for (size_t i = 0; i < j->n; i++) {
-        const uint32_t k = j->list[i].klass;
-        if (k >= b->meta.n_classes) continue;
-        for (uint32_t at = b->class_at[k]; at < b->class_at[k + 1] && at < b->rows.n;
-             at++) {
-            const uint32_t row = b->class_rows[at];
-            if (row < b->rows.n && !(v->keep && !v->keep((void *)(uintptr_t)v, row)))
-                gather_row(j, v, i, row);
-        }
-    }
-    for (uint32_t t = 0; t < s->n_tail; t++) {
-        uint32_t row = b->rows.n + t, at;
-        const uint32_t klass = mni_state_class(s, row);
-        if (klass != MANN_NO_CLASS && mni_idmap_get(&j->seen, klass, &at) &&
-            !(v->keep && !v->keep((void *)(uintptr_t)v, row)))
-            gather_row(j, v, at, row);
-    }
+    for (size_t i = 0; i < j->n; i++) j->klass[i] = j->list[i].klass;
+    MNI_TRY(mni_prototypes(&j->asker, v, query, j->klass, j->n, j->score, j->count, err));
     for (size_t i = 0; i < j->n; i++)
-        j->list[i].score =
-            mni_prototype_score((mann_metric)b->meta.metric, query, j->sums + i * v->dim,
-                                NULL, j->list[i].n_best, v->dim);
+        j->list[i].score = blend ? mni_blend_score(j->list[i].score, j->score[i],
+                                                   j->count[i])
+                                 : j->score[i];
     return MANN_OK;
 }
 
@@ -209,19 +185,19 @@ static mann_status judge_query(judge *j, const mni_query_view *v, const float *q
     size_t want = s->k < 2 ? 2 : s->k, n_rows, n;    /* the margin needs a second class */
     const mni_near *rows;
     j->asker.tail_query = NULL;
-    const int means =
-        s->aggregate == MANN_AGGREGATE_MEAN || s->aggregate == MANN_AGGREGATE_PROTOTYPE;
-    if (means && want < 32)
+    const mann_metric metric = (mann_metric)v->state->base->meta.metric;
+    const int blend = s->aggregate == MANN_AGGREGATE_BLEND && mni_blends(metric) &&
+                      v->state->n_live > v->state->n_live_classes;
+    const int prototypes = blend || s->aggregate == MANN_AGGREGATE_PROTOTYPE;
+    if ((s->aggregate == MANN_AGGREGATE_MEAN || prototypes) && want < 32)
         want = 4 * want < 32 ? 32 : 4 * want;
     n_rows = WIDEN * want;
     if (s->aggregate == MANN_AGGREGATE_VOTE && n_rows < m) n_rows = m;
     MNI_TRY(find_classes(j, v, query, want, n_rows, &rows, &n, err));
-    mann_metric metric = (mann_metric)v->state->base->meta.metric;
     for (size_t i = 0; i < j->n; i++)
         j->list[i].score = mni_score(metric, j->list[i].best.distance);
     if (s->aggregate == MANN_AGGREGATE_MEAN) MNI_TRY(mean_of_best(j, v, query, m, err));
-    if (s->aggregate == MANN_AGGREGATE_PROTOTYPE)
-        MNI_TRY(score_prototypes(j, v, query, err));
+    if (prototypes) MNI_TRY(score_prototypes(j, v, query, blend, err));
     if (s->aggregate == MANN_AGGREGATE_VOTE) count_votes(j, v, rows, n, m);
     qsort(j->list, j->n, sizeof *j->list, better);
     return MANN_OK;
@@ -233,9 +209,10 @@ typedef struct job {
     mann_answer *answers;
 } job;
 
-static mann_status write_answer(judge *j, const mni_query_view *v, mann_hit *hits,
-                                mann_answer *answer, mann_error *err)
+static mann_status write_answer(judge *j, const mni_query_view *v, const float *query,
+                                mann_hit *hits, mann_answer *answer, mann_error *err)
 {
+    float score;
     size_t k = v->search->k, n = j->n < k ? j->n : k;
     for (size_t i = 0; i < k; i++) {
         hits[i] = i < n ? mni_query_hit(v, j->list[i].best) : mni_no_hit;
@@ -246,7 +223,10 @@ static mann_status write_answer(judge *j, const mni_query_view *v, mann_hit *hit
                              v->unsure_above };
     if (j->n > 1) answer->margin = j->list[0].score - j->list[1].score;
     if (j->n == 0) return MANN_OK;
-    return mni_query_verdict(&j->asker, v, j->list[0].best, answer, err);
+    const mni_near best = j->list[0].best;
+    if (v->search->aggregate == MANN_AGGREGATE_BLEND) score = j->list[0].score;
+    else MNI_TRY(mni_judged_score(&j->asker, v, query, best, &score, err));
+    return mni_query_verdict(&j->asker, v, best, score, answer, err);
 }
 
 static mann_status identify_range(void *ctx, size_t begin, size_t end, size_t chunk,
@@ -260,15 +240,16 @@ static mann_status identify_range(void *ctx, size_t begin, size_t end, size_t ch
     for (size_t q = begin; q < end && s == MANN_OK; q++) {
         s = judge_query(&j, v, v->queries + q * v->dim, err);
         if (s != MANN_OK) break;
-        s = write_answer(&j, v, work->hits + q * v->search->k,
+        s = write_answer(&j, v, v->queries + q * v->dim, work->hits + q * v->search->k,
                          work->answers ? &work->answers[q] : NULL, err);
     }
     mni_asker_fini(&j.asker);
     mni_idmap_fini(&j.seen);
     mni_free(j.list);
     mni_free(j.top);
-    mni_free(j.sums);
-    mni_free(j.row);
+    mni_free(j.klass);
+    mni_free(j.count);
+    mni_free(j.score);
     return s;
 }
 

@@ -29,8 +29,9 @@ typedef struct mni_asker {
     float *tail;                        /* distances to the tail, of `tail_query` */
     const float *tail_query;
     mni_near *near, *merged;
-    float *row;                         /* (verdict.c) one stored row as a query */
-    size_t near_cap, merged_cap, row_cap;
+    float *row;                         /* one stored row as floats */
+    double *sums;                       /* (prototype.c) */
+    size_t near_cap, merged_cap, row_cap, sums_cap;
 } mni_asker;
 mann_status mni_asker_init(mni_asker *a, const mni_query_view *v, mann_error *err);
 void mni_asker_fini(mni_asker *a);
@@ -47,10 +48,10 @@ mann_hit mni_query_hit(const mni_query_view *v, mni_near near);
 extern const mann_hit mni_no_hit;
 
 /* (verdict.c) Verdict, and threshold if it was tightened, into *answer, where the rest
- * is: from the nearest row of the class that is answered, and the lead. What the asker
- * handed out before is gone. */
+ * is: from the class that is answered, its nearest row and its score (mni_judged_score),
+ * and the lead. What the asker handed out before is gone. */
 mann_status mni_query_verdict(mni_asker *a, const mni_query_view *v, mni_near best,
-                              mann_answer *answer, mann_error *err);
+                              float score, mann_answer *answer, mann_error *err);
 
 /* Who must be nearer than a look-alike of this score needs at least so much. */
 static inline float mni_above(float score) { return nextafterf(score, INFINITY); }

@@ -7,7 +7,7 @@
 #include "os/clock.h"
 #include "os/pages.h"
 #include "os/try.h"
-#include "recog/query.h"
+#include "recog/prototype.h"
 
 const mann_hit mni_no_hit = { UINT64_MAX, MANN_NO_CLASS, -INFINITY, INFINITY };
 
@@ -105,6 +105,7 @@ void mni_asker_fini(mni_asker *a)
     mni_free(a->near);
     mni_free(a->merged);
     mni_free(a->row);
+    mni_free(a->sums);
     *a = (mni_asker){ 0 };
 }
 
@@ -189,7 +190,11 @@ static mann_status search_range(void *ctx, size_t begin, size_t end, size_t chun
         mann_answer *answer = &j->answers[q];
         *answer = (mann_answer){ MANN_UNKNOWN, (uint32_t)n, margin_of(hits, n),
                                  v->known_above, v->unsure_above };
-        if (n) s = mni_query_verdict(&a, v, rows[0], answer, err);
+        if (n == 0) continue;
+        const mni_near best = rows[0];          /* `rows` does not live so long */
+        float score;
+        s = mni_judged_score(&a, v, v->queries + q * v->dim, best, &score, err);
+        if (s == MANN_OK) s = mni_query_verdict(&a, v, best, score, answer, err);
     }
     mni_asker_fini(&a);
     return s;

@@ -1,7 +1,7 @@
-/* verdict.c - known, unsure or unknown: what the nearest row of the answered class is
- * worth.
+/* verdict.c - known, unsure or unknown: what the answered class is worth.
  *
- * The threshold is the gallery's: so many of a hundred strangers come nearer to somebody.
+ * The threshold is the gallery's: so many of a hundred strangers come nearer to somebody,
+ * measured as the score of a class is (prototype.h).
  * Between two things that look alike that is not near enough, for whoever stands between
  * them is near to both. `tighten` asks more of such a row: the photo q must be nearer to
  * it than its own look-alike is, the nearest row of another class.
@@ -48,10 +48,9 @@ static mann_status look_alike(mni_asker *a, const mni_query_view *v, uint32_t ro
 }
 
 mann_status mni_query_verdict(mni_asker *a, const mni_query_view *v, mni_near best,
-                              mann_answer *answer, mann_error *err)
+                              float score, mann_answer *answer, mann_error *err)
 {
     const mann_metric metric = (mann_metric)v->state->base->meta.metric;
-    const float score = mni_score(metric, best.distance);
     /* The lead is in units of the score: stated for cosine; elsewhere any lead will
      * do. */
     const float lead = metric == MANN_COSINE ? v->search->min_margin : 0;
@@ -68,7 +67,8 @@ mann_status mni_query_verdict(mni_asker *a, const mni_query_view *v, mni_near be
         if (rival >= v->known_above) answer->threshold = mni_above(rival);
         /* as near to a twin by another name: possible where a score has no end (inner) */
         if (!(answer->margin > 0)) return MANN_OK;
+        if (!(mni_score(metric, best.distance) > rival)) return MANN_OK;
     }
-    if (score >= answer->threshold) answer->verdict = MANN_KNOWN;
+    answer->verdict = MANN_KNOWN;
     return MANN_OK;
 }
