@@ -13,8 +13,8 @@
  *   distance.
  *
  *   prototype   the score of the mean of the class's rows; candidates as for mean.
- *   blend       half the nearest row, half the prototype. Where no class has two rows it
- *               is max, and costs as much.
+ *   blend       half the nearest row, half the prototype, of the 2 k nearest classes.
+ *               Where no class has two rows it is max, and costs as much.
  *
  * The verdict (verdict.c) is always about the blend of the first class, whoever chose it:
  * that is what the calibration was measured on. SPDX-License-Identifier: MIT */
@@ -27,7 +27,11 @@
 #include "recog/prototype.h"
 #include "recog/query.h"
 
-enum { DEFAULT_BEST_M = 3, DEFAULT_VOTERS = 10, WIDEN = 4, QUERIES_A_CHUNK = 8 };
+enum {
+    DEFAULT_BEST_M = 3, DEFAULT_VOTERS = 10, WIDEN = 4, QUERIES_A_CHUNK = 8,
+    BLENDED = 16                /* classes at least: of 10,000 queries none had its first
+                                 * class farther down by its nearest row (README.md) */
+};
 
 typedef struct candidate {
     uint32_t klass, votes, n_best;
@@ -189,11 +193,13 @@ static mann_status judge_query(judge *j, const mni_query_view *v, const float *q
     const int blend = s->aggregate == MANN_AGGREGATE_BLEND && mni_blends(metric) &&
                       v->state->n_live > v->state->n_live_classes;
     const int prototypes = blend || s->aggregate == MANN_AGGREGATE_PROTOTYPE;
-    if ((s->aggregate == MANN_AGGREGATE_MEAN || prototypes) && want < 32)
+    if (blend) want = 2 * want < BLENDED ? BLENDED : 2 * want;
+    else if ((s->aggregate == MANN_AGGREGATE_MEAN || prototypes) && want < 32)
         want = 4 * want < 32 ? 32 : 4 * want;
-    n_rows = WIDEN * want;
+    n_rows = (blend ? 2 : WIDEN) * want;
     if (s->aggregate == MANN_AGGREGATE_VOTE && n_rows < m) n_rows = m;
     MNI_TRY(find_classes(j, v, query, want, n_rows, &rows, &n, err));
+    if (blend && j->n > want) j->n = want;
     for (size_t i = 0; i < j->n; i++)
         j->list[i].score = mni_score(metric, j->list[i].best.distance);
     if (s->aggregate == MANN_AGGREGATE_MEAN) MNI_TRY(mean_of_best(j, v, query, m, err));
