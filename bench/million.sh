@@ -55,6 +55,6 @@ for strength in 0.25 0.5 1; do
             --first-class $((n / 4 * quarter + 1)) $toys
     done
     "$m" synth -q -o "$q" --classes "$asked" --first-class $((n + 1)) --strength $strength $toys
-    step "ask_$((asked * 2))_at_$strength" "$m" eval "$dir/gallery.mann" "$q" -j1 --far 0.01
+    step "ask_$((asked * 2))_at_$strength" "$m" eval -q "$dir/gallery.mann" "$q" --far 0.01
     cat "$dir/out"
 done
