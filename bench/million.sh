@@ -37,7 +37,6 @@ step() {
     echo "$name $begin $(date +%s.%N) $rss" |
         awk '{ printf "%-28s %9.2f s   %s %s\n", $1, $3 - $2, $4, $5 }'
 }
-figure() { awk -v name="$1" '$1 == name { print $2; exit }' "$dir/out"; }
 
 step draw "$m" synth -q -o "$dir/refs" --classes "$n" --strength "$refs" $toys
 step embed "$m" extract -q "$dir/refs" --model "$model" -o "$dir/rows.mann"
@@ -47,6 +46,8 @@ step read_every_byte "$m" verify -q "$dir/gallery.mann"
 photo=$(find "$dir/refs/class_000007" -name '*.png')
 step open_and_ask_once "$m" search "$dir/gallery.mann" "$photo" -j1
 cat "$dir/out"
+grep -q '^    1  class_000007  *1\.0000 ' "$dir/out" ||
+    { echo 'million.sh: a photo of the gallery was not found' >&2; exit 1; }
 for strength in 0.25 0.5 1; do
     q=$dir/ask_$strength
     rm -rf "$q"
@@ -57,4 +58,11 @@ for strength in 0.25 0.5 1; do
     "$m" synth -q -o "$q" --classes "$asked" --first-class $((n + 1)) --strength $strength $toys
     step "ask_$((asked * 2))_at_$strength" "$m" eval -q "$dir/gallery.mann" "$q" --far 0.01
     cat "$dir/out"
+    n_asked=$(awk '$1 == "queries" { print $2 }' "$dir/out")
+    [ "$n_asked" = $((asked / 4 * 4)) ] ||
+        { echo "million.sh: $n_asked members answered of $asked" >&2; exit 1; }
 done
+set -- $(find "$dir/ask_0.5" -type d -name 'class_*' | wc -l)
+step "search_$1_photos" "$m" search -q "$dir/gallery.mann" "$dir/ask_0.5" -j1 -k 5
+"$m" search -v "$dir/gallery.mann" "$dir/ask_0.5" -j1 -k 5 2>&1 > "$dir/out" |
+    grep -E '^ *(embed|search) ' | tail -n 2
