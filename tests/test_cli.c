@@ -195,7 +195,7 @@ static void mistakes_are_named(void)
         { "search", "g a.png -z", "unknown option -z" },
         { "search", "g a.png -ef 3", "unknown option -ef; did you mean --ef?" },
         { "search", "g --aggregate median",
-          "--aggregate: 'median', wanted one of blend, max, mean, "
+          "--aggregate: 'median', wanted one of blend, max, mean, vote, "
           "prototype" },
         { "synth", "-o d --conditions pose,fog",
           "--conditions: 'fog', wanted a list of all, none, pose, "
