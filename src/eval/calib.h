@@ -21,8 +21,9 @@ enum { MNI_CALIB_SIZES = 20, MNI_CALIB_RATES = 8, MNI_CALIB_GENUINE = 21 };
  * many of each. */
 enum { MNI_CALIB_PHOTOS = 3 };
 /* A gallery of so many classes is measured itself: how near its kind of stranger comes, a
- * model that held out other kinds cannot know. Fewer say less than the model does. */
-enum { MNI_CALIB_OWN = 100 };
+ * model that held out other kinds cannot know (README.md: wrong by a factor of fifty,
+ * where 22 classes scatter by a few). Fewer say less than the model does. */
+enum { MNI_CALIB_OWN = 20 };
 #define MNI_CALIB_TAG "CALB"
 
 typedef struct mni_calib {
