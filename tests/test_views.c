@@ -311,7 +311,12 @@ static void count(void *user, const mann_eval_query *q)
 
 /* An evaluation says of a photo that is not in the gallery what a search does: the two
  * compute scores of classes in ways of their own. */
-typedef struct same_as { mann_gallery *g; const char *set; mann_search how; int n; } same_as;
+typedef struct same_as {
+    mann_gallery *g;
+    const char *set;
+    mann_search how;
+    int n;
+} same_as;
 
 static void as_identify(void *user, const mann_eval_query *q)
 {
