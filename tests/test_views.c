@@ -151,7 +151,7 @@ static void draw_set(const char *root, int classes, int views)
 }
 
 static mann_gallery *gallery_by(mann_model *m, const char *name, uint32_t views,
-                                const char *set, uint32_t threads)
+                                mann_metric metric, const char *set, uint32_t threads)
 {
     mann_gallery_config c;
     mann_gallery *g;
@@ -161,6 +161,7 @@ static mann_gallery *gallery_by(mann_model *m, const char *name, uint32_t views,
     mann_gallery_config_fill(&c, sizeof c);
     c.model = m;
     c.views = views;
+    c.metric = metric;
     CHECK_OK(mann_pool_new(&p, threads, NULL));
     CHECK_FINE(mann_gallery_create(&g, in_dir(name), &c, &e), e);
     CHECK_FINE(mann_dataset_open(&d, set, NULL, &e), e);
@@ -176,27 +177,29 @@ static mann_gallery *gallery_of(const char *name, uint32_t views, const char *se
 {
     mann_model *m;
     CHECK_OK(mann_model_new(&m, "pixels", 0, 0, NULL));
-    mann_gallery *g = gallery_by(m, name, views, set, threads);
+    mann_gallery *g = gallery_by(m, name, views, MANN_COSINE, set, threads);
     mann_model_free(m);
     return g;
 }
 
-/* A model whose held-out classes were all but one point: nobody would be known. */
-static mann_model *model_of_twins(void)
+/* A model whose held-out classes were all but one point (apart 0: nobody would be known)
+ * or at right angles (1: anybody would). */
+static mann_model *model_that_held_out(int apart)
 {
-    enum { CLASSES = 12, ROWS = 2 * CLASSES };
-    float rows[2 * ROWS];
+    enum { CLASSES = 12, ROWS = 2 * CLASSES, WIDE = CLASSES + 1 };
+    float rows[ROWS * WIDE] = { 0 };
     uint32_t labels[ROWS];
     mann_model *m;
     mni_calib c;
     for (uint32_t i = 0; i < ROWS; i++) {
-        rows[2 * i] = 1;
-        rows[2 * i + 1] = 1e-3f * (float)(i + 1);
+        float *row = rows + WIDE * i;
+        row[CLASSES] = apart ? 1e-3f : 1;
+        row[i / 2] = (apart ? 1 : 1e-3f) * (float)(i + 1);
         labels[i] = i / 2;
-        CHECK_OK(mni_rows_prepare(MANN_COSINE, rows + 2 * i, 2, "row", i, NULL));
+        CHECK_OK(mni_rows_prepare(MANN_COSINE, row, WIDE, "row", i, NULL));
     }
-    CHECK_OK(mni_calib_measure(&c, rows, labels, ROWS, 2, CLASSES, MANN_COSINE, 0, 0, 1,
-                               NULL, NULL));
+    CHECK_OK(mni_calib_measure(&c, rows, labels, ROWS, WIDE, CLASSES, MANN_COSINE, 0, 0,
+                               1, NULL, NULL));
     uint8_t *bytes = mni_alloc(mni_calib_bytes(), 1);
     CHECK(bytes);
     mni_calib_encode(&c, bytes);
@@ -206,36 +209,62 @@ static mann_model *model_of_twins(void)
     return m;
 }
 
-/* Of 19 classes the model knows more than the gallery, of 20 the gallery does; an
- * evaluation goes by the same rule. */
+static float threshold_of(mann_gallery *g)
+{
+    float v[768] = { 1 };
+    mann_hit hit;
+    mann_answer a;
+    mann_search s;
+    mann_search_fill(&s, sizeof s, 1);
+    CHECK_OK(mann_gallery_identify(g, (mann_matrix){ v, 1, 768, 0 }, &s, NULL, &hit, &a,
+                                   NULL));
+    return a.threshold;
+}
+
+/* Of 20 classes the gallery is believed; of 8 to 19 whichever is stricter, the gallery or
+ * the model; of 7 the model. An evaluation goes by the same rule. */
 static void calibrated_on_itself(void)
 {
-    for (int classes = 19; classes <= 20; classes++) {
-        const char *set = in_dir(classes == 19 ? "few" : "many");
-        float v[768] = { 1 };
-        mann_hit hit;
-        mann_answer a;
-        mann_search s;
+    static const int n_classes[] = { 7, 8, 19, 20 };
+    for (int i = 0; i < 8; i++) {
+        const int classes = n_classes[i / 2], apart = i % 2;
+        char name[32], mann[32];
         mann_eval_config c;
         mann_scores r = { .struct_size = sizeof r };
+        snprintf(name, sizeof name, "set%d", i);
+        snprintf(mann, sizeof mann, "set%d.mann", i);
+        const char *set = in_dir(name);
         draw_set(set, classes, 3);
-        mann_model *m = model_of_twins();
-        const char *name = classes == 19 ? "few.mann" : "many.mann";
-        mann_gallery *g = gallery_by(m, name, 0, set, 1);
-        mann_search_fill(&s, sizeof s, 1);
-        CHECK_OK(mann_gallery_identify(g, (mann_matrix){ v, 1, 768, 0 }, &s, NULL, &hit,
-                                       &a, NULL));
-        CHECK((a.threshold > 0.9999f) == (classes == 19));
+        mann_model *m = model_that_held_out(apart);
+        mann_gallery *g = gallery_by(m, mann, 0, MANN_COSINE, set, 1);
+        const float t = threshold_of(g);
+        CHECK((t > 0.9999f) == (classes < 20 && !apart));
+        CHECK((t < 0.1f) == (classes < 8 && apart));
         mann_dataset *d;
         CHECK_OK(mann_dataset_open(&d, set, NULL, NULL));
         mann_eval_config_fill(&c, sizeof c);
         c.refs = 2;
         CHECK_OK(mann_evaluate(g, d, &c, NULL, NULL, NULL, &r, NULL));
-        CHECK((r.fnir == 1) == (classes == 19));
+        CHECK((r.fnir == 1) == (classes < 20 && !apart));
         mann_dataset_free(d);
         mann_gallery_free(g);
         mann_model_free(m);
     }
+}
+
+/* What was measured of cosines says nothing of distances. */
+static void not_calibrated_by_another_metric(void)
+{
+    const char *set = in_dir("seven");
+    draw_set(set, 7, 2);
+    mann_model *m = model_that_held_out(1);
+    mann_gallery *g = gallery_by(m, "cosine.mann", 0, MANN_COSINE, set, 1);
+    CHECK(isfinite(threshold_of(g)));
+    mann_gallery_free(g);
+    g = gallery_by(m, "l2.mann", 0, MANN_L2, set, 1);
+    CHECK(isnan(threshold_of(g)));
+    mann_gallery_free(g);
+    mann_model_free(m);
 }
 
 typedef struct seen { float *rows; size_t n; } seen;
@@ -528,6 +557,7 @@ static void same_prototype(void)
 
 const test_case views_tests[] = {
     { "calibrated_on_itself", calibrated_on_itself, 0 },
+    { "not_calibrated_by_another_metric", not_calibrated_by_another_metric, 0 },
     { "counts_and_windows", counts_and_windows, 0 },
     { "means", means, 0 },
     { "prototypes", prototypes, 0 },

@@ -39,7 +39,6 @@ enum {
     GROUP = 8,   /* queries that share a pass over a block of rows: a chunk */
     BLOCK = 256, /* rows of a block */
     MAX_QUERIES = 4096,
-    MIN_CLASSES = 8,
     TAIL = 30 /* queries in the tail that a quantile is read from or extended from */
 };
 
@@ -265,9 +264,9 @@ static mann_status choose(measure *m, uint32_t per_class, size_t max_queries,
         m->met[i] = per_class == 0 || n_met[c] <= per_class;
     }
     mni_free(n_met);
-    if (m->n_classes < MIN_CLASSES)
+    if (m->n_classes < MNI_CALIB_FEWEST)
         return mni_fail(err, MANN_E_ARG, "calibration: %u classes, wanted %d or more",
-                        (unsigned)m->n_classes, MIN_CLASSES);
+                        (unsigned)m->n_classes, MNI_CALIB_FEWEST);
     for (uint32_t i = m->n_classes; i > 1; i--) {
         uint32_t j = mni_rng_below(&r, i), t = m->circle[i - 1];
         m->circle[i - 1] = m->circle[j];

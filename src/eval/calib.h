@@ -20,10 +20,11 @@ enum { MNI_CALIB_SIZES = 20, MNI_CALIB_RATES = 8, MNI_CALIB_GENUINE = 21 };
  * nearest of twenty is nearer than the nearest of three, so a model is measured with so
  * many of each. */
 enum { MNI_CALIB_PHOTOS = 3 };
-/* A gallery of so many classes is measured itself: how near its kind of stranger comes, a
- * model that held out other kinds cannot know (README.md: wrong by a factor of fifty,
- * where 22 classes scatter by a few). Fewer say less than the model does. */
-enum { MNI_CALIB_OWN = 20 };
+/* A gallery of so many classes is measured itself, and that is believed: how near its
+ * kind of stranger comes, a model that held out other kinds cannot know (README.md: wrong
+ * by a factor of fifty, where 22 classes scatter by a few). Fewer, from MNI_CALIB_FEWEST
+ * on, are measured as well, and the stricter of the two is believed. */
+enum { MNI_CALIB_FEWEST = 8, MNI_CALIB_OWN = 20 };
 #define MNI_CALIB_TAG "CALB"
 
 typedef struct mni_calib {
@@ -46,7 +47,7 @@ extern const float mni_calib_rates[MNI_CALIB_RATES];
  * in turn is the query, other classes are its impostors, other rows of its class its
  * genuines. per_class: so many rows of each class (the first) can be met, all can ask; 0:
  * all. Blockwise: memory O(n). More than max_queries rows: that many are drawn by
- * seed (0: 4096). Needs >= 8 classes. Distances that are not finite (the vectors are, but
+ * seed (0: 4096). Needs MNI_CALIB_FEWEST classes. Distances that are not finite (the vectors are, but
  * larger than 1e18) say nothing: n_sizes is 0 then, as without a calibration. */
 mann_status mni_calib_measure(mni_calib *c, const float *rows, const uint32_t *labels,
                               size_t n, uint32_t dim, uint32_t n_classes,
@@ -67,6 +68,12 @@ float mni_calib_fnmr(const mni_calib *c, float threshold);
  * Beyond the measured sizes and rates it is extrapolated (src/eval/README.md). NaN if not
  * calibrated. */
 float mni_calib_threshold(const mni_calib *c, uint64_t n_classes, float false_accept);
+/* The same for a gallery of n_rows, from its own table and its model's (either may be
+ * without sizes): which of them is believed, MNI_CALIB_OWN says. as_model: photos are
+ * looked at as the model was measured; if not, its table serves only where there is no
+ * other. */
+float mni_calib_decide(const mni_calib *own, const mni_calib *model, int as_model,
+                       uint64_t n_classes, uint64_t n_rows, float false_accept);
 
 /* Are all scores finite and rising, as decode asks? */
 int         mni_calib_is_sane(const mni_calib *c);

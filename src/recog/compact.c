@@ -108,8 +108,7 @@ static mann_status lay_out(mni_base_plan *p, mann_error *err)
     return MANN_OK;
 }
 
-/* Fewer classes than this say nothing about strangers. */
-enum { CALIBRATE_CLASSES = 8, CALIBRATE_QUERIES = 2048 };
+enum { CALIBRATE_QUERIES = 2048 };
 
 static mann_status calibrate(mni_base_plan *p, mni_pool *pool, mann_error *err)
 {
@@ -243,19 +242,17 @@ static mann_status make_plan(mni_gallery *g, mni_base_plan *p, const char *spec,
     p->meta.next_id = g->next_id;
     p->calib = old->calib;
     MNI_TRY(gather(p, err));
-    int due =
-        measure == MNI_MEASURE_YES ||
-        (measure == MNI_MEASURE_DUE &&
-         (!old->calib.n_sizes || p->n >= 2 * (uint64_t)old->meta.n_calibrated_rows));
-    mni_mutex_lock(&g->lock);
-    const int model_knows = g->model_calib.n_sizes != 0;
-    mni_mutex_unlock(&g->lock);
-    const int few = p->state->n_live_classes < MNI_CALIB_OWN;
-    const int by_model = model_knows && few && !old->meta.views;
-    if (by_model || p->state->n_live_classes == 0) due = 0;
-    if (due && p->state->n_live_classes >= CALIBRATE_CLASSES)
+    const uint32_t n_classes = p->state->n_live_classes;
+    int due = n_classes > 0 &&
+              (measure == MNI_MEASURE_YES ||
+               (measure == MNI_MEASURE_DUE &&
+                (!old->calib.n_sizes ||
+                 p->n >= 2 * (uint64_t)old->meta.n_calibrated_rows ||
+                 (old->calib.n_classes < MNI_CALIB_OWN && n_classes >= MNI_CALIB_OWN))));
+    const mni_calib model = mni_gallery_model_calib(g, (mann_metric)old->meta.metric);
+    if (due && n_classes >= MNI_CALIB_FEWEST)
         MNI_TRY(calibrate(p, pool, err));
-    else if (due && !p->calib.n_sizes)
+    else if (due && !p->calib.n_sizes && !model.n_sizes)
         tell(
             h, MANN_NOTE_INFO,
             "too few classes to learn how near strangers come: every answer will be "

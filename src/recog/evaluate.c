@@ -252,15 +252,12 @@ static mann_status from_split(mni_gallery *g, const mni_labelled *set, const vec
 {
     split p = { 0 };
     mann_status s = make_split(&p, v, set->n_classes, c, err);
-    /* as for a gallery; a model that was measured looking once says nothing of views */
-    const int own = !g->model_calib.n_sizes || mni_gallery_views(g) ||
-                    p.n_known >= MNI_CALIB_OWN;
-    mni_calib calib = own ? (mni_calib){ 0 } : g->model_calib;
+    mni_calib calib = { 0 };
     if (s == MANN_OK && p.n_queries == 0)
         s = mni_fail(err, MANN_E_NOT_FOUND,
                      "eval: with %u references a class no photo is left to ask",
                      (unsigned)c->refs);
-    if (s == MANN_OK && own && p.n_known >= 8)
+    if (s == MANN_OK && p.n_known >= MNI_CALIB_FEWEST)
         s = mni_calib_measure(&calib, p.refs, p.ref_labels, p.n_refs, (uint32_t)v->dim,
                               p.n_known, v->metric, 0, 0, c->seed, pool, err);
     if (s == MANN_OK) {
@@ -268,7 +265,7 @@ static mann_status from_split(mni_gallery *g, const mni_labelled *set, const vec
         float rate = search->false_accept > 0 ? search->false_accept
                                               : state->base->meta.false_accept;
         mni_state_release(state);
-        const uint64_t crowd = own ? p.n_known : mni_calib_crowd(p.n_known, p.n_refs);
+        const mni_calib model = mni_gallery_model_calib(g, v->metric);
         mni_exam_sheet e = { .queries = p.queries,
                    .truth = p.truth,
                    .row_labels = p.ref_labels,
@@ -276,7 +273,9 @@ static mann_status from_split(mni_gallery *g, const mni_labelled *set, const vec
                    .n_rows = p.n_refs,
                    .dim = v->dim,
                    .n_classes = p.n_known,
-                   .threshold = mni_calib_threshold(&calib, crowd, rate),
+                   .threshold = mni_calib_decide(&calib, &model,
+                                                 !mni_gallery_views(g), p.n_known,
+                                                 p.n_refs, rate),
                    .min_margin = search->min_margin,
                    .metric = v->metric,
                    .rows = p.refs,

@@ -40,25 +40,27 @@ void mni_gallery_give_scratch(mni_gallery *g, mni_scratch *s)
     mni_scratch_free(s);
 }
 
-/* The model's calibration, measured on held-out classes, comes before the gallery's own
- * where that was measured on few. */
+mni_calib mni_gallery_model_calib(mni_gallery *g, mann_metric metric)
+{
+    mni_mutex_lock(&g->lock);
+    mni_calib c = g->model_calib;
+    mni_mutex_unlock(&g->lock);
+    if (c.metric != (uint32_t)metric) c = (mni_calib){ 0 };
+    return c;
+}
+
 void mni_gallery_thresholds(mni_gallery *g, const mni_state *s, float false_accept,
                             float *known, float *unsure)
 {
-    mni_mutex_lock(&g->lock);
-    /* The model was measured looking once: what was measured here looks as we do. */
-    const int own = !g->model_calib.n_sizes ||
-                    (s->base->meta.views && s->base->calib.n_sizes) ||
-                    s->base->calib.n_classes >= MNI_CALIB_OWN;
-    mni_calib c = own ? s->base->calib : g->model_calib;
-    mni_mutex_unlock(&g->lock);
-    if (false_accept <= 0) false_accept = s->base->meta.false_accept;
+    const mni_meta *m = &s->base->meta;
+    const mni_calib model = mni_gallery_model_calib(g, (mann_metric)m->metric);
+    if (false_accept <= 0) false_accept = m->false_accept;
     float lax = 5 * false_accept < 0.5f ? 5 * false_accept : 0.5f;
-    const uint64_t n = own ? s->n_live_classes
-                           : mni_calib_crowd(s->n_live_classes, s->n_live);
-    *known = mni_calib_threshold(&c, n, false_accept);
     if (lax < false_accept) lax = false_accept;
-    *unsure = mni_calib_threshold(&c, n, lax);
+    *known = mni_calib_decide(&s->base->calib, &model, !m->views, s->n_live_classes,
+                              s->n_live, false_accept);
+    *unsure = mni_calib_decide(&s->base->calib, &model, !m->views, s->n_live_classes,
+                               s->n_live, lax);
 }
 
 uint32_t mni_gallery_views(mni_gallery *g)

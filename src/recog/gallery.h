@@ -118,6 +118,8 @@ int  mni_told_record(mni_told *t, const mni_state *s, uint32_t row, mann_record 
 mann_status mni_gallery_take_scratch(mni_gallery *g, mni_scratch **out, mann_error *err);
 void mni_gallery_give_scratch(mni_gallery *g, mni_scratch *s);      /* NULL ok */
 mni_state *mni_gallery_state(mni_gallery *g);
+/* What the model's training measured, where that is of scores of this metric. */
+mni_calib mni_gallery_model_calib(mni_gallery *g, mann_metric metric);
 /* Thresholds for this state: score for `known`, score for `unsure`; NaN without
  * calibration. */
 void mni_gallery_thresholds(mni_gallery *g, const mni_state *s, float false_accept,
