@@ -47,8 +47,9 @@ extern const float mni_calib_rates[MNI_CALIB_RATES];
  * in turn is the query, other classes are its impostors, other rows of its class its
  * genuines. per_class: so many rows of each class (the first) can be met, all can ask; 0:
  * all. Blockwise: memory O(n). More than max_queries rows: that many are drawn by
- * seed (0: 4096). Needs MNI_CALIB_FEWEST classes. Distances that are not finite (the vectors are, but
- * larger than 1e18) say nothing: n_sizes is 0 then, as without a calibration. */
+ * seed (0: 4096). Needs MNI_CALIB_FEWEST classes. Distances that are not finite (the
+ * vectors are, but larger than 1e18) say nothing: n_sizes is 0 then, as without a
+ * calibration. */
 mann_status mni_calib_measure(mni_calib *c, const float *rows, const uint32_t *labels,
                               size_t n, uint32_t dim, uint32_t n_classes,
                               mann_metric metric, uint32_t per_class,
