@@ -127,7 +127,7 @@ TRAIN = src/train/dataset.c src/train/cache.c src/train/sampler.c src/train/augm
 	src/train/augment_lens.c src/train/preview.c src/train/head.c \
 	src/train/loader.c src/train/split.c src/train/pictures.c src/train/lookalike.c src/train/examine.c src/train/watch.c \
 	src/train/prepare.c src/train/memory.c src/train/loop.c src/train/checkpoint.c src/train/train_log.c \
-	src/train/curves.c src/train/stored.c src/train/joined.c src/train/packing.c
+	src/train/curves.c src/train/stored.c src/train/joined.c src/train/packing.c src/train/sizes.c
 
 # --- L4 recog: the gallery --------------------------------------------------------------------------------------------------
 RECOG = src/recog/stable.c src/recog/state.c src/recog/base_file.c src/recog/base_write.c src/recog/lockfile.c src/recog/gallery.c \
@@ -173,7 +173,7 @@ TEST_INDEX = tests/ann_help.c tests/test_ann_forged.c tests/test_ann_life.c test
 	tests/hnsw_help.c tests/test_hnsw.c tests/test_hnsw_change.c tests/test_hnsw_rows.c
 TEST_EVAL = tests/test_views.c tests/test_retrieval.c tests/test_metrics.c tests/test_calib.c
 TEST_TRAIN = tests/train_set.c tests/train_world.c tests/test_augment.c tests/test_head.c tests/test_train.c \
-	tests/test_train_loop.c tests/test_train_ways.c
+	tests/test_train_loop.c tests/test_train_ways.c tests/test_train_sizes.c
 TEST_RECOG = tests/crash_world.c tests/test_crash.c tests/test_crash_sites.c tests/test_crash_whole.c tests/test_damage.c tests/test_costs.c \
 	tests/gallery_help.c tests/test_gallery.c tests/test_gallery_files.c \
 	tests/test_gallery_order.c tests/test_keys.c tests/test_round.c tests/test_lazy.c tests/test_lock.c tests/test_sync.c tests/test_whole.c \

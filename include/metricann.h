@@ -356,6 +356,10 @@ typedef struct mann_train_config {
      * held-out classes examine; no checkpoints (it is soon done again). Where no epoch is
      * better than what it began with, that is what remains (best_epoch 0). */
     uint32_t freeze, head_copies;
+    /* The first first_share (0.5) of all steps see pictures of first_size pixels a side,
+     * 8 .. the network's input - 1: cheaper steps first. 0: none */
+    uint32_t first_size;
+    float    first_share;
 } mann_train_config;
 void        mann_train_config_fill(mann_train_config *c, size_t size);
 /* What mann_train(m, .., c, p, ..) takes at most beside m, p and the data set's list of

@@ -26,6 +26,7 @@ static void complete(mann_train_config *c)
     if (!c->keep_checkpoints) c->keep_checkpoints = d.keep_checkpoints;
     if (c->learning_rate == 0) c->learning_rate = d.learning_rate;
     if (c->validation_share == 0) c->validation_share = d.validation_share;
+    if (c->first_share == 0) c->first_share = d.first_share;
     if (!c->cache_bytes) c->cache_bytes = d.cache_bytes;
 }
 
@@ -64,6 +65,8 @@ static mann_status check(const mann_train_config *c, mann_error *err)
     MNI_TRY(real("clip", c->clip, 0, INFINITY, err));
     MNI_TRY(whole("hard_classes", c->hard_classes, 0, 64, err));
     MNI_TRY(real("ema", c->ema, 0, 0.999999f, err));
+    if (c->first_size) MNI_TRY(whole("first_size", c->first_size, 8, 1023, err));
+    MNI_TRY(real("first_share", c->first_share, 1e-3f, 1, err));
     if (c->proxy_rate != 0)
         MNI_TRY(real("proxy_rate", c->proxy_rate, 1e-9f, 1e3f, err));
     return real("validation_share", c->validation_share, 0, 0.9f, err);

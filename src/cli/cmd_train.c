@@ -72,6 +72,8 @@ static void take_numbers(const mni_options *o, mann_train_config *t)
     t->cap_set = mni_opt_u32(o, MNI_OPT_CAP_SET);
     t->hard_classes = mni_opt_u32(o, MNI_OPT_HARD_CLASSES);
     t->ema = (float)mni_opt_float(o, MNI_OPT_EMA);
+    t->first_size = mni_opt_u32(o, MNI_OPT_FIRST_SIZE);
+    t->first_share = (float)mni_opt_float(o, MNI_OPT_FIRST_SHARE);
     t->proxy_rate = (float)mni_opt_float(o, MNI_OPT_PROXY_LR);
     t->validation_share = (float)mni_opt_float(o, MNI_OPT_VAL_SHARE);
     t->seed = mni_opt_u64(o, MNI_OPT_SEED);

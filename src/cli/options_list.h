@@ -392,6 +392,12 @@ OPTION(CLIP, "clip", 0, FLOAT, "X", "0", 0, 1e9, C(TRAIN), "clip-norm grad-clip"
 OPTION(EMA, "ema", 0, FLOAT, "X", "0", 0, 0.999999, C(TRAIN), "ema-decay model-ema",
     "examine and keep the running mean of the weights, this share of it the old mean, "
     "0.999 say; 0: the weights themselves")
+OPTION(FIRST_SIZE, "first-size", 0, U32, "PIXELS", "0", 0, 1023, C(TRAIN),
+    "progressive-size small-size",
+    "show the first part of the steps smaller pictures, of so many pixels a side: these "
+    "steps are cheaper; 0: none")
+OPTION(FIRST_SHARE, "first-share", 0, FLOAT, "X", "0.5", 0.001, 1, C(TRAIN), "",
+    "the share of the steps that --first-size is for")
 OPTION(WARMUP, "warmup", 0, U32, "N", "", 1, 16777216, C(TRAIN), "warmup-steps",
     "steps in which the rate climbs; default 200, at most a tenth of all")
 OPTION(CLASSES_PER_BATCH, "classes-per-batch", 'P', U32, "N", "24", 2, 32768,

@@ -116,8 +116,10 @@ static mann_status learn(mni_trainer *t, mni_loss_result *r, mann_error *err)
     const mann_train_config *c = &t->config;
     const mni_loss_config loss = loss_config(t);
     const mni_batch *b;
+    const float *input;
     MNI_TRY(mni_loader_next(t->loader, &b, err));
-    const float *e = mni_network_forward(t->net, b->input, b->n, MNI_TRAIN);
+    mni_network *net = mni_sizes_begin(&t->sizes, t->net, t->state.step, b, &input);
+    const float *e = mni_network_forward(net, input, b->n, MNI_TRAIN);
     MNI_TRY(mni_loss_compute(&loss, e, b->labels, b->n, mni_network_dim(t->net), r,
                              t->d_embeddings, err));
     if (t->proxies && isfinite(r->loss)) learn_proxies(t, &loss, e, b, r);
@@ -125,8 +127,9 @@ static mann_status learn(mni_trainer *t, mni_loss_result *r, mann_error *err)
     if (isfinite(r->loss)) {
         const mni_sgd sgd = { mni_trainer_rate(t, t->state.step), c->momentum,
                               c->weight_decay, c->clip, 1 };
-        mni_network_zero_grads(t->net);
-        mni_network_backward(t->net, t->d_embeddings);
+        mni_network_zero_grads(net);
+        mni_network_backward(net, t->d_embeddings);
+        mni_sizes_end(&t->sizes, t->net, net);
         norm = mni_network_step(t->net, &sgd);
         if (t->ema.params)
             mni_ema_step(&t->ema, t->net, c->ema, t->state.step - t->state.restarted,

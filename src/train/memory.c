@@ -3,6 +3,7 @@
  *     network      weights, gradients, momentum; packed copies; maps of one batch
  *     models       two copies: of now, and of the best epoch
  *     batches      that wait in the loader's ring
+ *     first sizes  a second network with its maps, if the first steps see small pictures
  *     proxies      one vector of each class, and its momentum; a shard of cosines
  *     examination  vectors of the held-out photos, and the forward pass that makes them
  *     cache        decoded photos: as much as is left. Those it does not hold are decoded
@@ -56,6 +57,11 @@ mann_status mni_train_cost(const mni_model *m, const mann_train_config *c, size_
     if (mni_loss_has_proxies((mni_loss_kind)c->loss))
         out->proxy_bytes = mni_proxies_bytes(c->n_classes, mni_model_shape_of(m).dim,
                                              (size_t)batch, c->proxies);
+    uint64_t small = 0;
+    if (c->first_size)
+        MNI_TRY(mni_sizes_bytes(mni_model_resnet(m), c->first_size, batch, threads,
+                                &small, err));
+    out->work_bytes += small;
     if (c->hard_classes > 1)
         out->work_bytes +=
             mni_lookalike_bytes(c->n_classes, mni_model_shape_of(m).dim,

@@ -26,6 +26,7 @@ mann_train_config mni_train_defaults(void)
         .validation_share = 0.1f,
         .seed = 1,
         .cache_bytes = (uint64_t)1 << 30,
+        .first_share = 0.5f,
     };
 }
 
@@ -203,6 +204,10 @@ static uint64_t key_of(const mni_trainer *t)
     if (c->hard_classes > 1)
         key = mni_hash_bytes(&c->hard_classes, sizeof c->hard_classes, key);
     if (c->ema > 0) key = mni_hash_bytes(&c->ema, sizeof c->ema, key);
+    if (c->first_size) {
+        key = mni_hash_bytes(&c->first_size, sizeof c->first_size, key);
+        key = mni_hash_bytes(&c->first_share, sizeof c->first_share, key);
+    }
     const mni_cache *caches[2] = { &t->cache, t->exam.cache };
     const mni_class_list *lists[2] = { &t->list, &t->exam.list };
     for (int i = 0; i < 2; i++)
@@ -239,6 +244,9 @@ static mann_status make_network(mni_trainer *t, mann_error *err)
     MNI_TRY(mni_model_copy(&t->best, t->start, err));
     MNI_TRY(mni_network_new(&t->net, mni_model_resnet(t->start), batch, t->pool, err));
     MNI_TRY(mni_network_import(t->net, t->start, err));
+    if (t->config.first_size)
+        MNI_TRY(mni_sizes_init(&t->sizes, t->net, t->config.first_size,
+                               t->config.first_share, t->schedule.n_steps, t->pool, err));
     if (t->config.ema > 0) {
         MNI_TRY(mni_ema_init(&t->ema, t->net, err));
         mni_ema_start(&t->ema, t->net);
@@ -312,6 +320,7 @@ void mni_trainer_fini(mni_trainer *t)
 {
     mni_loader_free(t->loader);
     mni_network_free(t->net);
+    mni_sizes_fini(&t->sizes);
     mni_proxies_free(t->proxies);
     mni_ema_fini(&t->ema);
     mni_batch_plan_fini(&t->plan);

@@ -7,6 +7,7 @@
  *   loop.c         steps, epochs, best and patience, faults and their answers
  *   checkpoint.c   the state on disk, and back
  *   train_log.c    what is told: notes, JSON lines
+ *   sizes.c        smaller pictures for the first steps
  *   curves.c       the picture at the end
  *   preview.c      the picture before the beginning
  *   head.c         another, short training: of the last layer alone
@@ -21,6 +22,7 @@
 #include "nn/proxies.h"
 #include "train/examine.h"
 #include "train/loader.h"
+#include "train/sizes.h"
 #include "train/split.h"
 #include "train/watch.h"
 
@@ -91,6 +93,7 @@ typedef struct mni_trainer {
     mni_exam exam;
     mni_sampler sampler;
     mni_network *net;
+    mni_sizes sizes;      /* the first steps may see smaller pictures */
     mni_proxies *proxies; /* NULL: the loss has none */
     mni_ema ema;          /* what is examined and kept, if weights are averaged */
     mni_loader *loader;
