@@ -14,6 +14,8 @@ typedef struct world {
     mann_train_config c;
     uint32_t threads;
     uint64_t seed; /* of the body */
+    mann_hooks hooks;
+    int n_warnings; /* about golden pictures */
 } world;
 
 static void world_new(world *w, uint32_t classes, uint32_t views)
@@ -32,6 +34,13 @@ static void world_new(world *w, uint32_t classes, uint32_t views)
     w->c.learning_rate = 0.05f;
 }
 
+static void note(void *user, mann_note_level level, const char *sentence)
+{
+    world *w = user;
+    w->n_warnings +=
+        level == MANN_NOTE_WARNING && strstr(sentence, "no golden pictures") != NULL;
+}
+
 static void world_free(world *w)
 {
     mni_dataset_free(w->set);
@@ -45,7 +54,7 @@ static mann_status train(const world *w, mni_model **m, mann_train_report *r,
     mann_status s = mann_model_new(m, "micro@16", 0, w->seed, err);
     *r = (mann_train_report){ .struct_size = sizeof *r };
     if (s == MANN_OK) s = mann_pool_new(&pool, w->threads, err);
-    if (s == MANN_OK) s = mann_train(*m, w->set, &w->c, pool, NULL, r, err);
+    if (s == MANN_OK) s = mann_train(*m, w->set, &w->c, pool, &w->hooks, r, err);
     mann_pool_free(pool);
     return s;
 }
@@ -159,7 +168,9 @@ static void out_of_memory(void)
     w.c.head_copies = 1;
     w.c.classes_per_batch = 2;
     w.c.images_per_class = 2;
+    w.hooks = (mann_hooks){ .note = note, .user = &w };
     test_oom(once, &w, 0);
+    CHECK_EQ(w.n_warnings, 1); /* the first that is OK: all that failed was the last */
     world_free(&w);
 }
 

@@ -338,6 +338,19 @@ static void out_of_memory(void)
     mann_model_free(m);
 }
 
+static mann_status attach_once(void *ctx)
+{
+    mni_model *m;
+    (void)ctx;
+    MNI_TRY(mann_model_new(&m, "micro@16", 0, 1, NULL));
+    const mann_status s = mni_golden_attach(m, NULL, NULL);
+    CHECK((mni_golden_count(m) > 0) == (s == MANN_OK));
+    mni_model_free(m);
+    return s;
+}
+
+static void golden_without_memory(void) { test_oom(attach_once, NULL, 0); }
+
 const test_case selftest_tests[];
 const test_case selftest_tests[] = {
     { "training_makes_them", training_makes_them, 0 },
@@ -349,5 +362,6 @@ const test_case selftest_tests[] = {
     { "any_byte", any_byte, 0 },
     { "recipe_of_another_network", recipe_of_another_network, 0 },
     { "out_of_memory", out_of_memory, 0 },
+    { "golden_without_memory", golden_without_memory, 0 },
     { 0 }
 };

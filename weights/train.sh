@@ -1,6 +1,6 @@
 #!/bin/sh
 # The recipe of weights/small.mann: from the archives of shared/data/train and drawn toys to
-# the very bytes of the file. About 45 minutes on two cores, 16 GiB of memory (less with a
+# the very bytes of the file. About 85 minutes on two cores, 16 GiB of memory (less with a
 # smaller --cache, and then longer), 4 GiB of disk.
 #
 # usage: weights/train.sh FOLDER-OF-ARCHIVES WORK-FOLDER     (from the root of the tree)
@@ -42,11 +42,17 @@ more clothing20 3
     for (i = 0; i < 4; i++) printf "%s%s%s\t%s\n", stem, i ? "_" i : "", end, $0
 }' > photos.tsv
 
-"$mann" train toys_a toys_b toys_c toys_d emoji_train icons_phosphor \
-    plain/omniglot_background plain/tiles_crawl plain/coins grocery_produce photos.tsv \
-    --cap-set 3000 --backbone small --size 64 --loss supcon --temperature 0.05 --clip 1 \
-    -P 192 -K 2 --augment none --lr 0.15 --hard-classes 2 --epochs 14 \
-    --steps-per-epoch 375 --patience 100 --seed 1 --cache 13G --ckpt-dir checkpoints \
-    --afresh -o small_f32.mann
+# Twice: from nothing, then on from there among classes that look more alike.
+learn() {
+    out=$1
+    shift
+    "$mann" train toys_a toys_b toys_c toys_d emoji_train icons_phosphor \
+        plain/omniglot_background plain/tiles_crawl plain/coins grocery_produce photos.tsv \
+        --cap-set 3000 --loss supcon --temperature 0.05 --clip 1 -P 192 -K 2 --augment none \
+        --epochs 14 --steps-per-epoch 375 --patience 100 --cache 13G \
+        --ckpt-dir "checkpoints_$out" --afresh -o "$out.mann" "$@"
+}
+learn first --backbone small --size 64 --lr 0.15 --hard-classes 2 --seed 1
+learn small_f32 --from first.mann --lr 0.1 --hard-classes 4 --seed 2
 "$mann" convert small_f32.mann -o small.mann --store f16
 sha256sum small.mann
