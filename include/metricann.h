@@ -357,7 +357,7 @@ typedef struct mann_train_config {
      * better than what it began with, that is what remains (best_epoch 0). */
     uint32_t freeze, head_copies;
     /* The first first_share (0.5) of all steps see pictures of first_size pixels a side,
-     * 8 .. the network's input - 1: cheaper steps first. 0: none */
+     * 8 .. the network's input - 1: cheaper steps first. 0: none. Not with freeze. */
     uint32_t first_size;
     float    first_share;
 } mann_train_config;

@@ -24,7 +24,7 @@
 #include "train/augment.h"
 #include "train/trainer.h"
 
-enum { AT_ONCE = 64, LEAST_CALIB_CLASSES = 8, COPIES = 8 };
+enum { AT_ONCE = 64, COPIES = 8 };
 
 typedef struct head {
     mann_train_config c;
@@ -387,7 +387,7 @@ static mann_status calibrate(head *h, mni_model *to, mann_error *err)
 {
     mni_calib calib;
     const size_t n = (size_t)mni_class_list_images(&h->out);
-    if (h->out.n_classes < LEAST_CALIB_CLASSES)
+    if (h->out.n_classes < MNI_CALIB_FEWEST)
         return mni_model_attach(to, MNI_CALIB_TAG, NULL, 0, err);
     uint32_t *labels = mni_alloc(n, sizeof *labels);
     uint8_t *bytes = mni_alloc(mni_calib_bytes(), 1);

@@ -12,7 +12,6 @@
 #include "train/trainer.h"
 
 #define MNI_VALIDATION_TAG "VALI"
-enum { LEAST_CALIB_CLASSES = 8 };
 
 static mni_loss_config loss_config(const mni_trainer *t)
 {
@@ -315,11 +314,11 @@ static mann_status calibrate(mni_trainer *t, mann_error *err)
     const mni_loss_config loss = exam_loss(t);
     mni_calib calib;
     mni_grade grade;
-    if (t->exam.list.n_classes < LEAST_CALIB_CLASSES) {
+    if (t->exam.list.n_classes < MNI_CALIB_FEWEST) {
         mni_train_note(
             t, MANN_NOTE_WARNING,
             "%u classes for validation: too few to calibrate verdicts (wanted %d)",
-            (unsigned)t->exam.list.n_classes, LEAST_CALIB_CLASSES);
+            (unsigned)t->exam.list.n_classes, MNI_CALIB_FEWEST);
         return MANN_OK;
     }
     MNI_TRY(mni_exam_run(&t->exam, t->best, &loss, t->sampler.classes, t->sampler.images,
