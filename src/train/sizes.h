@@ -2,8 +2,8 @@
  *
  * A convolution does not mind how large a picture is, and the average at the end makes
  * one vector of any map: the same weights work at 64 x 64 and at 48 x 48, where a step
- * takes seven tenths of the time. Early steps need no detail to learn the coarse; the last
- * ones are at full size, so that the running means of the norms are of what will be
+ * takes seven tenths of the time. Early steps need no detail to learn the coarse; the
+ * last ones are at full size, so that the running means of the norms are of what will be
  * asked. (Howard, "Now anyone can train Imagenet in 18 minutes", 2018; Touvron et al.,
  * "Fixing the train-test resolution discrepancy", NeurIPS 2019, on why the last steps
  * matter. Hoffer et al., "Mix & Match", 2019, draw the size of each step by lot.)
