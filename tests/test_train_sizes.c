@@ -99,40 +99,21 @@ static void small_steps_are_of_a_small_network(void)
 
 /* --- whole trainings -------------------------------------------------------------- */
 
-typedef struct result { uint64_t bytes; double loss; } result;
-
-static result train(uint32_t first_size, uint64_t stop_after, uint32_t threads)
+static void small_first(mann_train_config *c)
 {
-    mann_error e;
-    train_world w;
-    mann_train_report r;
-    train_world_new(&w, 20, 3);
-    w.c.first_size = first_size;
-    w.c.first_share = 0.6f;
-    w.stop_after = stop_after;
-    mni_model *m = train_world_model(1);
-    if (stop_after) {
-        CHECK_IS(train_world_run(&w, m, 1, &r, &e), MANN_E_CANCELLED);
-        w.stop_after = 0;
-        w.c.resume = MANN_TRAIN_RESUME;
-    }
-    CHECK_FINE(train_world_run(&w, m, threads, &r, &e), e);
-    const result out = { train_world_hash(&w, m), r.loss };
-    mni_model_free(m);
-    train_world_free(&w);
-    return out;
+    c->first_size = 12;
+    c->first_share = 0.6f;
 }
 
 /* 12 of 21 steps are small; stopped among them, at the border, and after it. */
 static void same_bytes(void)
 {
-    const result whole = train(12, 0, 1);
-    CHECK(isfinite(whole.loss));
-    CHECK(train(0, 0, 1).bytes != whole.bytes);
-    CHECK(train(12, 0, 7).bytes == whole.bytes);
-    CHECK(train(12, 5, 2).bytes == whole.bytes);
-    CHECK(train(12, 12, 2).bytes == whole.bytes);
-    CHECK(train(12, 17, 2).bytes == whole.bytes);
+    const uint64_t whole = train_world_whole(small_first, 0, 1);
+    CHECK(train_world_whole(NULL, 0, 1) != whole);
+    CHECK(train_world_whole(small_first, 0, 7) == whole);
+    CHECK(train_world_whole(small_first, 5, 2) == whole);
+    CHECK(train_world_whole(small_first, 12, 2) == whole);
+    CHECK(train_world_whole(small_first, 17, 2) == whole);
 }
 
 static void refusals_and_cost(void)

@@ -34,36 +34,12 @@ static void look_alikes(mann_train_config *c)
     c->ema = 0.9f;
 }
 
-/* What one training leaves behind; stopped after `at` steps (0: never) on one thread and
- * resumed on `threads`. */
-static uint64_t bytes_of(ask way, uint64_t at, uint32_t threads)
-{
-    mann_error e;
-    train_world w;
-    mann_train_report r;
-    train_world_new(&w, 20, 3);
-    way(&w.c);
-    w.stop_after = at;
-    mni_model *m = train_world_model(1);
-    if (at) {
-        CHECK_IS(train_world_run(&w, m, 1, &r, &e), MANN_E_CANCELLED);
-        w.stop_after = 0;
-        w.c.resume = MANN_TRAIN_RESUME;
-    }
-    CHECK_FINE(train_world_run(&w, m, threads, &r, &e), e);
-    CHECK(isfinite(r.loss) && isfinite(r.val_loss));
-    const uint64_t h = train_world_hash(&w, m);
-    mni_model_free(m);
-    train_world_free(&w);
-    return h;
-}
-
 static void check_way(ask way)
 {
-    const uint64_t whole = bytes_of(way, 0, 1);
-    CHECK(bytes_of(way, 0, 7) == whole);
-    CHECK(bytes_of(way, 10, 2) == whole);   /* in the second epoch, */
-    CHECK(bytes_of(way, 14, 2) == whole);   /* between two */
+    const uint64_t whole = train_world_whole(way, 0, 1);
+    CHECK(train_world_whole(way, 0, 7) == whole);
+    CHECK(train_world_whole(way, 10, 2) == whole);   /* in the second epoch, */
+    CHECK(train_world_whole(way, 14, 2) == whole);   /* between two */
 }
 
 static void same_bytes_arcface(void) { check_way(arcface); }

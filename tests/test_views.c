@@ -3,18 +3,15 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/mem.h"
 #include "base/rng.h"
 #include "eval/bootstrap.h"
-#include "eval/calib.h"
 #include "harness.h"
 #include "image/image.h"
-#include "index/rows.h"
-#include "nn/model.h"
 #include "recog/prototype.h"
 #include "recog/views.h"
+#include "toys_world.h"
 
 enum { SIDE = 40, SIZE = 16, FLOATS = 3 * SIZE * SIZE };
 
@@ -116,157 +113,6 @@ static void bootstrap(void)
 
 /* --- a gallery that looks several times --------------------------------------------- */
 
-static const char *in_dir(const char *name)
-{
-    static char paths[8][512];
-    static int at;
-    char *p = paths[at++ % 8];
-    snprintf(p, sizeof paths[0], "%s/%s", test_dir(), name);
-    return p;
-}
-
-static void draw_views(const char *root, int classes, int first, int views)
-{
-    char path[600];
-    mann_synth_config c;
-    mann_synth_config_fill(&c, sizeof c);
-    c.size = 32;
-    c.strength = 0.5f;
-    CHECK(mkdir(root, 0777) == 0);
-    for (int k = 0; k < classes; k++)
-        for (int v = 0; v < views; v++) {
-            mann_image im;
-            snprintf(path, sizeof path, "%s/k%02d", root, k);
-            if (v == 0) CHECK(mkdir(path, 0777) == 0);
-            snprintf(path, sizeof path, "%s/k%02d/%d.png", root, k, v);
-            CHECK_OK(mann_synth_draw(&im, &c, (uint64_t)k, (uint64_t)(first + v), NULL));
-            CHECK_OK(mann_image_write_png(path, &im, NULL));
-            mann_image_clear(&im);
-        }
-}
-
-static void draw_set(const char *root, int classes, int views)
-{
-    draw_views(root, classes, 0, views);
-}
-
-static mann_gallery *gallery_by(mann_model *m, const char *name, uint32_t views,
-                                mann_metric metric, const char *set, uint32_t threads)
-{
-    mann_gallery_config c;
-    mann_gallery *g;
-    mann_dataset *d;
-    mann_pool *p;
-    mann_error e;
-    mann_gallery_config_fill(&c, sizeof c);
-    c.model = m;
-    c.views = views;
-    c.metric = metric;
-    CHECK_OK(mann_pool_new(&p, threads, NULL));
-    CHECK_FINE(mann_gallery_create(&g, in_dir(name), &c, &e), e);
-    CHECK_FINE(mann_dataset_open(&d, set, NULL, &e), e);
-    CHECK_FINE(mann_gallery_add_images(g, d, p, NULL, NULL, &e), e);
-    CHECK_FINE(mann_gallery_build(g, NULL, "Flat", p, NULL, &e), e);
-    mann_dataset_free(d);
-    mann_pool_free(p);
-    return g;
-}
-
-static mann_gallery *gallery_of(const char *name, uint32_t views, const char *set,
-                                uint32_t threads)
-{
-    mann_model *m;
-    CHECK_OK(mann_model_new(&m, "pixels", 0, 0, NULL));
-    mann_gallery *g = gallery_by(m, name, views, MANN_COSINE, set, threads);
-    mann_model_free(m);
-    return g;
-}
-
-/* A model whose held-out classes were all but one point (apart 0: nobody would be known)
- * or at right angles (1: anybody would). */
-static mann_model *model_that_held_out(int apart)
-{
-    enum { CLASSES = 12, ROWS = 2 * CLASSES, WIDE = CLASSES + 1 };
-    float rows[ROWS * WIDE] = { 0 };
-    uint32_t labels[ROWS];
-    mann_model *m;
-    mni_calib c;
-    for (uint32_t i = 0; i < ROWS; i++) {
-        float *row = rows + WIDE * i;
-        row[CLASSES] = apart ? 1e-3f : 1;
-        row[i / 2] = (apart ? 1 : 1e-3f) * (float)(i + 1);
-        labels[i] = i / 2;
-        CHECK_OK(mni_rows_prepare(MANN_COSINE, row, WIDE, "row", i, NULL));
-    }
-    CHECK_OK(mni_calib_measure(&c, rows, labels, ROWS, WIDE, CLASSES, MANN_COSINE, 0, 0,
-                               1, NULL, NULL));
-    uint8_t *bytes = mni_alloc(mni_calib_bytes(), 1);
-    CHECK(bytes);
-    mni_calib_encode(&c, bytes);
-    CHECK_OK(mann_model_new(&m, "pixels", 0, 0, NULL));
-    CHECK_OK(mni_model_attach(m, MNI_CALIB_TAG, bytes, mni_calib_bytes(), NULL));
-    mni_free(bytes);
-    return m;
-}
-
-static float threshold_of(mann_gallery *g)
-{
-    float v[768] = { 1 };
-    mann_hit hit;
-    mann_answer a;
-    mann_search s;
-    mann_search_fill(&s, sizeof s, 1);
-    CHECK_OK(mann_gallery_identify(g, (mann_matrix){ v, 1, 768, 0 }, &s, NULL, &hit, &a,
-                                   NULL));
-    return a.threshold;
-}
-
-/* Of 20 classes the gallery is believed; of 8 to 19 whichever is stricter, the gallery or
- * the model; of 7 the model. An evaluation goes by the same rule. */
-static void calibrated_on_itself(void)
-{
-    static const int n_classes[] = { 7, 8, 19, 20 };
-    for (int i = 0; i < 8; i++) {
-        const int classes = n_classes[i / 2], apart = i % 2;
-        char name[32], mann[32];
-        mann_eval_config c;
-        mann_scores r = { .struct_size = sizeof r };
-        snprintf(name, sizeof name, "set%d", i);
-        snprintf(mann, sizeof mann, "set%d.mann", i);
-        const char *set = in_dir(name);
-        draw_set(set, classes, 3);
-        mann_model *m = model_that_held_out(apart);
-        mann_gallery *g = gallery_by(m, mann, 0, MANN_COSINE, set, 1);
-        const float t = threshold_of(g);
-        CHECK((t > 0.9999f) == (classes < 20 && !apart));
-        CHECK((t < 0.1f) == (classes < 8 && apart));
-        mann_dataset *d;
-        CHECK_OK(mann_dataset_open(&d, set, NULL, NULL));
-        mann_eval_config_fill(&c, sizeof c);
-        c.refs = 2;
-        CHECK_OK(mann_evaluate(g, d, &c, NULL, NULL, NULL, &r, NULL));
-        CHECK((r.fnir == 1) == (classes < 20 && !apart));
-        mann_dataset_free(d);
-        mann_gallery_free(g);
-        mann_model_free(m);
-    }
-}
-
-/* What was measured of cosines says nothing of distances. */
-static void not_calibrated_by_another_metric(void)
-{
-    const char *set = in_dir("seven");
-    draw_set(set, 7, 2);
-    mann_model *m = model_that_held_out(1);
-    mann_gallery *g = gallery_by(m, "cosine.mann", 0, MANN_COSINE, set, 1);
-    CHECK(isfinite(threshold_of(g)));
-    mann_gallery_free(g);
-    g = gallery_by(m, "l2.mann", 0, MANN_L2, set, 1);
-    CHECK(isnan(threshold_of(g)));
-    mann_gallery_free(g);
-    mann_model_free(m);
-}
-
 typedef struct seen { float *rows; size_t n; } seen;
 
 static int keep_vector(void *user, const mann_record *r)
@@ -285,12 +131,12 @@ static void kept_in_the_gallery(void)
     mann_error e;
     mann_image im;
     float asked[768];
-    const char *set = in_dir("set");
-    draw_set(set, 12, 2);
-    g[0] = gallery_of("a.mann", 0, set, 1);
-    g[1] = gallery_of("b.mann", MNI_ALL_VIEWS, set, 1);
-    g[2] = gallery_of("c.mann", MNI_ALL_VIEWS, set, 3);
-    g[3] = gallery_of("d.mann", MANN_VIEW_FLIP, set, 2);
+    const char *set = toys_path("set");
+    toys_draw(set, 12, 2);
+    g[0] = toys_gallery("a.mann", 0, set, 1);
+    g[1] = toys_gallery("b.mann", MNI_ALL_VIEWS, set, 1);
+    g[2] = toys_gallery("c.mann", MNI_ALL_VIEWS, set, 3);
+    g[3] = toys_gallery("d.mann", MANN_VIEW_FLIP, set, 2);
     for (int i = 0; i < 4; i++) {
         s[i] = (seen){ rows[i], 0 };
         CHECK_OK(mann_gallery_each(g[i], keep_vector, &s[i], NULL));
@@ -300,7 +146,7 @@ static void kept_in_the_gallery(void)
     CHECK(memcmp(rows[0], rows[1], sizeof rows[1]) != 0);
     CHECK(memcmp(rows[3], rows[1], sizeof rows[1]) != 0);
     /* A photo is asked as it was enrolled: bit for bit. */
-    CHECK_FINE(mann_gallery_photo(g[1], in_dir("set/k00/0.png"), &im, &e), e);
+    CHECK_FINE(mann_gallery_photo(g[1], toys_path("set/k00/0.png"), &im, &e), e);
     CHECK_OK(mann_gallery_embed(g[1], &im, 1, NULL, asked, NULL));
     double dot = 0;
     for (int i = 0; i < 768; i++) dot += (double)asked[i] * rows[1][i];
@@ -310,7 +156,7 @@ static void kept_in_the_gallery(void)
     CHECK_IS(mann_gallery_merge(g[0], g[1], NULL, NULL, &e), MANN_E_MISMATCH);
     CHECK(strstr(e.text, "looks at photos"));
     for (int i = 0; i < 4; i++) mann_gallery_free(g[i]);
-    CHECK_OK(mann_gallery_open(&g[0], in_dir("b.mann"), MANN_OPEN_READ, NULL));
+    CHECK_OK(mann_gallery_open(&g[0], toys_path("b.mann"), MANN_OPEN_READ, NULL));
     CHECK_OK(mann_gallery_describe(g[0], &info, NULL));
     CHECK_EQ(info.views, MNI_ALL_VIEWS);
     mann_gallery_free(g[0]);
@@ -370,13 +216,13 @@ static void as_identify(void *user, const mann_eval_query *q)
 
 static void told_as_answered(void)
 {
-    const char *refs = in_dir("refs"), *set = in_dir("more");
+    const char *refs = toys_path("refs"), *set = toys_path("more");
     mann_eval_config c;
     mann_scores r = { .struct_size = sizeof r };
     mann_dataset *d;
-    draw_set(refs, 20, 3);
-    draw_set(set, 20, 4);
-    same_as t = { gallery_of("refs.mann", 0, refs, 2), set, { 0 }, 0 };
+    toys_draw(refs, 20, 3);
+    toys_draw(set, 20, 4);
+    same_as t = { toys_gallery("refs.mann", 0, refs, 2), set, { 0 }, 0 };
     CHECK_OK(mann_dataset_open(&d, set, NULL, NULL));
     for (uint32_t way = MANN_AGGREGATE_MAX; way <= MANN_AGGREGATE_BLEND; way++) {
         if (way == MANN_AGGREGATE_VOTE) continue;   /* an evaluation ranks by rows then */
@@ -403,13 +249,13 @@ static int is_png(const char *path)
 
 static void told(void)
 {
-    const char *set = in_dir("set");
+    const char *set = toys_path("set");
     mann_eval_config c;
     mann_search how;
     mann_dataset *d;
     mann_error e;
-    draw_set(set, 20, 4);
-    mann_gallery *g = gallery_of("a.mann", 0, set, 2);
+    toys_draw(set, 20, 4);
+    mann_gallery *g = toys_gallery("a.mann", 0, set, 2);
     CHECK_OK(mann_dataset_open(&d, set, NULL, NULL));
     for (uint32_t way = 0; way < 3; way++) /* the gallery; 2 references; strangers too */
         for (uint32_t how_to = MANN_AGGREGATE_MAX; how_to <= MANN_AGGREGATE_BLEND;
@@ -423,8 +269,8 @@ static void told(void)
             c.open_set = way == 2;
             c.each = count;
             c.user = &t;
-            c.sheet_path = in_dir("worst.png");
-            if (way == 2) c.curve_path = in_dir("curve.png");
+            c.sheet_path = toys_path("worst.png");
+            if (way == 2) c.curve_path = toys_path("curve.png");
             CHECK_FINE(mann_evaluate(g, d, &c, &how, NULL, NULL, &r, &e), e);
             CHECK_EQ(t.n, r.n_queries);
             CHECK_EQ(t.n, way == 0 ? 80 : way == 1 ? 40 : 20);
@@ -440,7 +286,7 @@ static void told(void)
             CHECK(is_png(c.sheet_path));
             if (c.curve_path) CHECK(is_png(c.curve_path));
         }
-    c.curve_path = in_dir("none.png"); /* no strangers, no curve */
+    c.curve_path = toys_path("none.png"); /* no strangers, no curve */
     c.open_set = 0;
     c.each = NULL;
     mann_scores r = { .struct_size = sizeof r };
@@ -459,7 +305,7 @@ static void ask_too(void *user, const mann_eval_query *q)
     mann_answer a;
     float v[768];
     char path[600];
-    snprintf(path, sizeof path, "%s/%s", in_dir("asked"), q->path);
+    snprintf(path, sizeof path, "%s/%s", toys_path("asked"), q->path);
     CHECK_OK(mann_image_read(&im, path, NULL));
     CHECK_OK(mann_gallery_embed(c->g, &im, 1, NULL, v, NULL));
     mann_image_clear(&im);
@@ -478,11 +324,11 @@ static void same_verdicts(void)
     mann_dataset *d;
     mann_error e;
     char curve[512];
-    snprintf(curve, sizeof curve, "%s", in_dir("curve.png"));
-    draw_set(in_dir("set"), 20, 2);
-    draw_views(in_dir("asked"), 40, 2, 3);      /* other photos; half are strangers */
-    mann_gallery *g = gallery_of("a.mann", 0, in_dir("set"), 2);
-    CHECK_OK(mann_dataset_open(&d, in_dir("asked"), NULL, NULL));
+    snprintf(curve, sizeof curve, "%s", toys_path("curve.png"));
+    toys_draw(toys_path("set"), 20, 2);
+    toys_draw_some(toys_path("asked"), 0, 40, 2, 3); /* others; half are strangers */
+    mann_gallery *g = toys_gallery("a.mann", 0, toys_path("set"), 2);
+    CHECK_OK(mann_dataset_open(&d, toys_path("asked"), NULL, NULL));
     for (uint32_t tight = 0; tight < 2; tight++) {
         mann_scores r = { .struct_size = sizeof r };
         c[tight].g = g;
@@ -508,14 +354,14 @@ static void same_verdicts(void)
 static void same_prototype(void)
 {
     enum { CLASSES = 9, ROWS = 3 };
-    const char *set = in_dir("set");
+    const char *set = toys_path("set");
     mann_search how;
     mann_hit hits[CLASSES];
     mann_answer answer;
     static float rows[CLASSES * ROWS * 768];
     seen s = { rows, 0 };
-    draw_set(set, CLASSES, ROWS);
-    mann_gallery *g = gallery_of("a.mann", 0, set, 1);
+    toys_draw(set, CLASSES, ROWS);
+    mann_gallery *g = toys_gallery("a.mann", 0, set, 1);
     CHECK_OK(mann_gallery_each(g, keep_vector, &s, NULL));
     mann_search_fill(&how, sizeof how, CLASSES);
     CHECK_EQ(how.aggregate, MANN_AGGREGATE_BLEND);
@@ -556,8 +402,6 @@ static void same_prototype(void)
 }
 
 const test_case views_tests[] = {
-    { "calibrated_on_itself", calibrated_on_itself, 0 },
-    { "not_calibrated_by_another_metric", not_calibrated_by_another_metric, 0 },
     { "counts_and_windows", counts_and_windows, 0 },
     { "means", means, 0 },
     { "prototypes", prototypes, 0 },

@@ -105,3 +105,26 @@ uint64_t train_world_hash(const train_world *w, const mni_model *m)
            train_world_hash_file(w, "ck/best_model.mann") << 1 ^
            train_world_hash_file(w, "ck/ckpt_epoch3.mann") << 2;
 }
+
+uint64_t train_world_whole(void (*change)(mann_train_config *c), uint64_t at,
+                           uint32_t threads)
+{
+    mann_error e;
+    train_world w;
+    mann_train_report r;
+    train_world_new(&w, 20, 3);
+    if (change) change(&w.c);
+    w.stop_after = at;
+    mni_model *m = train_world_model(1);
+    if (at) {
+        CHECK_IS(train_world_run(&w, m, 1, &r, &e), MANN_E_CANCELLED);
+        w.stop_after = 0;
+        w.c.resume = MANN_TRAIN_RESUME;
+    }
+    CHECK_FINE(train_world_run(&w, m, threads, &r, &e), e);
+    CHECK(isfinite(r.loss) && isfinite(r.val_loss));
+    const uint64_t h = train_world_hash(&w, m);
+    mni_model_free(m);
+    train_world_free(&w);
+    return h;
+}

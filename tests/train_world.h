@@ -22,6 +22,10 @@ void train_world_free(train_world *w);
 mni_model *train_world_model(uint64_t seed);
 mann_status train_world_run(train_world *w, mni_model *m, uint32_t threads,
                             mann_train_report *r, mann_error *e);
+/* What a training of 20 classes x 3 leaves behind, changed by `change` (NULL: not);
+ * stopped after `at` steps (0: never) on one thread and resumed on `threads`. */
+uint64_t train_world_whole(void (*change)(mann_train_config *c), uint64_t at,
+                           uint32_t threads);
 /* The bytes of a file (owned, mni_free); is it there; what it hashes to. */
 uint8_t *train_world_file(const train_world *w, const char *path, size_t *n);
 int train_world_has(const train_world *w, const char *path);

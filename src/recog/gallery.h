@@ -190,7 +190,8 @@ mann_status mni_gallery_reset_journal(mni_gallery *g, mann_error *err);
 /* --- a new base (compact.c) --------------------------------------------------------- */
 typedef enum mni_measure {
     MNI_MEASURE_NO,             /* keep the calibration as it is */
-    /* measure if there is none, or twice as many rows as there were then */
+    /* measure if there is none, twice as many rows as there were then, or by now enough
+     * classes to go by themselves (MNI_CALIB_OWN) */
     MNI_MEASURE_DUE,
     MNI_MEASURE_YES
 } mni_measure;
