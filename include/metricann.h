@@ -411,8 +411,13 @@ typedef enum mann_store {
 /* A photo may be looked at several times, when it is enrolled and when it is asked: its
  * vector is the mean of the unit vectors of its views. Kept in the gallery. The whole
  * photo; and the middle of it (85 % of each side); and the four corners; and mirror
- * images of all of these. Costs as many embeddings. */
-enum { MANN_VIEW_FLIP = 1, MANN_VIEW_ZOOM = 2, MANN_VIEW_CORNERS = 4 };
+ * images of all of these. Costs as many embeddings.
+ * TURNS: all of that in each of the four quarter turns. These are not averaged but stand
+ * one behind the other, so the gallery's vectors have four times the model's dimensions,
+ * and a photo is compared upright with upright (counted twice) and turned with turned. */
+enum {
+    MANN_VIEW_FLIP = 1, MANN_VIEW_ZOOM = 2, MANN_VIEW_CORNERS = 4, MANN_VIEW_TURNS = 8
+};
 typedef struct mann_gallery_config {
     /* default: cosine with a model, L2 without; f32 */
     uint32_t struct_size, metric, dim, store;

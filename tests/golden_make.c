@@ -9,6 +9,7 @@
 #include "index/bare.h"
 #include "recog/gallery.h"
 #include "recog/thumbs.h"
+#include "recog/views.h"
 #include "store/pack.h"
 
 /* Whole numbers round four corners: every sum of squares is exact, in whatever order it
@@ -70,8 +71,8 @@ static void gallery(const mni_vfs *v, const char *path, mann_metric metric,
     mni_gallery_free(g);
 }
 
-/* The thumbnail model inside, and a thumbnail. */
-static void with_model(const mni_vfs *v, const char *path)
+/* The thumbnail model inside, and a thumbnail; photos looked at so. */
+static void with_model(const mni_vfs *v, const char *path, uint32_t views)
 {
     mni_gallery *g;
     mann_model *m;
@@ -85,7 +86,8 @@ static void with_model(const mni_vfs *v, const char *path)
     CHECK_FINE(mann_model_new(&m, "pixels", 0, 0, &e), e);
     mann_gallery_config_fill(&c, sizeof c);
     c.metric = MANN_COSINE;
-    c.dim = mann_model_dim(m);
+    c.views = views;
+    c.dim = mni_views_dim(views, mann_model_dim(m));
     CHECK(c.dim <= GOLDEN_MOST_DIM);
     c.model = m;
     CHECK_FINE(mni_gallery_create(&g, v, path, &c, &e), e);
@@ -148,7 +150,7 @@ static void pack(const mni_vfs *v, const char *path)
 const char *const golden_files[] = {
     "flat_f32.mann", "flat_f32.mann-journal", "flat_f16.mann", "flat_f16.mann-journal",
     "flat_int8.mann", "flat_int8.mann-journal", "hnsw.mann", "ivf.mann", "pq.mann",
-    "with_model.mann", "model.mann", "index.mann", "pack.mann", NULL
+    "with_model.mann", "turns.mann", "model.mann", "index.mann", "pack.mann", NULL
 };
 
 void golden_make(const mni_vfs *v)
@@ -159,7 +161,8 @@ void golden_make(const mni_vfs *v)
     gallery(v, "hnsw.mann", MANN_L2, MANN_STORE_F32, "HNSW4", 48, 0);
     gallery(v, "ivf.mann", MANN_L2, MANN_STORE_F32, "IVF4,Flat", 64, 0);
     gallery(v, "pq.mann", MANN_L2, MANN_STORE_F32, "IVF4,PQ4", 64, 0);
-    with_model(v, "with_model.mann");
+    with_model(v, "with_model.mann", 0);
+    with_model(v, "turns.mann", MANN_VIEW_FLIP | MANN_VIEW_TURNS);
     model(v, "model.mann");
     bare(v, "index.mann");
     pack(v, "pack.mann");

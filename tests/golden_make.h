@@ -5,7 +5,7 @@
 
 #include "os/vfs.h"
 
-enum { GOLDEN_ROWS = 16, GOLDEN_DIM = 8, GOLDEN_MOST_DIM = 1024 };
+enum { GOLDEN_ROWS = 16, GOLDEN_DIM = 8, GOLDEN_MOST_DIM = 4096 };
 
 extern const char *const golden_files[];        /* their names, NULL at the end */
 void golden_make(const mni_vfs *v);

@@ -193,6 +193,11 @@ static void the_others_open(void)
     CHECK_FINE(mann_gallery_thumb(g, 0, jpeg, sizeof jpeg, &n, &e), e);
     CHECK(n > 100 && jpeg[0] == 0xFF && jpeg[1] == 0xD8);
     mni_gallery_free(g);
+    CHECK_FINE(mni_gallery_open(&g, v, "turns.mann", MANN_OPEN_VERIFY, &e), e);
+    CHECK_EQ(mni_gallery_views(g), MANN_VIEW_FLIP | MANN_VIEW_TURNS);
+    CHECK_EQ(mni_gallery_dim(g), 3072);
+    CHECK(g->model && mni_model_shape_of(g->model).dim == 768);
+    mni_gallery_free(g);
     CHECK_FINE(mann_model_open(&m, FOLDER "/model.mann", &e), e);
     CHECK_EQ(mann_model_dim(m), 768);
     mann_model_free(m);

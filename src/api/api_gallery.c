@@ -19,12 +19,18 @@ void mann_gallery_config_fill(mann_gallery_config *c, size_t size)
 
 static mann_status check_config(mann_gallery_config *c, mann_error *err)
 {
+    if (c->views > MNI_ALL_VIEWS || (c->views && !c->model))
+        return mni_fail(err, MANN_E_ARG,
+                        "gallery: views %u%s", (unsigned)c->views,
+                        c->model ? " are not known"
+                                 : " of photos, but there is no model");
     if (c->model) {
-        uint32_t dim = mann_model_dim(c->model);
+        const uint32_t dim = mni_views_dim(c->views, mann_model_dim(c->model));
         if (c->dim && c->dim != dim)
             return mni_fail(err, MANN_E_ARG,
-                            "gallery: %u dimensions, but the model makes %u",
-                            (unsigned)c->dim, (unsigned)dim);
+                            "gallery: %u dimensions, but the model makes %u%s",
+                            (unsigned)c->dim, (unsigned)dim,
+                            c->views & MANN_VIEW_TURNS ? ", four turns" : "");
         c->dim = dim;
     }
     if (c->dim == 0 || c->dim > MNI_MAX_DIM)
@@ -38,11 +44,6 @@ static mann_status check_config(mann_gallery_config *c, mann_error *err)
     if (c->store > MANN_STORE_INT8)
         return mni_fail(err, MANN_E_ARG, "gallery: storage %u is not known",
                         (unsigned)c->store);
-    if (c->views > MNI_ALL_VIEWS || (c->views && !c->model))
-        return mni_fail(err, MANN_E_ARG,
-                        "gallery: views %u%s", (unsigned)c->views,
-                        c->model ? " are not known"
-                                 : " of photos, but there is no model");
     if (c->false_accept == 0) c->false_accept = 0.01f;
     if (!(c->false_accept > 0 && c->false_accept <= 0.5f))
         return mni_fail(

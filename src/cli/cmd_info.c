@@ -135,10 +135,11 @@ static void gallery_text(mni_cli *c, mann_gallery *g, const mann_gallery_info *i
         mni_text_f(out, "not inside; wanted fingerprint %s\n", print);
     else mni_text_add(out, "none (bare vectors)\n");
     if (i->views)
-        mni_text_f(out, "  views        whole%s%s%s\n",
+        mni_text_f(out, "  views        whole%s%s%s%s\n",
                    i->views & MANN_VIEW_ZOOM ? ", middle" : "",
                    i->views & MANN_VIEW_CORNERS ? ", corners" : "",
-                   i->views & MANN_VIEW_FLIP ? ", each also mirrored" : "");
+                   i->views & MANN_VIEW_FLIP ? ", each also mirrored" : "",
+                   i->views & MANN_VIEW_TURNS ? ", four quarter turns of that" : "");
     if (!isnan(i->threshold))
         mni_text_f(
             out,

@@ -106,6 +106,12 @@ static mann_status check_inputs(mni_cli *c, const char *out)
         mann_gallery_free(g);
         if (s != MANN_OK) return s;
         if (i == 0) first = info;
+        char a[MNI_VIEW_WORDS], b[MNI_VIEW_WORDS];
+        if (info.fingerprint == first.fingerprint && info.views != first.views)
+            return mni_fail(&c->err, MANN_E_MISMATCH,
+                            "%s looks at photos by --views %s, %s by %s", o->files[0],
+                            mni_view_words(first.views, a), o->files[i],
+                            mni_view_words(info.views, b));
         if (info.dim != first.dim || info.metric != first.metric ||
             info.fingerprint != first.fingerprint)
             return mni_fail(&c->err, MANN_E_MISMATCH,

@@ -1,6 +1,7 @@
 /* gallery_new.c - see gallery_new.h. SPDX-License-Identifier: MIT */
 #include "cli/gallery_new.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -22,8 +23,10 @@ static uint32_t view_mask(const mni_options *o)
         mask |= items[i][0] == 'f'   ? MANN_VIEW_FLIP
                 : items[i][0] == 'z' ? MANN_VIEW_ZOOM
                 : items[i][0] == 'c' ? MANN_VIEW_CORNERS
-                : items[i][0] == 'a'
-                    ? MANN_VIEW_FLIP | MANN_VIEW_ZOOM | MANN_VIEW_CORNERS : 0;
+                : items[i][0] == 't' ? MANN_VIEW_TURNS
+                : items[i][0] == 'a' ? MANN_VIEW_FLIP | MANN_VIEW_ZOOM |
+                                           MANN_VIEW_CORNERS | MANN_VIEW_TURNS
+                                     : 0;
     return mask;
 }
 
@@ -55,10 +58,21 @@ static mann_status create(mni_cli *c, const char *path, mann_gallery **g)
     mni_gallery_config(c, &config);
     config.model = model;
     if (!mni_opt_text(&c->options, MNI_OPT_METRIC)) config.metric = MANN_COSINE;
-    config.dim = mann_model_dim(model);
     mann_status s = mann_gallery_create(g, path, &config, &c->err);
     mann_model_free(model);
     return s;
+}
+
+const char *mni_view_words(uint32_t views, char out[MNI_VIEW_WORDS])
+{
+    static const char *const words[] = { "flip", "zoom", "corners", "turns" };
+    size_t n = 0;
+    snprintf(out, MNI_VIEW_WORDS, "none");
+    for (int i = 0; i < 4; i++)
+        if (views & 1u << i)
+            n += (size_t)snprintf(out + n, MNI_VIEW_WORDS - n, "%s%s", n ? "," : "",
+                                  words[i]);
+    return out;
 }
 
 /* What an existing gallery is made of cannot be chosen again. */
@@ -78,6 +92,14 @@ static int check_same_settings(mni_cli *c, const char *path, mann_gallery *g)
         return mni_cli_usage(
             c, "%s exists and keeps vectors as %s; --store %s cannot change that", path,
             mni_store_name(info.store), store);
+    if (mni_opt_given(&c->options, MNI_OPT_PHOTO_VIEWS) &&
+        view_mask(&c->options) != info.views) {
+        char is[MNI_VIEW_WORDS], asked[MNI_VIEW_WORDS];
+        return mni_cli_usage(c,
+                             "%s exists and looks at photos by --views %s; --views %s "
+                             "cannot change that", path, mni_view_words(info.views, is),
+                             mni_view_words(view_mask(&c->options), asked));
+    }
     mni_talk_say(&c->talk, MANN_NOTE_INFO,
                  "%s is there already with %llu records: continuing", path,
                  (unsigned long long)info.n_rows);

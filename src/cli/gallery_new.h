@@ -36,6 +36,9 @@ mann_status mni_rows_add(mni_cli *c, mann_gallery *g, const mni_rows *rows,
 
 /* metric, store, rate and seed of the options. */
 void mni_gallery_config(const mni_cli *c, mann_gallery_config *config);
+/* A mask of MANN_VIEW_* as --views takes it: "flip,zoom", "none". */
+enum { MNI_VIEW_WORDS = 40 };
+const char *mni_view_words(uint32_t views, char out[MNI_VIEW_WORDS]);
 /* Phases and a warning for skipped photos. */
 void mni_talk_added(mni_talk *t, const mann_add_report *r);
 /* The fields "added", "present", "skipped" and the seconds, into an open object. */

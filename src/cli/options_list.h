@@ -182,10 +182,12 @@ OPTION_AGAIN(FAR, "far", 0, FLOAT, "RATE", "", 1e-9, 0.5, C(SEARCH) | C(EVAL),
     "false-accept false-accept-rate fpir far-target",
     "share of strangers that may be taken for somebody; default the gallery's")
 
-OPTION(PHOTO_VIEWS, "views", 0, LIST, "none|flip=mirror|zoom|corners=crops|all", "none",
+OPTION(PHOTO_VIEWS, "views", 0, LIST, "none|flip=mirror|zoom|corners=crops|turns|all",
+    "none",
     0, 0, C(EXTRACT) | C(BUILD), "tta test-time-augmentation",
     "look at each photo several times, now and whenever it is asked, and take the mean: "
-    "mirrored, its middle, its corners; costs as many embeddings")
+    "mirrored, its middle, its corners; turns: turned by quarters as well, which makes "
+    "vectors four times as long; costs as many embeddings")
 
 /* --- asking ------------------------------------------------------------------------- */
 OPTION(K, "k", 'k', U32, "N", "5", 1, 1000000, C(SEARCH),

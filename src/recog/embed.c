@@ -62,8 +62,8 @@ mann_status mni_embed_images(const mni_model *m, const mni_recipe *recipe,
         if (s == MANN_OK)
             s = mni_model_forward(m, j.input, now * j.n_views, pool, j.vectors, err);
         for (size_t i = 0; i < now && s == MANN_OK; i++)
-            mni_views_mean(j.vectors + i * j.n_views * dim, j.n_views, dim,
-                           out + (at + i) * dim);
+            mni_views_join(j.vectors + i * j.n_views * dim, views, dim,
+                           out + (at + i) * mni_views_dim(views, dim));
     }
     mni_free(j.input);
     mni_free(j.vectors);

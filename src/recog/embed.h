@@ -7,8 +7,8 @@
 size_t mni_input_floats(const mni_model *m);
 /* What the model carries as "PREP", if it makes what the network takes. */
 mann_status mni_model_recipe(const mni_model *m, mni_recipe *out, mann_error *err);
-/* out: n x dim. The bits of a vector depend on its image, the model and the views
- * (MANN_VIEW_*) alone. */
+/* out: n x mni_views_dim. The bits of a vector depend on its image, the model and the
+ * views (MANN_VIEW_*) alone. */
 mann_status mni_embed_images(const mni_model *m, const mni_recipe *recipe,
                              uint32_t views, const mann_image *images, size_t n,
                              mni_pool *pool, float *out, mann_error *err);

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "recog/embed.h"
+#include "recog/views.h"
 
 /* --- state -------------------------------------------------------------------------- */
 
@@ -147,7 +148,8 @@ void mni_gallery_free(mni_gallery *g)
 static mann_status adopt_model(mni_gallery *g, mni_model *m, mann_error *err)
 {
     size_t n;
-    uint32_t makes = mni_model_shape_of(m).dim, wanted = mni_gallery_dim(g);
+    const uint32_t makes = mni_views_dim(mni_gallery_views(g), mni_model_shape_of(m).dim),
+                   wanted = mni_gallery_dim(g);
     if (makes != wanted)
         return mni_fail(err, MANN_E_FORMAT,
                         "%s: vectors of %u dimensions, but its model makes %u", g->path,

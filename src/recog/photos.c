@@ -30,7 +30,7 @@ typedef struct work {
     uint32_t views, n_views;
     float *input;       /* of the views of a round */
     float *views_out;   /* and their vectors */
-    float *vectors;     /* GROUP x dim: of the good photos */
+    float *vectors;     /* GROUP x mni_views_dim: of the good photos */
     size_t round, n_good;
 } work;
 
@@ -91,7 +91,8 @@ static mann_status forward(work *w, const mni_model *m, size_t n, mni_pool *pool
                            mann_error *err)
 {
     const size_t floats = w->n_views * w->input_floats;
-    const uint32_t dim = mni_model_shape_of(m).dim;
+    const uint32_t dim = mni_model_shape_of(m).dim,
+                   joined = mni_views_dim(w->views, dim);
     size_t good = 0;
     for (size_t i = 0; i < n; i++) {
         mni_photo *p = &w->photos[w->round + i];
@@ -99,15 +100,15 @@ static mann_status forward(work *w, const mni_model *m, size_t n, mni_pool *pool
         if (good != i)
             memcpy(w->input + good * floats, w->input + i * floats,
                    floats * sizeof *w->input);
-        p->vector = w->vectors + (w->n_good + good) * dim;
+        p->vector = w->vectors + (w->n_good + good) * joined;
         good++;
     }
     if (good)
         MNI_TRY(mni_model_forward(m, w->input, good * w->n_views, pool, w->views_out,
                                   err));
     for (size_t i = 0; i < good; i++)
-        mni_views_mean(w->views_out + i * w->n_views * dim, w->n_views, dim,
-                       w->vectors + (w->n_good + i) * dim);
+        mni_views_join(w->views_out + i * w->n_views * dim, w->views, dim,
+                       w->vectors + (w->n_good + i) * joined);
     w->n_good += good;
     return MANN_OK;
 }
@@ -177,11 +178,11 @@ mann_status mni_embed_photos(const mni_model *m, const mni_recipe *recipe, uint3
     w->input_floats = mni_input_floats(m);
     w->views = views;
     w->n_views = mni_views_count(views);
-    w->views_out =
-        mni_alloc_aligned(GROUP, mni_model_shape_of(m).dim * sizeof *w->views_out, 0);
+    const uint32_t dim = mni_model_shape_of(m).dim;
+    w->views_out = mni_alloc_aligned(GROUP, dim * sizeof *w->views_out, 0);
     w->input = mni_alloc_aligned(GROUP, w->input_floats * sizeof *w->input, 0);
     w->vectors =
-        mni_alloc_aligned(GROUP, mni_model_shape_of(m).dim * sizeof *w->vectors, 0);
+        mni_alloc_aligned(GROUP, mni_views_dim(views, dim) * sizeof *w->vectors, 0);
     mann_status s = w->input && w->vectors && w->views_out
         ? run_groups(w, m, task, group, pool, h, seconds ? seconds : &ignored, err)
         : mni_fail(err, MANN_E_NOMEM, "embed: input of %d images", GROUP);
