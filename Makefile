@@ -171,7 +171,7 @@ TEST_INDEX = tests/ann_help.c tests/test_ann_forged.c tests/test_ann_life.c test
 	tests/test_ann_gallery.c tests/test_spec.c tests/test_index.c tests/test_bare.c \
 	tests/ann_set.c tests/test_kmeans.c tests/test_ivf.c \
 	tests/hnsw_help.c tests/test_hnsw.c tests/test_hnsw_change.c tests/test_hnsw_rows.c
-TEST_EVAL = tests/toys_world.c tests/test_views.c tests/test_own_calib.c tests/test_retrieval.c tests/test_metrics.c tests/test_calib.c
+TEST_EVAL = tests/toys_world.c tests/test_views.c tests/test_own_calib.c tests/test_turns.c tests/test_retrieval.c tests/test_metrics.c tests/test_calib.c
 TEST_TRAIN = tests/train_set.c tests/train_world.c tests/test_augment.c tests/test_head.c tests/test_train.c \
 	tests/test_train_loop.c tests/test_train_ways.c tests/test_train_sizes.c
 TEST_RECOG = tests/crash_world.c tests/test_crash.c tests/test_crash_sites.c tests/test_crash_whole.c tests/test_damage.c tests/test_costs.c \

@@ -408,18 +408,20 @@ typedef enum mann_metric { MANN_L2 = 1, MANN_INNER, MANN_COSINE } mann_metric;
 typedef enum mann_store {
     MANN_STORE_F32 = 1, MANN_STORE_F16, MANN_STORE_INT8
 } mann_store;
-/* A photo may be looked at several times, when it is enrolled and when it is asked: its
- * vector is the mean of the unit vectors of its views. Kept in the gallery. The whole
- * photo; and the middle of it (85 % of each side); and the four corners; and mirror
- * images of all of these. Costs as many embeddings.
- * TURNS: all of that in each of the four quarter turns. These are not averaged but stand
- * one behind the other, so the gallery's vectors have four times the model's dimensions,
- * and a photo is compared upright with upright (counted twice) and turned with turned. */
+/* A photo may be looked at several times, when it is enrolled and when it is asked; kept
+ * in the gallery. The whole photo; and (ZOOM) the middle of it, 85 % of each side; and
+ * the four corners; and (FLIP) mirror images of all of these: the vector is the mean of
+ * the unit vectors of 1 to 12 views.
+ * TURNS: all of that in each of the four quarter turns, 4 to 48 views. The means of the
+ * turns stand one behind the other, so the gallery's vectors have four times the model's
+ * dimensions, and a photo is compared upright with upright (counted twice) and turned
+ * with turned (src/recog/README.md). Each view costs an embedding. */
 enum {
     MANN_VIEW_FLIP = 1, MANN_VIEW_ZOOM = 2, MANN_VIEW_CORNERS = 4, MANN_VIEW_TURNS = 8
 };
 typedef struct mann_gallery_config {
-    /* default: cosine with a model, L2 without; f32 */
+    /* default: cosine with a model, L2 without; f32. dim: 0 with a model, whose and whose
+     * views' it is */
     uint32_t struct_size, metric, dim, store;
     float false_accept;                         /* stated rate per query; default 0.01 */
     const mann_model *model;             /* NULL: vectors only; copied into the gallery */
@@ -670,6 +672,7 @@ mann_status mann_gallery_source(mann_gallery *g, uint64_t id, char *out, size_t 
 /* "": the record has none */
 mann_status mann_gallery_key(mann_gallery *g, uint64_t id, char *out, size_t size,
                              mann_error *err);
+/* out: n rows of the gallery's dimensions (mann_gallery_info.dim, not mann_model_dim). */
 mann_status mann_gallery_embed(mann_gallery *g, const mann_image *images, size_t n,
                                mann_pool *p, float *out, mann_error *err);
 /* A photo file as the gallery's own commands read it: no larger than its model needs (a

@@ -150,19 +150,9 @@ static void bootstrap(void)
 
 /* --- a gallery that looks several times --------------------------------------------- */
 
-typedef struct seen { float *rows; size_t n; } seen;
-
-static int keep_vector(void *user, const mann_record *r)
-{
-    seen *s = user;
-    memcpy(s->rows + s->n++ * 768, r->vector, 768 * sizeof *s->rows);
-    return 0;
-}
-
 static void kept_in_the_gallery(void)
 {
     static float rows[4][24 * 768];
-    seen s[4];
     mann_gallery *g[4];
     mann_gallery_info info = { .struct_size = sizeof info };
     mann_error e;
@@ -175,9 +165,7 @@ static void kept_in_the_gallery(void)
     g[2] = toys_gallery("c.mann", UPRIGHT, set, 3);
     g[3] = toys_gallery("d.mann", MANN_VIEW_FLIP, set, 2);
     for (int i = 0; i < 4; i++) {
-        s[i] = (seen){ rows[i], 0 };
-        CHECK_OK(mann_gallery_each(g[i], keep_vector, &s[i], NULL));
-        CHECK_EQ(s[i].n, 24);
+        CHECK_EQ(toys_rows(g[i], rows[i], 768), 24);
     }
     CHECK(memcmp(rows[1], rows[2], sizeof rows[1]) == 0); /* any number of threads */
     CHECK(memcmp(rows[0], rows[1], sizeof rows[1]) != 0);
@@ -197,103 +185,6 @@ static void kept_in_the_gallery(void)
     CHECK_OK(mann_gallery_describe(g[0], &info, NULL));
     CHECK_EQ(info.views, UPRIGHT);
     mann_gallery_free(g[0]);
-}
-
-/* A photo turned to the left by `quarters`: pixel by pixel, by hand. */
-static void turned_by(const mann_image *im, int quarters, mann_image *out)
-{
-    const uint32_t n = im->width, c = im->channels;
-    CHECK_EQ(im->width, im->height);
-    CHECK_OK(mni_image_new(out, n, n, c, NULL));
-    for (uint32_t y = 0; y < n; y++)
-        for (uint32_t x = 0; x < n; x++) {
-            uint32_t from_x = x, from_y = y;
-            for (int q = 0; q < quarters; q++) {
-                const uint32_t was = from_x;
-                from_x = n - 1 - from_y;
-                from_y = was;
-            }
-            memcpy(out->pixels + ((size_t)y * n + x) * c,
-                   im->pixels + ((size_t)from_y * n + from_x) * c, c);
-        }
-}
-
-/* A gallery of turns answers by the mean of what one that looks once says of two photos
- * that are both turned so: two fifths of it as they stand. */
-static void turned(void)
-{
-    enum { D = 768 };
-    const char *set = toys_path("set");
-    float wide[4 * D], part[2][D];
-    mann_gallery_info info = { .struct_size = sizeof info };
-    mann_search how;
-    mann_hit hit;
-    mann_answer a;
-    mann_image im[2];
-    toys_draw(set, 6, 2);
-    mann_gallery *plain = toys_gallery("plain.mann", 0, set, 1);
-    mann_gallery *g = toys_gallery("turns.mann", MANN_VIEW_TURNS, set, 1),
-                 *again = toys_gallery("again.mann", MANN_VIEW_TURNS, set, 3);
-    for (int i = 0; i < 2; i++)
-        CHECK_OK(mann_gallery_photo(
-            plain, toys_path(i ? "set/k03/1.png" : "set/k03/0.png"), &im[i], NULL));
-    double score = 0;
-    for (int q = 0; q < 4; q++) {
-        double dot = 0;
-        for (int i = 0; i < 2; i++) {
-            mann_image t;
-            turned_by(&im[i], q, &t);
-            CHECK_OK(mann_gallery_embed(plain, &t, 1, NULL, part[i], NULL));
-            mann_image_clear(&t);
-        }
-        for (int j = 0; j < D; j++) dot += (double)part[0][j] * (double)part[1][j];
-        score += (q ? 0.2 : 0.4) * dot;
-    }
-    CHECK_OK(mann_gallery_embed(g, &im[1], 1, NULL, wide, NULL));
-    const mann_matrix asked = { wide, 1, sizeof wide / sizeof *wide, 0 };
-    CHECK_OK(mann_gallery_remove(g, (const uint64_t[]){ 7 }, 1, NULL, NULL));
-    mann_search_fill(&how, sizeof how, 1);
-    CHECK_OK(mann_gallery_identify(g, asked, &how, NULL, &hit, &a, NULL));
-    CHECK_EQ(hit.klass, 3);
-    CHECK_NEAR(hit.score, score, 2e-3); /* pixels are rounded before they are turned */
-    /* Enrolled by three threads it is the row that was asked here, bit for bit; and so it
-     * is read from the file. */
-    mann_gallery_free(again);
-    CHECK_OK(mann_gallery_open(&again, toys_path("again.mann"), MANN_OPEN_READ, NULL));
-    CHECK_OK(mann_gallery_describe(again, &info, NULL));
-    CHECK_EQ(info.dim, 4 * D);
-    CHECK_EQ(info.views, MANN_VIEW_TURNS);
-    CHECK_OK(mann_gallery_identify(again, asked, &how, NULL, &hit, &a, NULL));
-    CHECK(hit.klass == 3 && hit.score == 1.0f && hit.id == 7);
-    for (int i = 0; i < 2; i++) mann_image_clear(&im[i]);
-    mann_gallery_free(plain);
-    mann_gallery_free(g);
-    mann_gallery_free(again);
-}
-
-static void turned_is_as_wide_as_it_says(void)
-{
-    mann_gallery_config c;
-    mann_gallery *g;
-    mann_model *m;
-    mann_error e;
-    mann_gallery_config_fill(&c, sizeof c);
-    CHECK_OK(mann_model_new(&m, "pixels", 0, 0, NULL));
-    c.model = m;
-    c.views = MANN_VIEW_TURNS;
-    c.dim = 768;
-    CHECK_IS(mann_gallery_create(&g, toys_path("a.mann"), &c, &e), MANN_E_ARG);
-    CHECK(strstr(e.text, "768") && strstr(e.text, "3072, four turns"));
-    c.dim = 3072;
-    CHECK_OK(mann_gallery_create(&g, toys_path("a.mann"), &c, NULL));
-    mann_gallery_free(g);
-    c.views = MNI_ALL_VIEWS + 1;
-    CHECK_IS(mann_gallery_create(&g, toys_path("b.mann"), &c, &e), MANN_E_ARG);
-    c.views = MANN_VIEW_TURNS;
-    c.model = NULL;
-    CHECK_IS(mann_gallery_create(&g, toys_path("b.mann"), &c, &e), MANN_E_ARG);
-    CHECK(strstr(e.text, "no model"));
-    mann_model_free(m);
 }
 
 /* --- what an evaluation tells ------------------------------------------------------- */
@@ -493,10 +384,9 @@ static void same_prototype(void)
     mann_hit hits[CLASSES];
     mann_answer answer;
     static float rows[CLASSES * ROWS * 768];
-    seen s = { rows, 0 };
     toys_draw(set, CLASSES, ROWS);
     mann_gallery *g = toys_gallery("a.mann", 0, set, 1);
-    CHECK_OK(mann_gallery_each(g, keep_vector, &s, NULL));
+    CHECK_EQ(toys_rows(g, rows, 768), CLASSES * ROWS);
     mann_search_fill(&how, sizeof how, CLASSES);
     CHECK_EQ(how.aggregate, MANN_AGGREGATE_BLEND);
     const mann_matrix stored = { rows + 4 * 768, 1, 768, 0 };
@@ -539,8 +429,6 @@ const test_case views_tests[] = {
     { "counts_and_windows", counts_and_windows, 0 },
     { "means", means, 0 },
     { "turns_stand_side_by_side", turns_stand_side_by_side, 0 },
-    { "turned", turned, 0 },
-    { "turned_is_as_wide_as_it_says", turned_is_as_wide_as_it_says, 0 },
     { "prototypes", prototypes, 0 },
     { "bootstrap", bootstrap, 0 },
     { "kept_in_the_gallery", kept_in_the_gallery, 0 },

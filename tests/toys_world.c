@@ -2,6 +2,7 @@
 #include "toys_world.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "harness.h"
@@ -70,4 +71,20 @@ mann_gallery *toys_gallery(const char *name, uint32_t views, const char *set,
     mann_gallery *g = toys_gallery_by(m, name, views, MANN_COSINE, set, threads);
     mann_model_free(m);
     return g;
+}
+
+typedef struct copying { float *rows; size_t n, dim; } copying;
+
+static int copy_vector(void *user, const mann_record *r)
+{
+    copying *c = user;
+    memcpy(c->rows + c->n++ * c->dim, r->vector, c->dim * sizeof *c->rows);
+    return 0;
+}
+
+size_t toys_rows(mann_gallery *g, float *rows, size_t dim)
+{
+    copying c = { rows, 0, dim };
+    CHECK_OK(mann_gallery_each(g, copy_vector, &c, NULL));
+    return c.n;
 }

@@ -17,5 +17,7 @@ mann_gallery *toys_gallery_by(mann_model *m, const char *name, uint32_t views,
 /* The same by the model `pixels` and cosine. */
 mann_gallery *toys_gallery(const char *name, uint32_t views, const char *set,
                            uint32_t threads);
+/* Copies the vectors of all records in row order; how many there are. */
+size_t toys_rows(mann_gallery *g, float *rows, size_t dim);
 
 #endif

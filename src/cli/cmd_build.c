@@ -111,11 +111,11 @@ static int from_gallery(mni_cli *c, const char *in, const char *out, const char 
     const mni_options *o = &c->options;
     if (out && same_file(in, out)) out = NULL;
     if (mni_opt_given(o, MNI_OPT_STORE) || mni_opt_given(o, MNI_OPT_FAR) ||
-        mni_opt_given(o, MNI_OPT_METRIC))
-        return mni_cli_usage(
-            c,
-            "%s is a gallery: metric, store and false-accept rate were chosen by extract",
-            in);
+        mni_opt_given(o, MNI_OPT_METRIC) || mni_opt_given(o, MNI_OPT_PHOTO_VIEWS))
+        return mni_cli_usage(c,
+                             "%s is a gallery: metric, store, views and false-accept "
+                             "rate were chosen by extract",
+                             in);
     mann_gallery *g;
     mann_status s = mni_cli_gallery(c, in, out ? MANN_OPEN_READ : MANN_OPEN_WRITE, &g);
     if (s != MANN_OK) return mni_cli_fail(c, MNI_FROM_INPUT, s);

@@ -77,8 +77,24 @@ static uint32_t number_of(const char *word, const char *(*name)(uint32_t), uint3
     return 0;
 }
 
+/* Vectors mean nothing to another model. fingerprint: of what there is, 0 for none. */
+static mann_status check_model(import *x, uint64_t fingerprint)
+{
+    const mni_json_node *print = head_get(x, "model", MNI_JSON_STRING);
+    uint64_t made_with = 0;
+    if (print && !mni_hex64_parse(print->text, &made_with))
+        return bad(x, "gallery.json", 1, "model is not 16 hexadecimal digits");
+    if (made_with == fingerprint) return MANN_OK;
+    return mni_fail(&x->c->err, MANN_E_MISMATCH,
+                    "%s: its vectors were made with model %s, not with %016llx; give the "
+                    "right one with --model",
+                    x->dir, print ? print->text : "none",
+                    (unsigned long long)fingerprint);
+}
+
 static mann_status create(import *x, const char *path, mann_gallery **g)
 {
+    mann_model_info made = { .struct_size = sizeof made };
     mann_gallery_config config;
     mann_model *m = NULL;
     mni_text model = { 0 };
@@ -103,6 +119,8 @@ static mann_status create(import *x, const char *path, mann_gallery **g)
         name = mni_text_get(&model);
     mann_status s = name ? mni_cli_model(x->c, name, &m) : MANN_OK;
     config.model = m;
+    if (s == MANN_OK && m) s = mann_model_describe(m, &made, &x->c->err);
+    if (s == MANN_OK) s = check_model(x, made.fingerprint);
     if (s == MANN_OK) s = mann_gallery_create(g, path, &config, &x->c->err);
     mann_model_free(m);
     mni_text_fini(&model);
@@ -301,16 +319,7 @@ static mann_status import_into(import *x, mann_gallery **g, const char *path, si
         return mni_fail(&x->c->err, MANN_E_MISMATCH,
                         "%s/vectors.npy: %zu columns, but %s has vectors of %u", x->dir,
                         (size_t)x->m.cols, path, (unsigned)info.dim);
-    const mni_json_node *print = head_get(x, "model", MNI_JSON_STRING);
-    uint64_t made_with = 0;
-    if (print && !mni_hex64_parse(print->text, &made_with))
-        return bad(x, "gallery.json", 1, "model is not 16 hexadecimal digits");
-    if (made_with != info.fingerprint)
-        return mni_fail(&x->c->err, MANN_E_MISMATCH,
-                        "%s: its vectors were made with model %s, not with %016llx; give "
-                        "the right one with --model",
-                        x->dir, print ? print->text : "none",
-                        (unsigned long long)info.fingerprint);
+    MNI_TRY(check_model(x, info.fingerprint));
     if (x->is_delta) MNI_TRY(check_since(x, *g, path));
     /* first out, then in: a key may have gone over to another record */
     if (x->n_gone)

@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "cli/cli.h"
+#include "cli/gallery_new.h"
 #include "os/vfs.h"
 
 static void begin(mni_cli *c, mni_json *j, const char *kind)
@@ -109,7 +110,7 @@ static void fact_text(void *user, const char *name, double value)
 static void gallery_text(mni_cli *c, mann_gallery *g, const mann_gallery_info *i)
 {
     mni_text *out = &c->out;
-    char file[24], journal[24], print[24];
+    char file[24], journal[24], print[24], words[MNI_VIEW_WORDS];
     mni_format_bytes(file, sizeof file, i->file_bytes);
     mni_format_bytes(journal, sizeof journal, i->journal_bytes);
     fingerprint_text(print, i->fingerprint);
@@ -135,11 +136,7 @@ static void gallery_text(mni_cli *c, mann_gallery *g, const mann_gallery_info *i
         mni_text_f(out, "not inside; wanted fingerprint %s\n", print);
     else mni_text_add(out, "none (bare vectors)\n");
     if (i->views)
-        mni_text_f(out, "  views        whole%s%s%s%s\n",
-                   i->views & MANN_VIEW_ZOOM ? ", middle" : "",
-                   i->views & MANN_VIEW_CORNERS ? ", corners" : "",
-                   i->views & MANN_VIEW_FLIP ? ", each also mirrored" : "",
-                   i->views & MANN_VIEW_TURNS ? ", four quarter turns of that" : "");
+        mni_text_f(out, "  views        %s\n", mni_view_words(i->views, words));
     if (!isnan(i->threshold))
         mni_text_f(
             out,

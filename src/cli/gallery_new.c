@@ -24,9 +24,8 @@ static uint32_t view_mask(const mni_options *o)
                 : items[i][0] == 'z' ? MANN_VIEW_ZOOM
                 : items[i][0] == 'c' ? MANN_VIEW_CORNERS
                 : items[i][0] == 't' ? MANN_VIEW_TURNS
-                : items[i][0] == 'a' ? MANN_VIEW_FLIP | MANN_VIEW_ZOOM |
-                                           MANN_VIEW_CORNERS | MANN_VIEW_TURNS
-                                     : 0;
+                : items[i][0] == 'a'
+                    ? MANN_VIEW_FLIP | MANN_VIEW_ZOOM | MANN_VIEW_CORNERS : 0;
     return mask;
 }
 

@@ -185,9 +185,9 @@ OPTION_AGAIN(FAR, "far", 0, FLOAT, "RATE", "", 1e-9, 0.5, C(SEARCH) | C(EVAL),
 OPTION(PHOTO_VIEWS, "views", 0, LIST, "none|flip=mirror|zoom|corners=crops|turns|all",
     "none",
     0, 0, C(EXTRACT) | C(BUILD), "tta test-time-augmentation",
-    "look at each photo several times, now and whenever it is asked, and take the mean: "
-    "mirrored, its middle, its corners; turns: turned by quarters as well, which makes "
-    "vectors four times as long; costs as many embeddings")
+    "look at each photo several times, now and whenever it is asked: the mean of the "
+    "photo, mirrored, its middle, its corners (all: these), 2 to 12 embeddings; turns: "
+    "all that in four quarter turns side by side, four times the embeddings and numbers")
 
 /* --- asking ------------------------------------------------------------------------- */
 OPTION(K, "k", 'k', U32, "N", "5", 1, 1000000, C(SEARCH),

@@ -70,11 +70,9 @@ float mni_calib_fnmr(const mni_calib *c, float threshold);
  * calibrated. */
 float mni_calib_threshold(const mni_calib *c, uint64_t n_classes, float false_accept);
 /* The same for a gallery of n_rows, from its own table and its model's (either may be
- * without sizes): which of them is believed, MNI_CALIB_OWN says. as_model: photos are
- * looked at as the model was measured; if not, its table serves only where there is no
- * other. */
-float mni_calib_decide(const mni_calib *own, const mni_calib *model, int as_model,
-                       uint64_t n_classes, uint64_t n_rows, float false_accept);
+ * without sizes): which of them is believed, MNI_CALIB_OWN says. */
+float mni_calib_decide(const mni_calib *own, const mni_calib *model, uint64_t n_classes,
+                       uint64_t n_rows, float false_accept);
 
 /* Are all scores finite and rising, as decode asks? */
 int         mni_calib_is_sane(const mni_calib *c);

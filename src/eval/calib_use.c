@@ -88,11 +88,11 @@ float mni_calib_threshold(const mni_calib *c, uint64_t n_classes, float false_ac
     return mni_score_of_y((mann_metric)c->metric, y);
 }
 
-float mni_calib_decide(const mni_calib *own, const mni_calib *model, int as_model,
-                       uint64_t n_classes, uint64_t n_rows, float false_accept)
+float mni_calib_decide(const mni_calib *own, const mni_calib *model, uint64_t n_classes,
+                       uint64_t n_rows, float false_accept)
 {
     const float mine = mni_calib_threshold(own, n_classes, false_accept);
-    if (own->n_sizes && (own->n_classes >= MNI_CALIB_OWN || !as_model)) return mine;
+    if (own->n_sizes && own->n_classes >= MNI_CALIB_OWN) return mine;
     const uint64_t crowd = mni_calib_crowd(n_classes, n_rows);
     return fmaxf(mine, mni_calib_threshold(model, crowd, false_accept)); /* one is NaN:
                                                                             the other */

@@ -58,10 +58,10 @@ void mni_gallery_thresholds(mni_gallery *g, const mni_state *s, float false_acce
     if (false_accept <= 0) false_accept = m->false_accept;
     float lax = 5 * false_accept < 0.5f ? 5 * false_accept : 0.5f;
     if (lax < false_accept) lax = false_accept;
-    *known = mni_calib_decide(&s->base->calib, &model, !m->views, s->n_live_classes,
-                              s->n_live, false_accept);
-    *unsure = mni_calib_decide(&s->base->calib, &model, !m->views, s->n_live_classes,
-                               s->n_live, lax);
+    *known = mni_calib_decide(&s->base->calib, &model, s->n_live_classes, s->n_live,
+                              false_accept);
+    *unsure = mni_calib_decide(&s->base->calib, &model, s->n_live_classes, s->n_live,
+                               lax);
 }
 
 uint32_t mni_gallery_views(mni_gallery *g)

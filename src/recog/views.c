@@ -116,8 +116,8 @@ static void mean_of(const float *vectors, uint32_t n, uint32_t dim, double scale
         out[i] = (float)mean; /* of this column alone: nothing behind needs it */
         sum += mean * mean;
     }
-    scale = sum > 0 ? scale / sqrt(sum) : 0; /* views that cancel out: zero, */
-    for (uint32_t i = 0; i < dim; i++)       /* which cosine refuses by name */
+    scale = sum > 0 ? scale / sqrt(sum) : 0; /* views that cancel out: zero, which */
+    for (uint32_t i = 0; i < dim; i++)       /* cosine refuses if all turns do */
         out[i] = (float)(out[i] * scale);
 }
 
