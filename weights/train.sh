@@ -1,7 +1,8 @@
 #!/bin/sh
 # The recipe of weights/small.mann: from the archives of shared/data/train and drawn toys to
-# the very bytes of the file. About 85 minutes on two cores, 16 GiB of memory (less with a
-# smaller --cache, and then longer), 4 GiB of disk.
+# the very bytes of the file. About 85 minutes on two cores (an estimate: each training took 80
+# on one busy core), 16 GiB of memory (less with a smaller --cache, and then longer), 4 GiB of
+# disk.
 #
 # usage: weights/train.sh FOLDER-OF-ARCHIVES WORK-FOLDER     (from the root of the tree)
 #

@@ -38,15 +38,8 @@ static uint32_t changes(const mni_options *o)
     static const char *const names[] = { "light", "colour", "occlusion",  "crop",
                                          "scale", "rotation", "blur",     "jpeg",
                                          "background", "flip", "noise" };
-    const char *const *items;
-    const size_t n = mni_opt_list(o, MNI_OPT_CHANGES, &items);
-    uint32_t mask = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (strcmp(items[i], "all") == 0) mask = MANN_CHANGE_ALL;
-        for (uint32_t k = 0; k < sizeof names / sizeof names[0]; k++)
-            if (strcmp(items[i], names[k]) == 0) mask |= 1u << k;
-    }
-    return mask;
+    return mni_opt_mask(o, MNI_OPT_CHANGES, names, sizeof names / sizeof *names,
+                        MANN_CHANGE_ALL);
 }
 
 /* --- names -------------------------------------------------------------------------- */

@@ -319,8 +319,10 @@ static mann_status import_into(import *x, mann_gallery **g, const char *path, si
         return mni_fail(&x->c->err, MANN_E_MISMATCH,
                         "%s/vectors.npy: %zu columns, but %s has vectors of %u", x->dir,
                         (size_t)x->m.cols, path, (unsigned)info.dim);
-    MNI_TRY(check_model(x, info.fingerprint));
-    if (x->is_delta) MNI_TRY(check_since(x, *g, path));
+    if (x->is_delta) {          /* create looked at the model itself */
+        MNI_TRY(check_model(x, info.fingerprint));
+        MNI_TRY(check_since(x, *g, path));
+    }
     /* first out, then in: a key may have gone over to another record */
     if (x->n_gone)
         MNI_TRY(mann_gallery_remove(*g, x->gone, x->n_gone, removed, &x->c->err));

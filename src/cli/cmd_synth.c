@@ -25,15 +25,8 @@ static const char *const names[] = { "pose", "light",     "background", "scale",
 
 static uint32_t conditions(const mni_options *o)
 {
-    const char *const *items;
-    size_t n = mni_opt_list(o, MNI_OPT_CONDITIONS, &items);
-    uint32_t mask = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (strcmp(items[i], "all") == 0) mask = MANN_SYNTH_ALL;
-        for (uint32_t k = 0; k < sizeof names / sizeof names[0]; k++)
-            if (strcmp(items[i], names[k]) == 0) mask |= 1u << k;
-    }
-    return mask;
+    return mni_opt_mask(o, MNI_OPT_CONDITIONS, names, sizeof names / sizeof *names,
+                        MANN_SYNTH_ALL);
 }
 
 /* With --each a class has its views once for every condition, in a folder each. */

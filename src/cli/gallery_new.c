@@ -14,19 +14,25 @@ enum { GROUP_ROWS = 16384, LABELS_LIMIT = 1 << 30 };
 
 /* --- galleries from photos ---------------------------------------------------------- */
 
+/* Bit k of MANN_VIEW_* as --views takes it. */
+enum { VIEWS = 4 };
+static const char *const view_words[VIEWS] = { "flip", "zoom", "corners", "turns" };
+
 static uint32_t view_mask(const mni_options *o)
 {
-    const char *const *items;
-    const size_t n = mni_opt_list(o, MNI_OPT_PHOTO_VIEWS, &items);
-    uint32_t mask = 0;
-    for (size_t i = 0; i < n; i++)
-        mask |= items[i][0] == 'f'   ? MANN_VIEW_FLIP
-                : items[i][0] == 'z' ? MANN_VIEW_ZOOM
-                : items[i][0] == 'c' ? MANN_VIEW_CORNERS
-                : items[i][0] == 't' ? MANN_VIEW_TURNS
-                : items[i][0] == 'a'
-                    ? MANN_VIEW_FLIP | MANN_VIEW_ZOOM | MANN_VIEW_CORNERS : 0;
-    return mask;
+    return mni_opt_mask(o, MNI_OPT_PHOTO_VIEWS, view_words, VIEWS,
+                        MANN_VIEW_FLIP | MANN_VIEW_ZOOM | MANN_VIEW_CORNERS);
+}
+
+const char *mni_view_words(uint32_t views, char out[MNI_VIEW_WORDS])
+{
+    size_t n = 0;
+    snprintf(out, MNI_VIEW_WORDS, "none");
+    for (int k = 0; k < VIEWS; k++)
+        if (views & 1u << k)
+            n += (size_t)snprintf(out + n, MNI_VIEW_WORDS - n, "%s%s", n ? "," : "",
+                                  view_words[k]);
+    return out;
 }
 
 void mni_gallery_config(const mni_cli *c, mann_gallery_config *config)
@@ -60,18 +66,6 @@ static mann_status create(mni_cli *c, const char *path, mann_gallery **g)
     mann_status s = mann_gallery_create(g, path, &config, &c->err);
     mann_model_free(model);
     return s;
-}
-
-const char *mni_view_words(uint32_t views, char out[MNI_VIEW_WORDS])
-{
-    static const char *const words[] = { "flip", "zoom", "corners", "turns" };
-    size_t n = 0;
-    snprintf(out, MNI_VIEW_WORDS, "none");
-    for (int i = 0; i < 4; i++)
-        if (views & 1u << i)
-            n += (size_t)snprintf(out + n, MNI_VIEW_WORDS - n, "%s%s", n ? "," : "",
-                                  words[i]);
-    return out;
 }
 
 /* What an existing gallery is made of cannot be chosen again. */

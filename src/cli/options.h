@@ -137,6 +137,9 @@ uint64_t    mni_opt_u64(const mni_options *o, mni_option_id id);
 double      mni_opt_float(const mni_options *o, mni_option_id id);
 const char *mni_opt_text(const mni_options *o, mni_option_id id);    /* NULL if none */
 size_t mni_opt_list(const mni_options *o, mni_option_id id, const char *const **items);
+/* A list of words as bits: bit k for words[k], `all` for "all". */
+uint32_t mni_opt_mask(const mni_options *o, mni_option_id id, const char *const *words,
+                      uint32_t n_words, uint32_t all);
 
 /* --- help (options_help.c), all into `out` ------------------------------------------ */
 void mni_help_overview(mni_text *out, unsigned width);

@@ -442,3 +442,17 @@ size_t mni_opt_list(const mni_options *o, mni_option_id id, const char *const **
     *items = (const char *const *)v->items;
     return v->n_items;
 }
+
+uint32_t mni_opt_mask(const mni_options *o, mni_option_id id, const char *const *words,
+                      uint32_t n_words, uint32_t all)
+{
+    const char *const *items;
+    const size_t n = mni_opt_list(o, id, &items);
+    uint32_t mask = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(items[i], "all") == 0) mask |= all;
+        for (uint32_t k = 0; k < n_words; k++)
+            if (strcmp(items[i], words[k]) == 0) mask |= 1u << k;
+    }
+    return mask;
+}

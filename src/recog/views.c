@@ -128,9 +128,11 @@ void mni_views_join(const float *vectors, uint32_t views, uint32_t dim, float *o
         memmove(out, vectors, dim * sizeof *out);
         return;
     }
-    for (uint32_t t = 0; t < turns; t++) {
-        const double share = turns == 1 ? 1 : t ? TURNED : UPRIGHT;
-        mean_of(vectors + (size_t)t * each * dim, each, dim,
-                sqrt(turns == 1 ? 1 : share / OF_TURNS), out + (size_t)t * dim);
+    if (turns == 1) {
+        mean_of(vectors, each, dim, 1, out);
+        return;
     }
+    for (uint32_t t = 0; t < turns; t++)
+        mean_of(vectors + (size_t)t * each * dim, each, dim,
+                sqrt((t ? TURNED : UPRIGHT) / (double)OF_TURNS), out + (size_t)t * dim);
 }
